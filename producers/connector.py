@@ -1,0 +1,127 @@
+"""What a source must offer: `InfrastructureConnector`, one subclass in one file for each source."""
+
+from abc import ABC, abstractmethod
+from collections.abc import Iterator, Mapping
+from dataclasses import dataclass
+from datetime import date, datetime
+from typing import Any, ClassVar
+
+from streams.core.errors import Rejected
+from streams.core.records import Mapped, RawRecord
+
+from producers.http import HttpSource
+
+
+@dataclass(frozen=True, slots=True)
+class StreamInfo:
+    """One stream of a source.
+
+    Attributes:
+        name: Stable name, part of every raw record.
+        kind: Canonical kind its items become.
+        description: One sentence for people.
+    """
+
+    name: str
+    kind: str
+    description: str
+
+
+@dataclass(frozen=True, slots=True)
+class RawItem:
+    """One upstream item as pulled; the envelope is added by the run.
+
+    Attributes:
+        record_id: The source's own identifier, the message key.
+        item: Fields of the raw contract's item record, texts as the source sent them.
+        source_updated_at: When the source says it changed the item, UTC; None when it does not say.
+        release: Release (ETag or hash) the item belongs to; None for sources without releases.
+        origin: Address or file it was read from, without credentials.
+    """
+
+    stream: str
+    record_id: str
+    item: Mapping[str, Any]
+    source_updated_at: datetime | None
+    release: str | None
+    origin: str
+
+
+@dataclass(frozen=True, slots=True)
+class PullRequest:
+    """What one run asks of a connector.
+
+    Attributes:
+        checkpoint: What the previous successful run returned; empty on the first run.
+        today: Date of the run, UTC; the only clock a connector sees.
+        since: First day asked for, None for the connector's own choice (look-back).
+        until: Last day asked for, inclusive; None for today.
+        limit: Stop after about this many items; None for all. A limited pull is never complete.
+    """
+
+    checkpoint: Mapping[str, str]
+    today: date
+    since: date | None = None
+    until: date | None = None
+    limit: int | None = None
+
+
+@dataclass(slots=True)
+class Pull:
+    """Progress of one pull, filled by the connector while its iterator runs.
+
+    Attributes:
+        checkpoint: Next checkpoint; stored only after the broker has confirmed every item.
+        complete: True once the iterator has yielded a whole release: the only ground on which
+            records may later be called no longer listed.
+        expected: Items expected, for progress bars; None when unknown.
+        unchanged: True when the source said nothing changed (a 304 or the same hash).
+    """
+
+    checkpoint: dict[str, str]
+    complete: bool = False
+    expected: int | None = None
+    unchanged: bool = False
+
+
+class InfrastructureConnector(ABC):
+    """A source: what it offers, how to pull it, how to read one item.
+
+    A connector is created from its configuration by the producer job and, without any network, by
+    the normalize stage, which uses `map_to_schema` only.
+    """
+
+    name: ClassVar[str]
+    """Short name: `python -m producers NAME`, topic `raw.NAME`, `config/NAME.yaml`."""
+
+    source_id: ClassVar[str]
+    """Source id in every record and metric."""
+
+    licence: ClassVar[str]
+    attribution: ClassVar[str]
+
+    @abstractmethod
+    def discover(self) -> tuple[StreamInfo, ...]:
+        """Streams this source offers. Called by the command line and the page; no I/O."""
+
+    @abstractmethod
+    def pull_or_subscribe(
+        self, http: HttpSource, request: PullRequest, pull: Pull
+    ) -> Iterator[RawItem]:
+        """Yield every item the request asks for, filling `pull` on the way.
+
+        Called by the producer job. May block on the network. Yields nothing and sets
+        `pull.unchanged` when the source has not changed since the checkpoint.
+
+        Raises:
+            producers.errors.SourceError: the source cannot be read; nothing was lost, run again.
+        """
+
+    @staticmethod
+    @abstractmethod
+    def map_to_schema(raw: RawRecord) -> Mapped | Rejected:
+        """Typed content of one observed raw record, or why it cannot be read.
+
+        Called by the normalize stage for every record. Pure: no I/O, no clock, and it must never
+        raise on what a source can send.
+        """

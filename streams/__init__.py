@@ -1,0 +1,1 @@
+"""Stream processing of energy infrastructure: normalize, reconcile, observe, sink."""

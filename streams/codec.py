@@ -1,0 +1,185 @@
+"""Avro values in the Confluent registry framing: 0x00, schema id (4 bytes, big endian), Avro body.
+
+Encoding never asks the registry: ids are resolved once at start. Decoding asks it once per
+unknown id. Both are safe to call from several threads.
+"""
+
+import json
+import struct
+from collections.abc import Mapping
+from dataclasses import dataclass
+from io import BytesIO
+from typing import Any
+
+from confluent_kafka.schema_registry import Schema, SchemaRegistryClient, SchemaRegistryError
+from fastavro import parse_schema, schemaless_reader, schemaless_writer
+from httpx import HTTPError
+
+from streams.contracts import AvroSchema, Contract, canonical_json
+from streams.core.errors import RegistryError
+
+MAGIC = 0
+_HEADER = struct.Struct(">bI")
+
+# What fastavro raises on bytes that do not fit the schema.
+_BAD_AVRO = (EOFError, ValueError, IndexError, KeyError, OverflowError, TypeError, struct.error)
+
+
+class UndecodableError(Exception):
+    """Bytes that are no record of ours.
+
+    Attributes:
+        rule_id: Reason code of the dead letter.
+        schema_id: Id found in the framing, None when there is none.
+    """
+
+    def __init__(self, rule_id: str, message: str, schema_id: int | None = None) -> None:
+        super().__init__(message)
+        self.rule_id = rule_id
+        self.schema_id = schema_id
+
+
+@dataclass(frozen=True, slots=True)
+class Encoder:
+    """Writes records of one contract. Create it with `Registry.encoder`."""
+
+    schema: AvroSchema
+    schema_id: int
+
+    def encode(self, record: Mapping[str, Any]) -> bytes:
+        """Framed bytes of one record; timestamps are aware datetimes.
+
+        Raises:
+            ValueError, TypeError: the record does not fit the schema (a bug).
+        """
+        out = BytesIO()
+        out.write(_HEADER.pack(MAGIC, self.schema_id))
+        schemaless_writer(out, self.schema, record)
+        return out.getvalue()
+
+
+class Registry:
+    """The schema registry as this product uses it."""
+
+    def __init__(self, url: str) -> None:
+        self._url = url
+        self._client = SchemaRegistryClient({"url": url, "timeout": 10})
+        self._writers: dict[int, AvroSchema | None] = {}
+
+    def register(self, subject: str, contract: Contract) -> int:
+        """Register every version of a contract, oldest first; returns the id of the latest.
+
+        Idempotent: a version already there keeps its id.
+
+        Raises:
+            RegistryError: incompatible with an earlier version, or no answer.
+        """
+        schema_id = 0
+        try:
+            for version in contract.versions:
+                schema = Schema(canonical_json(version), "AVRO")
+                schema_id = self._client.register_schema(subject, schema)
+            self._client.set_compatibility(subject, contract.compatibility)
+        except (SchemaRegistryError, HTTPError) as error:
+            raise self._error(f"register {subject}", error) from error
+        return schema_id
+
+    def encoder(self, subject: str, contract: Contract) -> Encoder:
+        """Encoder for the latest version of a registered subject.
+
+        Raises:
+            RegistryError: the subject does not hold this version: run the registration first.
+        """
+        schema = Schema(canonical_json(contract.latest), "AVRO")
+        try:
+            registered = self._client.lookup_schema(subject, schema)
+        except (SchemaRegistryError, HTTPError) as error:
+            raise self._error(
+                f"find {subject}; run `make schemas-register` first", error
+            ) from error
+        if registered.schema_id is None:
+            raise RegistryError(f"The registry gave no id for {subject}.")
+        return Encoder(contract.parsed(), registered.schema_id)
+
+    def decoder(self, contract: Contract) -> "Decoder":
+        """Decoder that resolves any writer's version to the contract's latest."""
+        return Decoder(self, contract.parsed())
+
+    def writer_schema(self, schema_id: int) -> AvroSchema | None:
+        """Schema of an id, None when the registry has none of that id.
+
+        Raises:
+            RegistryError: no answer.
+        """
+        if schema_id not in self._writers:
+            try:
+                text = self._client.get_schema(schema_id).schema_str
+            except SchemaRegistryError as error:
+                if error.http_status_code != 404:
+                    raise self._error(f"read schema {schema_id}", error) from error
+                text = None
+            except HTTPError as error:
+                raise self._error(f"read schema {schema_id}", error) from error
+            self._writers[schema_id] = self._parse(text) if text else None
+        return self._writers[schema_id]
+
+    def _parse(self, text: str) -> AvroSchema:
+        parsed = parse_schema(json.loads(text), named_schemas={})
+        assert isinstance(parsed, dict)
+        return parsed
+
+    def _error(self, what: str, error: Exception) -> RegistryError:
+        return RegistryError(f"Schema registry {self._url} could not {what}: {error}")
+
+
+class Decoder:
+    """Reads framed records of one contract, whatever version wrote them."""
+
+    def __init__(self, registry: Registry, reader_schema: AvroSchema) -> None:
+        self._registry = registry
+        self._reader_schema = reader_schema
+        # Comparing two schemas costs more than reading a record: done once per schema id.
+        self._resolutions: dict[int, tuple[AvroSchema, AvroSchema | None]] = {}
+
+    def decode(self, value: bytes | None) -> dict[str, Any]:
+        """Record with the fields of the latest version; timestamps are aware UTC datetimes.
+
+        Raises:
+            UndecodableError: no framing, unknown schema id, or bytes that do not fit.
+            RegistryError: the registry does not answer.
+        """
+        if not value or len(value) < _HEADER.size or value[0] != MAGIC:
+            raise UndecodableError("bad_framing", "The value does not start with a schema id.")
+        _, schema_id = _HEADER.unpack_from(value)
+        resolution = self._resolutions.get(schema_id) or self._resolve(schema_id)
+        body = BytesIO(value)
+        body.seek(_HEADER.size)
+        try:
+            record = schemaless_reader(body, *resolution)
+        except _BAD_AVRO as error:
+            raise UndecodableError(
+                "bad_avro", f"The bytes do not fit schema {schema_id}: {error}", schema_id
+            ) from error
+        if body.read(1) or not isinstance(record, dict):
+            raise UndecodableError(
+                "bad_avro", f"Bytes are left over after schema {schema_id}.", schema_id
+            )
+        return record
+
+    def _resolve(self, schema_id: int) -> tuple[AvroSchema, AvroSchema | None]:
+        writer = self._registry.writer_schema(schema_id)
+        if writer is None:
+            raise UndecodableError(
+                "unknown_schema_id", f"The registry has no schema {schema_id}.", schema_id
+            )
+        reader = None if writer == self._reader_schema else self._reader_schema
+        self._resolutions[schema_id] = (writer, reader)
+        return self._resolutions[schema_id]
+
+
+def frame_schema_id(value: bytes | None) -> int | None:
+    """Schema id of framed bytes, None when they are not framed."""
+    if not value or len(value) < _HEADER.size or value[0] != MAGIC:
+        return None
+    schema_id: int = _HEADER.unpack_from(value)[1]
+    return schema_id

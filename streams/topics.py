@@ -1,0 +1,85 @@
+"""Every topic of the product, declared once. Nothing relies on broker auto-creation."""
+
+from collections.abc import Iterable
+from dataclasses import dataclass
+from typing import Literal
+
+DAY_MS = 86_400_000
+KEEP_FOR_EVER = -1
+
+PARTITIONS = 4
+"""Partitions of every partitioned topic; stateful topics never change it in place."""
+
+
+@dataclass(frozen=True, slots=True)
+class Topic:
+    """One declared topic.
+
+    Attributes:
+        name: Topic name.
+        partitions: Number of partitions, fixed for the topic's life.
+        cleanup: `delete` or `compact`.
+        retention_ms: Age limit of a `delete` topic; -1 keeps for ever.
+        config: Further broker settings.
+        contract: Folder below `avro/` whose schema frames the values; default the topic's name.
+    """
+
+    name: str
+    partitions: int = PARTITIONS
+    cleanup: Literal["delete", "compact"] = "delete"
+    retention_ms: int = KEEP_FOR_EVER
+    config: tuple[tuple[str, str], ...] = ()
+    contract: str = ""
+
+    def broker_config(self) -> dict[str, str]:
+        """Settings sent to the broker when the topic is created."""
+        settings = {"cleanup.policy": self.cleanup, "retention.ms": str(self.retention_ms)}
+        return settings | dict(self.config)
+
+    def subject(self) -> str:
+        """Registry subject of the values (TopicNameStrategy)."""
+        return f"{self.name}-value"
+
+
+def raw_topic(connector_name: str) -> Topic:
+    """Raw topic of one connector: kept for ever, never compacted."""
+    return Topic(f"raw.{connector_name}")
+
+
+NORMALIZED_ASSETS = Topic("normalized.assets", retention_ms=30 * DAY_MS)
+NORMALIZED_OBSERVATIONS = Topic("normalized.observations", retention_ms=30 * DAY_MS)
+MARKET_INFRASTRUCTURE = Topic(
+    "market.infrastructure",
+    cleanup="compact",
+    config=(("min.compaction.lag.ms", str(30 * DAY_MS)),),
+)
+RECORD_OUTCOMES = Topic("record.outcomes", retention_ms=90 * DAY_MS)
+QUALITY_SCORES = Topic("quality.scores", partitions=1, cleanup="compact")
+DEAD_LETTERS = Topic("dead_letters")
+
+CHANGELOG_CONFIG = (("delete.retention.ms", str(14 * DAY_MS)),)
+
+
+def changelog_topic(app_id: str, table: str, contract: str) -> Topic:
+    """Compacted changelog of one state table; partitions equal those of the table's input."""
+    return Topic(
+        f"{app_id}-{table}-changelog",
+        cleanup="compact",
+        config=CHANGELOG_CONFIG,
+        contract=contract,
+    )
+
+
+SHARED_TOPICS: tuple[Topic, ...] = (
+    NORMALIZED_ASSETS,
+    NORMALIZED_OBSERVATIONS,
+    MARKET_INFRASTRUCTURE,
+    RECORD_OUTCOMES,
+    QUALITY_SCORES,
+    DEAD_LETTERS,
+)
+
+
+def declared_topics(connector_names: Iterable[str]) -> tuple[Topic, ...]:
+    """Raw topics of the connectors, then the shared ones (changelogs belong to the app)."""
+    return tuple(raw_topic(name) for name in connector_names) + SHARED_TOPICS

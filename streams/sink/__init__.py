@@ -1,0 +1,1 @@
+"""The ClickHouse sink: tables, rows and tokens as pure functions, the engine behind one class."""

@@ -1,0 +1,194 @@
+"""ClickHouse, a server or the embedded engine, behind one class.
+
+    clickhouse://user:password@host:8123/database    server, HTTP interface
+    clickhouses://… or https://…                     the same over TLS
+    chdb:///path                                     embedded engine, data below path
+
+The embedded engine allows one process a data directory: every query of another process goes
+through the process that has it open.
+"""
+
+import fcntl
+from collections.abc import Iterator, Mapping, Sequence
+from contextlib import contextmanager
+from dataclasses import dataclass
+from pathlib import Path
+from queue import LifoQueue
+from typing import Any
+from urllib.parse import urlsplit
+
+import clickhouse_connect
+from clickhouse_connect.driver.client import Client
+from clickhouse_connect.driver.exceptions import ClickHouseError
+
+from streams.core.errors import SinkError
+from streams.sink.plan import Insert
+
+CONNECTIONS = 4
+"""Statements that run at once; further callers wait. Inserts and queries share them."""
+
+_EMBEDDED = "chdb://"
+_INTERFACES = {
+    "clickhouse": "http",
+    "http": "http",
+    "clickhouses": "https",
+    "https": "https",
+}
+
+
+@dataclass(frozen=True, slots=True)
+class QueryRows:
+    """Result of a query.
+
+    Attributes:
+        columns: Column names.
+        rows: One tuple a row; times are aware and UTC.
+    """
+
+    columns: tuple[str, ...]
+    rows: Sequence[tuple[Any, ...]]
+
+
+class ClickHouse:
+    """An open ClickHouse. Safe to use from several threads."""
+
+    def __init__(self, dsn: str, connections: int = CONNECTIONS) -> None:
+        """Connect.
+
+        Raises:
+            SinkError: wrong address, no answer, wrong password, or the data directory is in use.
+        """
+        self._dsn = dsn
+        self._password = urlsplit(dsn).password or ""
+        # A connection runs one statement at a time, so each caller borrows one. None: not open yet.
+        self._pool: LifoQueue[Client | None] = LifoQueue()
+        self._pool.put(self._open())
+        for _ in range(connections - 1):
+            self._pool.put(None)
+        self._connections = connections
+
+    @property
+    def address(self) -> str:
+        """The address without its password."""
+        return self._dsn.replace(f":{self._password}@", ":***@") if self._password else self._dsn
+
+    def insert(self, insert: Insert) -> None:
+        """Insert rows and wait until they are stored; a token seen before inserts nothing.
+
+        Raises:
+            SinkError: refused or no answer; the rows may be stored or not, so insert them again.
+        """
+        with self._client() as client:
+            client.insert(
+                insert.table.name,
+                insert.columns,
+                column_names=insert.table.column_names,
+                column_type_names=[column.type for column in insert.table.columns],
+                column_oriented=True,
+                settings={
+                    # The server's default answers before the rows are stored with their token.
+                    "async_insert": 0,
+                    "insert_deduplicate": 1,
+                    "insert_deduplication_token": insert.token,
+                },
+            )
+
+    def query(self, sql: str, parameters: Mapping[str, Any] | None = None) -> QueryRows:
+        """Run a query; `{name:Type}` in it is replaced by a parameter.
+
+        Raises:
+            SinkError: refused or no answer.
+        """
+        with self._client() as client:
+            result = client.query(sql, parameters=dict(parameters or {}))
+            return QueryRows(tuple(result.column_names), [tuple(row) for row in result.result_rows])
+
+    def command(self, sql: str) -> None:
+        """Run a statement that has no result.
+
+        Raises:
+            SinkError: refused or no answer.
+        """
+        with self._client() as client:
+            client.command(sql)
+
+    def ping(self) -> bool:
+        """Whether ClickHouse answers."""
+        with self._client() as client:
+            return client.ping()
+
+    def close(self) -> None:
+        """Close every connection, after running statements end. The embedded engine stops."""
+        for _ in range(self._connections):
+            client = self._pool.get()
+            if client is not None:
+                client.close()
+
+    @contextmanager
+    def _client(self) -> Iterator[Client]:
+        client = self._pool.get()
+        try:
+            if client is None:
+                client = self._open()
+            yield client
+        except (ClickHouseError, OSError) as error:
+            raise self._error(error) from error
+        finally:
+            self._pool.put(client)
+
+    def _open(self) -> Client:
+        if self._dsn.startswith(_EMBEDDED):
+            return self._open_embedded(Path(self._dsn.removeprefix(_EMBEDDED)))
+        interface = _INTERFACES.get(urlsplit(self._dsn).scheme)
+        if interface is None:
+            raise SinkError(
+                "CLICKHOUSE_DSN must start with clickhouse://, clickhouses://, http://, https:// "
+                "or chdb:///."
+            )
+        try:
+            return clickhouse_connect.get_client(
+                dsn=self._dsn,
+                interface=interface,
+                # Sessions forbid two statements at once and nothing here needs one.
+                autogenerate_session_id=False,
+                tz_mode="aware",
+            )
+        except (ClickHouseError, OSError) as error:
+            raise self._error(error) from error
+
+    def _open_embedded(self, path: Path) -> Client:
+        try:
+            path.mkdir(parents=True, exist_ok=True)
+            return clickhouse_connect.get_client(interface="chdb", path=str(path), tz_mode="aware")
+        except (ClickHouseError, OSError) as error:
+            # The engine names the reason on standard error only.
+            if holder := _holder(path):
+                raise SinkError(
+                    f"{path} is in use by {holder}: stop it, or send queries to it."
+                ) from error
+            raise SinkError(
+                f"The embedded ClickHouse cannot open {path}: {error} "
+                "Check the rights and the free space there."
+            ) from error
+
+    def _error(self, error: Exception) -> SinkError:
+        text = str(error).replace(self._password, "***") if self._password else str(error)
+        return SinkError(
+            f"ClickHouse {self.address} failed: {text.strip()} "
+            "Check that it runs and that CLICKHOUSE_DSN is right."
+        )
+
+
+def _holder(path: Path) -> str | None:
+    """Who has the embedded engine's data directory open, None when nobody has."""
+    status = path / "status"
+    try:
+        with status.open("r+") as file:
+            try:
+                fcntl.flock(file, fcntl.LOCK_EX | fcntl.LOCK_NB)
+            except BlockingIOError:
+                pid = file.readline().removeprefix("PID:").strip()
+                return f"process {pid}" if pid else "another process"
+    except OSError:
+        return None
+    return None

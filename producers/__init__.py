@@ -1,0 +1,1 @@
+"""Producers: poll upstream sources and publish what they say, unchanged, to raw topics."""

@@ -6,10 +6,12 @@ from dataclasses import dataclass
 from datetime import date, datetime
 from typing import Any, ClassVar
 
+from pydantic import SecretStr
+
+from producers.config import SourceConfig
+from producers.http import HttpSource
 from streams.core.errors import Rejected
 from streams.core.records import Mapped, RawRecord
-
-from producers.http import HttpSource
 
 
 @dataclass(frozen=True, slots=True)
@@ -100,9 +102,25 @@ class InfrastructureConnector(ABC):
     licence: ClassVar[str]
     attribution: ClassVar[str]
 
+    config_model: ClassVar[type[SourceConfig]]
+    """What `config/NAME.yaml` may hold."""
+
+    config: SourceConfig
+
+    def __init__(self, config: SourceConfig) -> None:
+        self.config = config
+
+    def secret_headers(self) -> Mapping[str, SecretStr]:
+        """Headers that carry the key of this source; none unless overridden."""
+        return {}
+
+    @classmethod
     @abstractmethod
-    def discover(self) -> tuple[StreamInfo, ...]:
-        """Streams this source offers. Called by the command line and the page; no I/O."""
+    def discover(cls) -> tuple[StreamInfo, ...]:
+        """Streams this source offers, whatever the configuration.
+
+        Called by the normalize stage, the command line and the page; no I/O.
+        """
 
     @abstractmethod
     def pull_or_subscribe(

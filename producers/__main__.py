@@ -1,0 +1,246 @@
+"""Command line of the producers: `python -m producers SOURCE`, and what belongs to it.
+
+Exit codes: 0 done · 2 wrong call or configuration · 3 source unavailable or refusing · 4 another
+run of the source is active · 5 broker, registry or database unavailable · 130 Ctrl-C · 143 SIGTERM.
+"""
+
+import logging
+import re
+import signal
+import sys
+import threading
+from collections.abc import Callable, Iterator
+from contextlib import contextmanager
+from dataclasses import replace
+from datetime import UTC, date, datetime, timedelta
+from types import FrameType
+from typing import Annotated
+
+import stamina.instrumentation
+import typer
+from rich.console import Console
+from rich.logging import RichHandler
+from rich.table import Table
+
+from producers import progress
+from producers.checkpoint import open_store
+from producers.config import config_file, process_environment
+from producers.connectors import CONNECTORS
+from producers.dry_run import as_json, previews
+from producers.errors import (
+    EXIT_CONFIGURATION,
+    EXIT_SERVICE,
+    ConfigurationError,
+    ProducerError,
+)
+from producers.http import log_retry
+from producers.run import RunOptions, RunSummary, Services, run_once
+from streams.core.errors import InfrastructureError, SettingsError
+from streams.settings import settings
+
+log = logging.getLogger("producers")
+app = typer.Typer(no_args_is_help=True, add_completion=False, help=__doc__)
+out = Console()
+err = Console(stderr=True)
+
+_EXIT_INTERRUPTED = 130
+_EXIT_TERMINATED = 143
+_DRY_RUN_ITEMS = 3
+
+# These log every request or header themselves; ours say the same without secrets.
+_QUIET = ("httpx", "httpcore", "pyrate_limiter", "stamina")
+
+
+@app.callback()
+def prepare() -> None:
+    """Poll upstream sources and publish what they say to the raw topics."""
+    level = settings().log_level.upper()
+    handler: logging.Handler = logging.StreamHandler()
+    form = "%(asctime)s %(levelname)s %(name)s: %(message)s"
+    if err.is_terminal:
+        handler, form = RichHandler(console=err, show_path=False), "%(message)s"
+    logging.basicConfig(level=level, format=form, handlers=[handler], force=True)
+    for name in _QUIET:
+        logging.getLogger(name).setLevel(logging.WARNING)
+    stamina.instrumentation.set_on_retry_hooks([log_retry])
+    signal.signal(signal.SIGTERM, _terminate)
+
+
+def _terminate(number: int, frame: FrameType | None) -> None:
+    sys.exit(_EXIT_TERMINATED)
+
+
+def _duration(text: str) -> timedelta:
+    """`90s`, `30m`, `6h` or `7d`."""
+    match = re.fullmatch(r"(\d+)([smhd])", text)
+    if match is None or int(match[1]) == 0:
+        raise typer.BadParameter("give a whole number and s, m, h or d, for example 6h")
+    unit = {"s": "seconds", "m": "minutes", "h": "hours", "d": "days"}[match[2]]
+    return timedelta(**{unit: int(match[1])})
+
+
+Day = Annotated[datetime | None, typer.Option(formats=["%Y-%m-%d"], metavar="YYYY-MM-DD")]
+Every = Annotated[
+    timedelta | None,
+    typer.Option(parser=_duration, metavar="6h", help="Repeat after this time, until stopped."),
+]
+
+
+def _poll_command(name: str) -> Callable[..., None]:
+    def poll(
+        once: Annotated[bool, typer.Option("--once", help="Poll once; the default.")] = False,
+        every: Every = None,
+        since: Day = None,
+        until: Day = None,
+        dry_run: Annotated[
+            bool, typer.Option("--dry-run", help="Show raw, normalized and verdict; write nothing.")
+        ] = False,
+        limit: Annotated[int | None, typer.Option(min=1, help="Stop after so many items.")] = None,
+    ) -> None:
+        if once and every:
+            raise typer.BadParameter("--once and --every exclude each other")
+        options = RunOptions(_date(since), _date(until), limit)
+        if options.since and options.until and options.since > options.until:
+            raise typer.BadParameter("--since is after --until")
+        with _exit_codes():
+            if dry_run:
+                _show_previews(name, options)
+            elif every:
+                _repeat(name, options, every)
+            else:
+                _poll(name, options)
+
+    poll.__doc__ = f"Poll {name} and publish to raw.{name}."
+    return poll
+
+
+def _date(moment: datetime | None) -> date | None:
+    return moment.date() if moment else None
+
+
+for _name in CONNECTORS:
+    app.command(_name, rich_help_panel="Sources")(_poll_command(_name))
+
+
+@app.command("checkpoints")
+def show_checkpoints(
+    source: str,
+    limit: Annotated[int, typer.Option(min=1, help="Newest runs shown.")] = 20,
+) -> None:
+    """Show the finished runs of a source, newest first."""
+    with _exit_codes():
+        connector = CONNECTORS.get(source)
+        if connector is None:
+            raise ConfigurationError(f"There is no source {source!r}: {', '.join(CONNECTORS)}.")
+        with open_store(settings().postgres_dsn) as store:
+            history = store.history(connector.source_id, limit)
+    table = Table("finished", "took", "items", "delisted", "complete", "checkpoint", "run")
+    for run in history:
+        table.add_row(
+            f"{run.finished_at.astimezone(UTC):%Y-%m-%d %H:%M:%S}Z",
+            f"{(run.finished_at - run.started_at).total_seconds():.1f} s",
+            f"{run.items:,}",
+            f"{run.delisted:,}",
+            "yes" if run.complete else "no",
+            " ".join(f"{key}={value}" for key, value in sorted(run.checkpoint.items())),
+            run.run_id[:8],
+        )
+    _print_table(table)
+
+
+@app.command("list")
+def list_sources() -> None:
+    """List the sources, their streams and their configuration files."""
+    environment = process_environment()
+    table = Table("source", "stream", "kind", "what it is", "configuration")
+    for name, connector in CONNECTORS.items():
+        for stream in connector.discover():
+            path = str(config_file(name, environment))
+            table.add_row(name, stream.name, stream.kind, stream.description, path)
+    _print_table(table)
+
+
+@app.command("sandbox")
+def run_sandbox() -> None:
+    """Serve the upstreams' APIs locally; settings: SANDBOX_PORT and the like."""
+    # Imported here: a poll needs no web server.
+    from producers.sandbox.server import serve
+    from producers.sandbox.settings import SandboxSettings
+
+    serve(SandboxSettings())
+
+
+def _poll(name: str, options: RunOptions) -> None:
+    current = settings()
+    services = Services(current.kafka_bootstrap, current.schema_registry_url, current.postgres_dsn)
+    with progress.shown(name, err) as reports:
+        summary = run_once(
+            name,
+            options,
+            services,
+            process_environment(),
+            reports.on_items,
+            reports.on_download,
+        )
+    log.info(_sentence(summary))
+
+
+def _sentence(summary: RunSummary) -> str:
+    if summary.unchanged:
+        return f"{summary.source}: unchanged since the last run ({summary.elapsed_seconds:.1f} s)"
+    return (
+        f"{summary.source}: {summary.polled} polled, {summary.delisted} no longer listed, "
+        f"{summary.published} published and confirmed in {summary.elapsed_seconds:.1f} s"
+    )
+
+
+def _repeat(name: str, options: RunOptions, every: timedelta) -> None:
+    """Poll again and again. What time may heal is logged; a wrong configuration ends it."""
+    waiting = threading.Event()
+    while True:
+        try:
+            _poll(name, options)
+        except ConfigurationError:
+            raise
+        except InfrastructureError as error:
+            log.error("%s", error)
+        log.info("%s: next poll in %s", name, every)
+        waiting.wait(every.total_seconds())
+
+
+def _show_previews(name: str, options: RunOptions) -> None:
+    limited = replace(options, limit=options.limit or _DRY_RUN_ITEMS)
+    for preview in previews(name, limited, process_environment()):
+        out.rule(f"{preview.raw.record_id}")
+        typer.echo(f"raw {as_json(preview.raw.to_avro())}")
+        if preview.normalized is not None:
+            typer.echo(f"normalized {as_json(preview.normalized)}")
+        typer.echo(f"verdict {preview.verdict}")
+
+
+def _print_table(table: Table) -> None:
+    # Into a pipe or a file go whole lines, whatever their width.
+    console = out if out.is_terminal else Console(width=200)
+    console.print(table)
+
+
+@contextmanager
+def _exit_codes() -> Iterator[None]:
+    try:
+        yield
+    except ProducerError as error:
+        log.error("%s", error)
+        raise typer.Exit(error.exit_code) from error
+    except SettingsError as error:
+        log.error("%s", error)
+        raise typer.Exit(EXIT_CONFIGURATION) from error
+    except InfrastructureError as error:
+        log.error("%s", error)
+        raise typer.Exit(EXIT_SERVICE) from error
+    except KeyboardInterrupt:
+        log.warning("Interrupted; the checkpoint has not moved.")
+        raise typer.Exit(_EXIT_INTERRUPTED) from None
+
+
+if __name__ == "__main__":
+    app()

@@ -1,0 +1,10 @@
+"""The sources, one line each."""
+
+from producers.alsi_lng import AlsiLngConnector
+from producers.connector import InfrastructureConnector
+from producers.wri_powerplants import WriPowerPlantsConnector
+
+CONNECTORS: dict[str, type[InfrastructureConnector]] = {
+    AlsiLngConnector.name: AlsiLngConnector,
+    WriPowerPlantsConnector.name: WriPowerPlantsConnector,
+}

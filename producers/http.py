@@ -1,0 +1,293 @@
+"""HTTP as every connector uses it: paced, patient, within a budget, and silent about secrets.
+
+Retries and backoff come from stamina, pacing from pyrate-limiter.
+"""
+
+import json
+import logging
+import time
+from collections.abc import Callable, Iterator, Mapping
+from contextlib import contextmanager
+from dataclasses import dataclass
+from datetime import UTC, datetime
+from email.utils import parsedate_to_datetime
+from pathlib import Path
+from types import TracebackType
+from typing import Self, TypeAlias
+from urllib.parse import urlsplit, urlunsplit
+
+import httpx
+import stamina
+from pydantic import SecretStr
+from pyrate_limiter import Limiter, Rate
+from stamina.instrumentation import RetryDetails
+
+from producers.config import HttpConfig
+from producers.errors import (
+    AuthenticationError,
+    BudgetSpentError,
+    RateLimitedError,
+    UnexpectedAnswerError,
+    UnreachableError,
+)
+
+log = logging.getLogger(__name__)
+
+JsonObject: TypeAlias = dict[str, object]
+QueryParameters: TypeAlias = Mapping[str, str | int]
+DownloadProgress: TypeAlias = Callable[[int, int | None], None]
+"""Called with the bytes received and the bytes expected (None when unknown)."""
+
+_EXCERPT = 200
+_CHUNK = 1 << 16
+
+
+@dataclass(frozen=True, slots=True)
+class Download:
+    """What a conditional download gave.
+
+    Attributes:
+        etag: The server's tag of this version, None when it sends none.
+        bytes_received: Zero when nothing changed.
+        not_modified: True for a 304: the target file was not written.
+    """
+
+    etag: str | None
+    bytes_received: int
+    not_modified: bool = False
+
+
+class _UnansweredError(Exception):
+    """An attempt that is worth repeating."""
+
+    def __init__(self, reason: str, *, limited: bool = False, wait: float | None = None) -> None:
+        super().__init__(reason)
+        self.limited = limited
+        self.wait = wait
+
+
+class HttpSource:
+    """A client of one upstream for one run. Use it as a context manager.
+
+    Every attempt counts against the budget and waits for its turn. Connection failures, time-outs,
+    429, 5xx, and JSON that is cut short are tried again with growing waits; `Retry-After` is
+    obeyed.
+
+    Args:
+        config: Pace, patience and budget.
+        secret_headers: Sent with each request, never logged. Redirects are not followed when there
+            are any: another host must not receive them.
+        transport: Where requests go; the network unless given.
+        on_download: Told about the progress of downloads.
+    """
+
+    def __init__(
+        self,
+        config: HttpConfig,
+        *,
+        secret_headers: Mapping[str, SecretStr] | None = None,
+        transport: httpx.BaseTransport | None = None,
+        on_download: DownloadProgress | None = None,
+    ) -> None:
+        secrets = {name: text.get_secret_value() for name, text in (secret_headers or {}).items()}
+        self._secrets = tuple(text for text in secrets.values() if text)
+        self._config = config
+        self._on_download = on_download
+        self._requests = 0
+        self._limiter = Limiter(Rate(1, max(1, round(60_000 / config.requests_per_minute))))
+        self._client = httpx.Client(
+            headers={"user-agent": "infrastructure-streams", **secrets},
+            timeout=config.timeout_seconds,
+            follow_redirects=not secrets,
+            transport=transport,
+        )
+
+    def __enter__(self) -> Self:
+        return self
+
+    def __exit__(
+        self,
+        kind: type[BaseException] | None,
+        error: BaseException | None,
+        traceback: TracebackType | None,
+    ) -> None:
+        self._client.close()
+        self._limiter.close()
+
+    @property
+    def requests_sent(self) -> int:
+        """Requests of this run so far, repeats included."""
+        return self._requests
+
+    def get_json(self, url: str, params: QueryParameters | None = None) -> JsonObject:
+        """The JSON object at an address.
+
+        Raises:
+            AuthenticationError: 401 or 403.
+            RateLimitedError: still 429 after the last attempt, or told to wait too long.
+            UnreachableError: no usable answer on any attempt.
+            UnexpectedAnswerError: another status, or JSON that is no object.
+            BudgetSpentError: the run's requests are used up.
+        """
+        answer: object = None
+        for attempt in self._attempts(url):
+            with attempt, self._response("GET", url, params) as response:
+                self._check(response)
+                text = response.read()
+                try:
+                    answer = json.loads(text)
+                except ValueError as error:
+                    reason = f"{bare_address(url)}: no JSON but {self._excerpt(text)}"
+                    raise _UnansweredError(reason) from error
+        if not isinstance(answer, dict):
+            raise UnexpectedAnswerError(
+                f"{bare_address(url)} answered a JSON {type(answer).__name__} where an object is "
+                "documented. Check the configured address."
+            )
+        return answer
+
+    def download(self, url: str, target: Path, etag: str | None = None) -> Download:
+        """Fetch a file into `target`, unless the server still has the version `etag`.
+
+        The body is streamed; a connection that ends early is tried again from the start.
+
+        Raises:
+            The same as `get_json`.
+        """
+        headers = {"if-none-match": etag} if etag else {}
+        outcome = Download(etag, 0, not_modified=True)
+        for attempt in self._attempts(url):
+            with attempt, self._response("GET", url, headers=headers) as response:
+                if response.status_code == httpx.codes.NOT_MODIFIED:
+                    return outcome
+                self._check(response)
+                outcome = Download(response.headers.get("etag"), self._save(response, target))
+        return outcome
+
+    def _save(self, response: httpx.Response, target: Path) -> int:
+        length = response.headers.get("content-length", "")
+        expected = int(length) if length.isdigit() else None
+        received = 0
+        with target.open("wb") as file:
+            for chunk in response.iter_bytes(_CHUNK):
+                received += file.write(chunk)
+                if self._on_download:
+                    self._on_download(received, expected)
+        return received
+
+    @contextmanager
+    def _response(
+        self,
+        method: str,
+        url: str,
+        params: QueryParameters | None = None,
+        headers: Mapping[str, str] | None = None,
+    ) -> Iterator[httpx.Response]:
+        if self._requests >= self._config.max_requests:
+            raise BudgetSpentError(
+                f"This run has sent its {self._config.max_requests} requests. Raise "
+                "`http.max_requests` or ask for fewer days; the checkpoint has not moved."
+            )
+        self._limiter.try_acquire()
+        self._requests += 1
+        started = time.perf_counter()
+        try:
+            with self._client.stream(method, url, params=params, headers=headers) as response:
+                log.debug(
+                    "%s %s %s: %d in %.2f s",
+                    method,
+                    bare_address(url),
+                    dict(params or {}),
+                    response.status_code,
+                    time.perf_counter() - started,
+                )
+                yield response
+        except (httpx.InvalidURL, httpx.UnsupportedProtocol, httpx.TooManyRedirects) as error:
+            raise UnexpectedAnswerError(
+                f"{bare_address(url)} cannot be asked: {self.redacted(str(error))}. "
+                "Check the configured address."
+            ) from error
+        except (httpx.TransportError, httpx.DecodingError) as error:
+            reason = self.redacted(str(error)) or type(error).__name__
+            raise _UnansweredError(f"{bare_address(url)}: {reason}") from error
+
+    def _check(self, response: httpx.Response) -> None:
+        status = response.status_code
+        if status == httpx.codes.OK:
+            return
+        text = self._excerpt(response.read())
+        where = bare_address(str(response.url))
+        if status in (httpx.codes.UNAUTHORIZED, httpx.codes.FORBIDDEN):
+            raise AuthenticationError(
+                f"{where} refuses access with HTTP {status}: {text}. Check the configured key."
+            )
+        if status == httpx.codes.TOO_MANY_REQUESTS:
+            raise _UnansweredError(f"{where}: HTTP 429", limited=True, wait=self._wait(response))
+        if status >= httpx.codes.INTERNAL_SERVER_ERROR:
+            wait = self._wait(response) if "retry-after" in response.headers else None
+            raise _UnansweredError(f"{where}: HTTP {status} {text}", wait=wait)
+        moved = f" to {response.headers['location']}" if "location" in response.headers else ""
+        raise UnexpectedAnswerError(
+            f"{where} answered HTTP {status}{moved}: {text}. Check the configured address."
+        )
+
+    def _wait(self, response: httpx.Response) -> float:
+        """Seconds the upstream asks us to wait (RFC 9110, 10.2.3: seconds or a date)."""
+        asked = response.headers.get("retry-after", "")
+        wait = self._config.pause_seconds
+        if asked.isdigit():
+            wait = float(asked)
+        elif asked:
+            try:
+                wait = (parsedate_to_datetime(asked) - datetime.now(UTC)).total_seconds()
+            except (ValueError, TypeError):
+                log.warning("Retry-After %r is neither seconds nor a date", asked)
+        if wait > self._config.longest_wait_seconds:
+            raise RateLimitedError(
+                f"{bare_address(str(response.url))} asks to wait {wait:.0f} s, longer than "
+                f"`http.longest_wait_seconds`. Run again after that."
+            )
+        return max(wait, 0.0)
+
+    def _attempts(self, url: str) -> Iterator[stamina.Attempt]:
+        try:
+            yield from stamina.retry_context(
+                on=_backoff,
+                attempts=self._config.attempts,
+                timeout=None,
+                wait_initial=0.5,
+                wait_max=30.0,
+            )
+        except _UnansweredError as error:
+            kind = RateLimitedError if error.limited else UnreachableError
+            raise kind(
+                f"No usable answer in {self._config.attempts} attempts; the last one from {error}. "
+                "Nothing was recorded as done: run again later."
+            ) from error
+
+    def _excerpt(self, body: bytes) -> str:
+        text = body[: _EXCERPT * 4].decode("utf-8", "replace")
+        return repr(self.redacted(text)[:_EXCERPT])
+
+    def redacted(self, text: str) -> str:
+        """Text of an upstream without our secrets, should it echo them."""
+        for secret in self._secrets:
+            text = text.replace(secret, "***")
+        return text
+
+
+def log_retry(details: RetryDetails) -> None:
+    """Say that a request is tried again; a hook for `stamina.instrumentation`."""
+    log.warning("%s; trying again in %.1f s", details.caused_by, details.wait_for)
+
+
+def _backoff(error: Exception) -> bool | float:
+    if not isinstance(error, _UnansweredError):
+        return False
+    return True if error.wait is None else error.wait
+
+
+def bare_address(url: str) -> str:
+    """An address without user, password and query."""
+    parts = urlsplit(url)
+    return urlunsplit((parts.scheme, parts.netloc.rpartition("@")[2], parts.path, "", ""))

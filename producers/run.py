@@ -1,0 +1,233 @@
+"""One run of one source: lock, read the checkpoint, pull, publish, flush, store the checkpoint.
+
+A crash between publishing and storing makes the next run read the same again; the pipeline finds
+the repeated records unchanged.
+"""
+
+import time
+import uuid
+from collections.abc import Callable, Mapping
+from dataclasses import dataclass
+from datetime import UTC, date, datetime
+from typing import Any, Literal
+
+from producers.checkpoint import CheckpointStore, FinishedRun, open_store
+from producers.config import load_config
+from producers.connector import InfrastructureConnector, Pull, PullRequest, RawItem
+from producers.connectors import CONNECTORS
+from producers.errors import ConfigurationError
+from producers.http import DownloadProgress, HttpSource
+from producers.publish import Publisher
+from streams.codec import Registry
+from streams.contracts import contract
+from streams.core.records import RawRecord
+from streams.topics import raw_topic
+
+Progress = Callable[[int, int | None], None]
+"""Called with the items pulled so far and the items expected (None when unknown)."""
+
+
+@dataclass(frozen=True, slots=True)
+class Services:
+    """Addresses of what a run writes to."""
+
+    kafka_bootstrap: str
+    schema_registry_url: str
+    postgres_dsn: str
+
+
+@dataclass(frozen=True, slots=True)
+class RunOptions:
+    """What the caller asks of a run; see `PullRequest`."""
+
+    since: date | None = None
+    until: date | None = None
+    limit: int | None = None
+
+    def request(self, checkpoint: dict[str, str]) -> PullRequest:
+        """The request of a run that starts now."""
+        return PullRequest(checkpoint, datetime.now(UTC).date(), self.since, self.until, self.limit)
+
+
+@dataclass(frozen=True, slots=True)
+class RunSummary:
+    """What one run did.
+
+    Attributes:
+        polled: Items the source gave; 0 when it said nothing changed.
+        delisted: Records published as no longer listed.
+        published: Records the broker confirmed: polled plus delisted.
+        unchanged: The source said nothing changed.
+        elapsed_seconds: Wall time.
+    """
+
+    source: str
+    run_id: str
+    polled: int
+    delisted: int
+    published: int
+    unchanged: bool
+    elapsed_seconds: float
+
+
+class Envelope:
+    """Wraps the items of one run into raw records."""
+
+    def __init__(self, connector: InfrastructureConnector, run_id: str) -> None:
+        self._connector = connector
+        self._run_id = run_id
+
+    def observed(self, item: RawItem) -> RawRecord:
+        """An item as pulled."""
+        return self._record("observed", item.record_id, item.stream, item, item.item)
+
+    def no_longer_listed(self, record_id: str, stream: str, release: RawItem) -> RawRecord:
+        """A record that the release which `release` belongs to does not list any more."""
+        return self._record("no_longer_listed", record_id, stream, release, None)
+
+    def _record(
+        self,
+        event: Literal["observed", "no_longer_listed"],
+        record_id: str,
+        stream: str,
+        source: RawItem,
+        item: Mapping[str, Any] | None,
+    ) -> RawRecord:
+        return RawRecord(
+            source_id=self._connector.source_id,
+            stream=stream,
+            record_id=record_id,
+            event=event,
+            fetched_at=datetime.now(UTC),
+            source_updated_at=source.source_updated_at if item is not None else None,
+            release=source.release,
+            run_id=self._run_id,
+            origin=source.origin,
+            licence=self._connector.licence,
+            attribution=self._connector.attribution,
+            item=item,
+        )
+
+
+def connect(
+    name: str,
+    environment: Mapping[str, str],
+    on_download: DownloadProgress | None = None,
+) -> tuple[InfrastructureConnector, HttpSource]:
+    """A configured connector and a client for one run of it; close the client after the run.
+
+    Raises:
+        ConfigurationError: unknown source, or a wrong configuration.
+    """
+    connector_class = CONNECTORS.get(name)
+    if connector_class is None:
+        raise ConfigurationError(f"There is no source {name!r}; known: {', '.join(CONNECTORS)}.")
+    connector = connector_class(load_config(name, connector_class.config_model, environment))
+    http = HttpSource(
+        connector.config.http,
+        secret_headers=connector.secret_headers(),
+        on_download=on_download,
+    )
+    return connector, http
+
+
+def run_once(
+    name: str,
+    options: RunOptions,
+    services: Services,
+    environment: Mapping[str, str],
+    on_progress: Progress | None = None,
+    on_download: DownloadProgress | None = None,
+) -> RunSummary:
+    """Poll a source once.
+
+    Raises:
+        ProducerError: see `producers.errors`; the checkpoint has not moved.
+        RegistryError: the schema registry does not answer or lacks the schema.
+    """
+    began = time.monotonic()
+    connector, http = connect(name, environment, on_download)
+    topic = raw_topic(name)
+    with http, open_store(services.postgres_dsn) as store:
+        store.lock(connector.source_id)
+        registry = Registry(services.schema_registry_url)
+        encoder = registry.encoder(topic.subject(), contract(topic.name))
+        with Publisher(services.kafka_bootstrap, topic, encoder) as publisher:
+            run = _Run(connector, options, store, publisher)
+            run.publish_items(http, on_progress)
+            run.publish_delisted()
+            publisher.flush()
+            run.finish()
+            return RunSummary(
+                source=name,
+                run_id=run.run_id,
+                polled=run.polled,
+                delisted=len(run.gone),
+                published=publisher.confirmed,
+                unchanged=run.pull.unchanged,
+                elapsed_seconds=time.monotonic() - began,
+            )
+
+
+class _Run:
+    """The steps of one run, in the order they are called."""
+
+    def __init__(
+        self,
+        connector: InfrastructureConnector,
+        options: RunOptions,
+        store: CheckpointStore,
+        publisher: Publisher,
+    ) -> None:
+        self.run_id = uuid.uuid4().hex
+        self.started_at = datetime.now(UTC)
+        self.polled = 0
+        self.gone: dict[str, str] = {}
+        self._connector = connector
+        self._store = store
+        self._publisher = publisher
+        self._envelope = Envelope(connector, self.run_id)
+        self._request = options.request(store.latest(connector.source_id))
+        self._listed: dict[str, str] = {}
+        self._appeared: dict[str, str] = {}
+        self._last_item: RawItem | None = None
+        self.pull = Pull(dict(self._request.checkpoint))
+
+    def publish_items(self, http: HttpSource, on_progress: Progress | None) -> None:
+        """Pull and publish everything the source gives."""
+        for item in self._connector.pull_or_subscribe(http, self._request, self.pull):
+            self._publisher.publish(self._envelope.observed(item))
+            self._listed[item.record_id] = item.stream
+            self._last_item = item
+            self.polled += 1
+            if on_progress:
+                on_progress(self.polled, self.pull.expected)
+
+    def publish_delisted(self) -> None:
+        """Publish what the previous complete release listed and this complete one does not."""
+        if not self.pull.complete or self._last_item is None:
+            return
+        before = self._store.listed(self._connector.source_id)
+        self.gone = {key: before[key] for key in before.keys() - self._listed.keys()}
+        self._appeared = {key: stream for key, stream in self._listed.items() if key not in before}
+        for record_id in sorted(self.gone):
+            self._publisher.publish(
+                self._envelope.no_longer_listed(record_id, self.gone[record_id], self._last_item)
+            )
+
+    def finish(self) -> None:
+        """Store the next checkpoint. Call it after the broker has confirmed everything."""
+        self._store.finish(
+            FinishedRun(
+                source_id=self._connector.source_id,
+                run_id=self.run_id,
+                started_at=self.started_at,
+                finished_at=datetime.now(UTC),
+                items=self.polled,
+                delisted=len(self.gone),
+                complete=self.pull.complete,
+                checkpoint=self.pull.checkpoint,
+            ),
+            self._appeared,
+            self.gone,
+        )

@@ -1,0 +1,30 @@
+"""Settings of the sandbox server, read from the environment as `SANDBOX_…`."""
+
+from pathlib import Path
+
+from pydantic import Field
+from pydantic_settings import BaseSettings, SettingsConfigDict
+
+from streams.settings import PROJECT_ROOT
+
+
+class SandboxSettings(BaseSettings):
+    """Where the server listens and what it serves.
+
+    Raises:
+        pydantic.ValidationError: a variable has a value of the wrong type; the message names it.
+    """
+
+    model_config = SettingsConfigDict(
+        env_prefix="SANDBOX_", env_file=".env", extra="ignore", frozen=True
+    )
+
+    host: str = Field("127.0.0.1", description="Address to listen on.")
+    port: int = Field(8765, description="Port to listen on.")
+    data_dir: Path = Field(
+        PROJECT_ROOT.parent / "shared" / "data",
+        description="Folder of real files; what it lacks is made up.",
+    )
+    alsi_key: str = Field("sandbox-key", description="The one `x-key` that is accepted.")
+    alsi_requests_per_minute: int = Field(60, ge=0, description="Limit per address; 0 for none.")
+    plants: int = Field(30_000, ge=1, description="Made-up power plants.")

@@ -31,6 +31,11 @@ class Topic:
     config: tuple[tuple[str, str], ...] = ()
     contract: str = ""
 
+    @property
+    def contract_name(self) -> str:
+        """Folder of the contract below `avro/`."""
+        return self.contract or self.name
+
     def broker_config(self) -> dict[str, str]:
         """Settings sent to the broker when the topic is created."""
         settings = {"cleanup.policy": self.cleanup, "retention.ms": str(self.retention_ms)}

@@ -1,0 +1,142 @@
+"""The pipeline as a Faust app: `faust -A streams.app worker -l info`.
+
+One agent for each connector normalizes its raw topic; one reconciles assets, one observes time
+series. Every agent hands its batches to the engine, which publishes, stores and acknowledges them.
+"""
+
+from collections.abc import Awaitable, Callable
+
+from faust.types import StreamT
+
+from producers.connectors import CONNECTORS
+from streams.codec import Registry
+from streams.contracts import contract
+from streams.core.keys import asset_id, observation_id
+from streams.engine.app import EngineApp, faust_settings
+from streams.engine.engine import Compute, Engine, Stage
+from streams.engine.table import StageTable
+from streams.settings import settings
+from streams.stages.canonicalize import Canonicalize
+from streams.stages.encoders import (
+    APPLIED_SUBJECT,
+    Encoders,
+    StateCodec,
+    shared_encoders,
+    state_codec,
+    topic_decoder,
+)
+from streams.stages.normalize import Normalize
+from streams.topics import (
+    NORMALIZED_ASSETS,
+    NORMALIZED_OBSERVATIONS,
+    Topic,
+    changelog_topic,
+    raw_topic,
+)
+
+_settings = settings()
+
+
+def _build_engine(app: EngineApp) -> Engine:
+    registry = Registry(_settings.schema_registry_url)
+    applied = contract("state.applied")
+    engine = Engine(
+        app,
+        _settings.kafka_bootstrap,
+        registry.encoder(APPLIED_SUBJECT, applied),
+        registry.decoder(applied),
+    )
+    encoders = shared_encoders(registry)
+    for declared in _STAGES:
+        engine.add(declared.stage(registry, encoders))
+    return engine
+
+
+app = EngineApp(
+    _settings.app_id,
+    build_engine=_build_engine,
+    **faust_settings(_settings, _settings.pipeline_state_dir(), _settings.worker_port),
+)
+
+
+def _reader(help_text: str) -> Callable[[StreamT], Awaitable[None]]:
+    async def read(stream: StreamT) -> None:
+        async for event in stream.noack().events():
+            await app.engine.run(event)
+
+    read.__doc__ = help_text  # `faust agents` shows it
+    return read
+
+
+class _Declared:
+    """A stage as declared at import: table and agent exist, the work is built at start."""
+
+    def __init__(
+        self,
+        name: str,
+        topic: Topic,
+        state_contract: str,
+        compute: Callable[[Registry, StateCodec, Encoders], Compute],
+        help_text: str,
+    ) -> None:
+        self.name = name
+        self.topic = topic
+        self.changelog = changelog_topic(_settings.app_id, name, state_contract)
+        self.table: StageTable = app.Table(name, key_type=bytes, value_type=bytes, help=help_text)
+        self._compute = compute
+        self.agent = app.agent(app.batch_topic(topic.name), name=name)(_reader(help_text))
+
+    def stage(self, registry: Registry, encoders: Encoders) -> Stage:
+        """The stage with its work."""
+        state = state_codec(registry, self.changelog)
+        return Stage(
+            self.name, self.topic.name, self.table, self._compute(registry, state, encoders)
+        )
+
+
+def _normalize(connector_name: str) -> _Declared:
+    topic = raw_topic(connector_name)
+
+    def compute(registry: Registry, state: StateCodec, encoders: Encoders) -> Compute:
+        decoder = topic_decoder(registry, topic)
+        return Normalize(CONNECTORS[connector_name], decoder, state, encoders)
+
+    return _Declared(
+        f"normalize-{connector_name}",
+        topic,
+        "state.locations",
+        compute,
+        f"Normalize and validate the raw records of {connector_name}.",
+    )
+
+
+def _reconcile(registry: Registry, state: StateCodec, encoders: Encoders) -> Compute:
+    decoder = topic_decoder(registry, NORMALIZED_ASSETS)
+    return Canonicalize("reconcile", decoder, state, encoders, _settings.generation, asset_id)
+
+
+def _observe(registry: Registry, state: StateCodec, encoders: Encoders) -> Compute:
+    decoder = topic_decoder(registry, NORMALIZED_OBSERVATIONS)
+    return Canonicalize("observe", decoder, state, encoders, _settings.generation, observation_id)
+
+
+_STAGES: tuple[_Declared, ...] = (
+    *(_normalize(name) for name in CONNECTORS),
+    _Declared(
+        "reconcile",
+        NORMALIZED_ASSETS,
+        "state.assets",
+        _reconcile,
+        "Reconcile the assets of all sources, one partition per region.",
+    ),
+    _Declared(
+        "observe",
+        NORMALIZED_OBSERVATIONS,
+        "state.observations",
+        _observe,
+        "Keep the current value of every point of every series.",
+    ),
+)
+
+CHANGELOGS: tuple[Topic, ...] = tuple(declared.changelog for declared in _STAGES)
+"""Changelog topics of the pipeline, to be created and registered before it starts."""

@@ -1,0 +1,52 @@
+"""The canonical record that readers of `market.infrastructure` see."""
+
+from typing import Any
+
+from streams.core.records import AvroRecord
+from streams.core.succession import Held
+
+_DERIVED_FIELDS = {"lng_inventory": frozenset({"fullness_pct"})}
+_EVENT_TIME_FIELD = {"lng_inventory": "gas_day_start"}
+
+
+def canonical_record(held: Held) -> AvroRecord:
+    """`InfrastructureRecord` of a held source record; one member, so every field has one source."""
+    normalized = held.record
+    kind = normalized["kind"]
+    payload: dict[str, Any] = normalized[kind]
+    event_time_field = _EVENT_TIME_FIELD.get(kind)
+    return {
+        "record_id": held.canonical_id,
+        "kind": kind,
+        "status": held.status,
+        "replaced_by": None,
+        "version": held.version,
+        "event_time": payload[event_time_field] if event_time_field else None,
+        "observed_at": held.order.fetched_at,
+        "members": [_member(normalized)],
+        "provenance": _provenance(kind, payload),
+        "flags": normalized["flags"],
+        kind: payload,
+    }
+
+
+def _member(normalized: AvroRecord) -> AvroRecord:
+    order = normalized["order"]
+    return {
+        "source_id": normalized["source_id"],
+        "record_id": normalized["record_id"],
+        "observed_at": order["fetched_at"],
+        "source_updated_at": order["source_updated_at"],
+        "lineage": normalized["lineage"],
+        "licence": normalized["licence"],
+        "attribution": normalized["attribution"],
+    }
+
+
+def _provenance(kind: str, payload: AvroRecord) -> list[AvroRecord]:
+    derived = _DERIVED_FIELDS.get(kind, frozenset())
+    return [
+        {"field": name, "member": 0, "rule": "derived" if name in derived else "only_source"}
+        for name, value in payload.items()
+        if value is not None and value != []
+    ]

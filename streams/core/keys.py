@@ -1,0 +1,18 @@
+"""Stable identifiers of canonical records."""
+
+from uuid import UUID, uuid5
+
+from streams.core.records import source_key
+
+ASSET_NAMESPACE = UUID("6b1f2c1e-55c4-5c0e-9f5e-0d6a0f6f6c11")
+"""Fixed for ever: asset ids are name-based UUIDs below it."""
+
+
+def asset_id(kind: str, source_id: str, record_id: str) -> str:
+    """Id of the asset that holds this anchor: a UUID (version 5) of kind, source and record id."""
+    return str(uuid5(ASSET_NAMESPACE, f"{kind}:{source_key(source_id, record_id)}"))
+
+
+def observation_id(kind: str, source_id: str, record_id: str) -> str:
+    """Readable id of one point of a series: kind, source and the source's own record id."""
+    return f"{kind}:{source_key(source_id, record_id)}"

@@ -1,0 +1,204 @@
+"""The normalize decision: what one raw record means for its source record.
+
+Pure. The state of a source record is its `Location`: where it was last sent, and the newest order
+key seen. The outcome of an accepted record is decided downstream, where its content is compared.
+"""
+
+from dataclasses import dataclass, replace
+from typing import Any, Self
+
+from streams.core.records import (
+    ASSET_KINDS,
+    AvroRecord,
+    Cause,
+    Event,
+    Mapped,
+    OrderKey,
+    Outcome,
+    PowerPlant,
+    RawCoordinates,
+    RawRecord,
+)
+from streams.core.errors import Rejected
+from streams.core.regions import region_of
+
+NO_REGION = -1
+"""Region of observations: their partition follows from the entity."""
+
+
+@dataclass(frozen=True, slots=True)
+class Location:
+    """Where normalize last sent a source record (`state.locations`).
+
+    Attributes:
+        region: Partition of `normalized.assets`; -1 for observations and before the first accepted
+            record.
+        listed: False when the newest raw record withdrew it or was rejected.
+        order: Newest order key seen, whatever became of it.
+        lineage: That raw record.
+    """
+
+    region: int
+    kind: str
+    entity_id: str
+    move_count: int
+    listed: bool
+    order: OrderKey
+    lineage: RawCoordinates
+
+    def to_avro(self) -> AvroRecord:
+        """Avro form."""
+        return {
+            "region": self.region,
+            "kind": self.kind,
+            "entity_id": self.entity_id,
+            "move_count": self.move_count,
+            "listed": self.listed,
+            "order": self.order.to_avro(),
+            "lineage": self.lineage.to_avro(),
+        }
+
+    @classmethod
+    def from_avro(cls, record: AvroRecord) -> Self:
+        """Inverse of `to_avro`."""
+        return cls(
+            record["region"],
+            record["kind"],
+            record["entity_id"],
+            record["move_count"],
+            record["listed"],
+            OrderKey.from_avro(record["order"]),
+            RawCoordinates.from_avro(record["lineage"]),
+        )
+
+
+@dataclass(frozen=True, slots=True)
+class Decision:
+    """What follows from one raw record.
+
+    Attributes:
+        location: New state of the source record; None leaves it as it is.
+        normalized: Records for `normalized.assets` or `normalized.observations`, in order.
+        outcome: Decided here; None when the next stage decides.
+        kind: Output kind of the outcome.
+        rejected: Why it is a dead letter, when it is one.
+    """
+
+    location: Location | None
+    normalized: tuple[AvroRecord, ...]
+    outcome: Outcome | None
+    kind: str
+    rejected: Rejected | None = None
+
+
+def decide(
+    raw: RawRecord,
+    mapped: Mapped | Rejected | None,
+    kind: str,
+    order: OrderKey,
+    coordinates: RawCoordinates,
+    held: Location | None,
+) -> Decision:
+    """Decide on one readable raw record.
+
+    Args:
+        mapped: Validated content or why it was rejected; None for `no_longer_listed`.
+        kind: Canonical kind of the record's stream.
+        held: State of the source record, None when it is new.
+    """
+    if held is not None and order < held.order and coordinates != held.lineage:
+        return Decision(None, (), "superseded", kind)
+    if mapped is None:
+        return _delist(raw, kind, order, coordinates, held)
+    if isinstance(mapped, Rejected):
+        return _reject(raw, mapped, kind, order, coordinates, held)
+    return _accept(raw, mapped, order, coordinates, held)
+
+
+def _accept(
+    raw: RawRecord,
+    mapped: Mapped,
+    order: OrderKey,
+    coordinates: RawCoordinates,
+    held: Location | None,
+) -> Decision:
+    region = _region(mapped)
+    moved = held is not None and held.region not in (region, NO_REGION)
+    move_count = (held.move_count if held else 0) + moved
+    location = Location(region, mapped.kind, mapped.entity_id, move_count, True, order, coordinates)
+    upsert = _normalized(raw, location, "upsert", None)
+    upsert[mapped.kind] = mapped.payload.to_avro()
+    if not moved:
+        return Decision(location, (upsert,), None, mapped.kind)
+    assert held is not None
+    leave = _normalized(raw, _withdraw(held, order, coordinates), "withdrawal", "moved")
+    return Decision(location, (leave, upsert), None, mapped.kind)
+
+
+def _reject(
+    raw: RawRecord,
+    rejected: Rejected,
+    kind: str,
+    order: OrderKey,
+    coordinates: RawCoordinates,
+    held: Location | None,
+) -> Decision:
+    if held is None:
+        location = _unlisted(raw, kind, order, coordinates)
+        return Decision(location, (), "rejected", kind, rejected)
+    location = _withdraw(held, order, coordinates)
+    leave = (_normalized(raw, location, "withdrawal", "rejected"),) if held.listed else ()
+    return Decision(location, leave, "rejected", held.kind, rejected)
+
+
+def _delist(
+    raw: RawRecord,
+    kind: str,
+    order: OrderKey,
+    coordinates: RawCoordinates,
+    held: Location | None,
+) -> Decision:
+    if held is None:
+        return Decision(_unlisted(raw, kind, order, coordinates), (), "unchanged", kind)
+    location = _withdraw(held, order, coordinates)
+    if not held.listed:
+        return Decision(location, (), "unchanged", held.kind)
+    leave = _normalized(raw, location, "withdrawal", "no_longer_listed")
+    return Decision(location, (leave,), None, held.kind)
+
+
+def _withdraw(held: Location, order: OrderKey, coordinates: RawCoordinates) -> Location:
+    return replace(held, listed=False, order=order, lineage=coordinates)
+
+
+def _unlisted(raw: RawRecord, kind: str, order: OrderKey, coordinates: RawCoordinates) -> Location:
+    return Location(NO_REGION, kind, raw.record_id, 0, False, order, coordinates)
+
+
+def _region(mapped: Mapped) -> int:
+    payload = mapped.payload
+    if isinstance(payload, PowerPlant):
+        return region_of(payload.latitude, payload.longitude, payload.country_code)
+    return NO_REGION
+
+
+def _normalized(
+    raw: RawRecord, location: Location, event: Event, cause: Cause | None
+) -> AvroRecord:
+    record: dict[str, Any] = {
+        "source_id": raw.source_id,
+        "record_id": raw.record_id,
+        "entity_id": location.entity_id,
+        "kind": location.kind,
+        "event": event,
+        "cause": cause,
+        "move_count": location.move_count,
+        "order": location.order.to_avro(),
+        "lineage": location.lineage.to_avro(),
+        "licence": raw.licence,
+        "attribution": raw.attribution,
+        "flags": [],
+    }
+    if location.kind in ASSET_KINDS:
+        record["region"] = location.region
+    return record

@@ -1,0 +1,137 @@
+"""Succession: what an event of a source record does to the canonical record it stands for.
+
+Pure, and the same for assets and for points of a series. The newer event wins by order key, equal
+content publishes nothing, and each published change has a higher version.
+"""
+
+from collections.abc import Callable
+from dataclasses import dataclass
+from hashlib import sha256
+from json import dumps
+from typing import Any, Self
+
+from streams.core.records import AvroRecord, OrderKey, Outcome, RawCoordinates
+from streams.core.versions import next_version
+
+CanonicalId = Callable[[str, str, str], str]
+"""(kind, source id, record id) → canonical id."""
+
+
+@dataclass(frozen=True, slots=True)
+class Held:
+    """State of one source record (`state.assets`, `state.observations`).
+
+    Attributes:
+        record: Last accepted normalized record; kept when it is withdrawn.
+        version: Last published version.
+        status: `current` or `withdrawn`.
+        order, lineage: Newest event seen.
+    """
+
+    record: AvroRecord
+    canonical_id: str
+    version: int
+    status: str
+    content_hash: str
+    order: OrderKey
+    lineage: RawCoordinates
+
+    def to_avro(self) -> AvroRecord:
+        """Avro form."""
+        return {
+            "record": self.record,
+            "canonical_id": self.canonical_id,
+            "version": self.version,
+            "status": self.status,
+            "content_hash": self.content_hash,
+            "order": self.order.to_avro(),
+            "lineage": self.lineage.to_avro(),
+        }
+
+    @classmethod
+    def from_avro(cls, record: AvroRecord) -> Self:
+        """Inverse of `to_avro`."""
+        return cls(
+            record["record"],
+            record["canonical_id"],
+            record["version"],
+            record["status"],
+            record["content_hash"],
+            OrderKey.from_avro(record["order"]),
+            RawCoordinates.from_avro(record["lineage"]),
+        )
+
+
+@dataclass(frozen=True, slots=True)
+class Succession:
+    """What follows from one event.
+
+    Attributes:
+        held: New state; None removes the source record from this partition.
+        published: Held state to publish as a canonical record, or None.
+        outcome: Outcome of the event's raw record, None when another event of it has one.
+    """
+
+    held: Held | None
+    published: Held | None
+    outcome: Outcome | None
+
+
+def succeed(
+    event: AvroRecord, held: Held | None, generation: int, canonical_id: CanonicalId
+) -> Succession:
+    """Apply one normalized record to the state of its source record."""
+    order = OrderKey.from_avro(event["order"])
+    lineage = RawCoordinates.from_avro(event["lineage"])
+    if held is not None and order < held.order and lineage != held.lineage:
+        return Succession(held, None, "superseded" if _has_outcome(event) else None)
+    if event["event"] == "withdrawal":
+        return _withdraw(event, held, generation, order, lineage)
+    content = content_hash(event)
+    if held is not None and held.status == "current" and held.content_hash == content:
+        same_move = held.version >= next_version(None, generation, event["move_count"])
+        if same_move:
+            kept = Held(event, held.canonical_id, held.version, "current", content, order, lineage)
+            return Succession(kept, None, "unchanged")
+    identity = canonical_id(event["kind"], event["source_id"], event["record_id"])
+    version = next_version(held.version if held else None, generation, event["move_count"])
+    new = Held(event, identity, version, "current", content, order, lineage)
+    return Succession(new, new, "changed")
+
+
+def _withdraw(
+    event: AvroRecord,
+    held: Held | None,
+    generation: int,
+    order: OrderKey,
+    lineage: RawCoordinates,
+) -> Succession:
+    if event["cause"] == "moved":
+        # The new region publishes the same canonical id under a higher version.
+        return Succession(None, None, None)
+    outcome: Outcome | None = "withdrawn" if _has_outcome(event) else None
+    if held is None or held.status == "withdrawn":
+        return Succession(held, None, outcome and "unchanged")
+    version = next_version(held.version, generation, event["move_count"])
+    gone = Held(
+        held.record, held.canonical_id, version, "withdrawn", held.content_hash, order, lineage
+    )
+    return Succession(gone, gone, outcome)
+
+
+def _has_outcome(event: AvroRecord) -> bool:
+    """A withdrawal after a rejection or a move is not the raw record's own outcome."""
+    return event["cause"] in (None, "no_longer_listed")
+
+
+def content_hash(event: AvroRecord) -> str:
+    """SHA-256 of what readers see of a normalized record, without lineage, order and times."""
+    content: dict[str, Any] = {
+        "kind": event["kind"],
+        "payload": event[event["kind"]],
+        "flags": event["flags"],
+        "licence": event["licence"],
+        "attribution": event["attribution"],
+    }
+    text = dumps(content, sort_keys=True, separators=(",", ":"), default=str)
+    return sha256(text.encode()).hexdigest()

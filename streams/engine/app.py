@@ -1,0 +1,95 @@
+"""Faust apps that read micro-batches: the settings they share, and the app that runs an engine."""
+
+from collections.abc import Callable
+from pathlib import Path
+from typing import Any
+
+import faust
+from faust.types import AgentT, TopicT
+
+from streams.engine.engine import Engine
+from streams.engine.recovery import EngineTableManager
+from streams.engine.table import StageTable
+from streams.engine.transport import BatchSchema, BatchScheduler
+from streams.settings import Settings
+
+_FETCH_BYTES = 256 * 1024
+"""Per partition and fetch: fair between partitions at the throughput of larger ones (measured)."""
+
+_QUEUED_BATCHES = 4
+
+
+class BatchApp(faust.App):  # type: ignore[misc]
+    """A Faust app on the batch transport."""
+
+    def batch_topic(self, name: str) -> TopicT:
+        """A topic that is read in micro-batches; it is declared in `streams.topics`."""
+        return self.topic(name, schema=BatchSchema(key_type=bytes, value_type=bytes))
+
+    def _create_directories(self) -> None:
+        Path(self.conf.datadir).mkdir(parents=True, exist_ok=True)
+        super()._create_directories()
+
+    async def _on_agent_error(self, agent: AgentT, exc: BaseException) -> None:
+        """End the process: only a fresh one gets the failed batch again.
+
+        Faust would restart the agent and go on with the next batch.
+        """
+        await self.crash(exc)
+
+
+class EngineApp(BatchApp):
+    """A Faust app whose tables and batches are run by an `Engine`.
+
+    The engine is built when the worker starts, so that `faust agents` and `faust tables` need
+    neither broker nor registry.
+    """
+
+    def __init__(self, *args: Any, build_engine: Callable[["EngineApp"], Engine], **kwargs: Any):
+        super().__init__(*args, Table=StageTable, TableManager=EngineTableManager, **kwargs)
+        self._build_engine = build_engine
+        self._engine: Engine | None = None
+
+    @property
+    def engine(self) -> Engine:
+        """The engine of this worker."""
+        if self._engine is None:
+            self._engine = self._build_engine(self)
+        return self._engine
+
+    async def on_start(self) -> None:
+        """Build the engine before anything is read; errors end the start with their message."""
+        _ = self.engine
+        await super().on_start()
+
+    async def on_stop(self) -> None:
+        """Release producers after the last batch."""
+        await super().on_stop()
+        if self._engine is not None:
+            self._engine.close()
+
+
+def faust_settings(settings: Settings, state_dir: Path, web_port: int) -> dict[str, Any]:
+    """Faust settings of a batch app; the reasons stand beside those that are not obvious."""
+    return {
+        "broker": ";".join(f"batch://{server}" for server in settings.kafka_bootstrap.split(",")),
+        "datadir": str(state_dir),
+        "ConsumerScheduler": BatchScheduler,
+        "topic_allow_declare": False,
+        "topic_disable_leader": True,
+        "consumer_auto_offset_reset": "earliest",
+        # Faust's default of 60 s makes every restart after a kill wait a minute.
+        "broker_session_timeout": settings.session_timeout_seconds,
+        "broker_heartbeat_interval": settings.session_timeout_seconds / 5,
+        "broker_request_timeout": max(30.0, settings.session_timeout_seconds * 2),
+        "broker_commit_interval": 1.0,
+        "broker_max_poll_records": settings.batch_records,
+        "consumer_max_fetch_size": _FETCH_BYTES,
+        # Counted in batches, not in records.
+        "stream_buffer_maxsize": _QUEUED_BATCHES,
+        "stream_wait_empty": False,
+        "stream_recovery_delay": 0.0,
+        "web_port": web_port,
+        "web_bind": "127.0.0.1",
+        "web_host": "127.0.0.1",
+    }

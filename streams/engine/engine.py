@@ -1,0 +1,301 @@
+"""The order of steps: how a batch becomes published, stored and acknowledged, and who may do it."""
+
+import asyncio
+import logging
+import time
+from collections.abc import Callable, Collection, Sequence
+from concurrent.futures import ThreadPoolExecutor
+from dataclasses import dataclass, field
+
+from confluent_kafka import Consumer, TopicPartition
+from faust.types import TP, AppT, EventT
+
+from streams.batch import Batch
+from streams.codec import Decoder, Encoder
+from streams.core.errors import StateError
+from streams.engine.failpoints import failpoint
+from streams.engine.overlay import Overlay
+from streams.engine.restore import restore_partition
+from streams.engine.store import APPLIED_KEY, PartitionStore, Position
+from streams.engine.table import StageTable
+from streams.engine.transactions import Changelog, Outgoing, PartitionTransactions
+from streams.engine.transport import BatchConsumer
+from streams.metrics import StageMetrics
+from streams.topic_admin import topic_uuids
+
+logger = logging.getLogger(__name__)
+
+Compute = Callable[[Batch, Overlay], Sequence[Outgoing]]
+"""A stage's work on one batch: reads and writes the overlay, returns what to publish. No I/O."""
+
+_THREADS = 8
+
+
+@dataclass(frozen=True, slots=True)
+class Stage:
+    """One step of the pipeline: an input topic, its table, and the work on a batch."""
+
+    name: str
+    input_topic: str
+    table: StageTable
+    compute: Compute
+
+
+@dataclass(slots=True)
+class _Owned:
+    """An input partition this worker owns."""
+
+    transactions: PartitionTransactions
+    store: PartitionStore
+    changelog: str
+    changelog_uuid: str
+    input_uuid: str
+    applied: int
+
+
+@dataclass(slots=True)
+class RestoreReport:
+    """Figures of the last take-over, for the log, the metrics and the page."""
+
+    partitions: int = 0
+    entries: int = 0
+    seconds: float = 0.0
+    discarded: dict[str, str] = field(default_factory=dict)
+
+
+class Engine:
+    """Runs the stages of one Faust app."""
+
+    def __init__(
+        self, app: AppT, bootstrap: str, applied_encoder: Encoder, applied_decoder: Decoder
+    ) -> None:
+        self._app = app
+        self._bootstrap = bootstrap
+        self._applied_encoder = applied_encoder
+        self._applied_decoder = applied_decoder
+        self._stages: dict[str, Stage] = {}
+        self._owned: dict[TP, _Owned] = {}
+        self._locks: dict[TP, asyncio.Lock] = {}
+        self._executor = ThreadPoolExecutor(_THREADS, thread_name_prefix="engine")
+        self._failed = False
+        self.last_restore = RestoreReport()
+
+    def add(self, stage: Stage) -> Stage:
+        """Declare a stage; one for each input topic."""
+        self._stages[stage.input_topic] = stage
+        return stage
+
+    @property
+    def stages(self) -> Collection[Stage]:
+        """Every declared stage."""
+        return self._stages.values()
+
+    async def take_over(self, assigned: Collection[TP], still_wanted: Callable[[], bool]) -> None:
+        """Fence and restore every assigned input partition; called before any input flows.
+
+        Partitions kept from the previous assignment go through it too: this worker may have been
+        given up for dead in between, and another may have written.
+
+        Raises:
+            FencedError, TransactionError, StateError: this worker must not run.
+        """
+        started = time.monotonic()
+        tps = sorted(tp for tp in assigned if tp.topic in self._stages)
+        await self._let_go(set(tps))
+        loop = asyncio.get_running_loop()
+        identities = await loop.run_in_executor(self._executor, self._identities)
+        committed = await loop.run_in_executor(self._executor, self._committed, tps)
+        report = RestoreReport(partitions=len(tps))
+        await asyncio.gather(
+            *(
+                loop.run_in_executor(
+                    self._executor,
+                    self._acquire,
+                    tp,
+                    identities,
+                    committed.get(tp),
+                    report,
+                    still_wanted,
+                )
+                for tp in tps
+            )
+        )
+        report.seconds = time.monotonic() - started
+        self.last_restore = report
+        failpoint("after_restore")
+        logger.info(
+            "Took over %d partitions: %d changelog entries restored in %.2f s",
+            report.partitions,
+            report.entries,
+            report.seconds,
+        )
+
+    async def _let_go(self, kept: set[TP]) -> None:
+        """Wait for batches in flight, then drop everything owned."""
+        for tp in list(self._owned):
+            async with self._lock(tp):
+                owned = self._owned.pop(tp)
+                await asyncio.get_running_loop().run_in_executor(
+                    self._executor, owned.transactions.close
+                )
+        for stage in self._stages.values():
+            ours = {tp.partition for tp in kept if tp.topic == stage.input_topic}
+            stage.table.store.close_all_but(ours)
+
+    def _acquire(
+        self,
+        tp: TP,
+        identities: dict[str, str],
+        committed: int | None,
+        report: RestoreReport,
+        still_wanted: Callable[[], bool],
+    ) -> None:
+        stage = self._stages[tp.topic]
+        changelog = stage.table.changelog_name
+        transactions = PartitionTransactions(
+            self._bootstrap, f"{self._app.conf.id}-{tp.topic}-{tp.partition}"
+        )
+        transactions.fence()
+        failpoint("after_fence")
+        store = stage.table.store.open(tp.partition)
+        restored = restore_partition(
+            store,
+            changelog,
+            identities[changelog],
+            tp.partition,
+            {"bootstrap.servers": self._bootstrap},
+            still_wanted,
+        )
+        if not still_wanted():
+            transactions.close()
+            return
+        report.entries += restored.entries
+        if restored.discarded:
+            report.discarded[f"{changelog}/{tp.partition}"] = restored.discarded
+        applied = self._applied(tp, store, identities[tp.topic], committed)
+        self._owned[tp] = _Owned(
+            transactions, store, changelog, identities[changelog], identities[tp.topic], applied
+        )
+
+    def _applied(
+        self, tp: TP, store: PartitionStore, input_uuid: str, committed: int | None
+    ) -> int:
+        value = store.get(APPLIED_KEY)
+        if value is None:
+            if committed is not None:
+                raise StateError(
+                    f"{tp.topic}/{tp.partition}: the group has committed offset {committed}, but "
+                    "the changelog has no applied offset: state is lost. Nothing was read. "
+                    f"Rebuild it: stop the workers, run `python -m streams rebuild`, start again."
+                )
+            return -1
+        entry = self._applied_decoder.decode(value)
+        if entry["topic_uuid"] != input_uuid:
+            raise StateError(
+                f"{tp.topic}/{tp.partition}: the input topic was recreated since the state was "
+                "written. Rebuild: stop the workers, run `python -m streams rebuild`, start again."
+            )
+        applied = int(entry["offset"])
+        if committed is not None and committed > applied + 1:
+            raise StateError(
+                f"{tp.topic}/{tp.partition}: committed offset {committed} is ahead of the applied "
+                f"one ({applied}): the changelog lost its end. Rebuild: stop the workers, run "
+                "`python -m streams rebuild`, start again."
+            )
+        return applied
+
+    def _identities(self) -> dict[str, str]:
+        names = [stage.input_topic for stage in self._stages.values()]
+        names += [stage.table.changelog_name for stage in self._stages.values()]
+        return topic_uuids(self._bootstrap, names)
+
+    def _committed(self, tps: Sequence[TP]) -> dict[TP, int]:
+        consumer = Consumer(
+            {"bootstrap.servers": self._bootstrap, "group.id": str(self._app.conf.id)}
+        )
+        try:
+            offsets = consumer.committed([TopicPartition(*tp) for tp in tps], timeout=30)
+        finally:
+            consumer.close()
+        return {TP(o.topic, o.partition): o.offset for o in offsets if o.offset >= 0}
+
+    def _lock(self, tp: TP) -> asyncio.Lock:
+        return self._locks.setdefault(tp, asyncio.Lock())
+
+    async def run(self, event: EventT) -> None:
+        """Take one batch through all its steps, or skip it when it is not ours any more.
+
+        A skipped batch is delivered again: inputs are read from the committed offset after every
+        take-over. Any error ends the process; the batch then stays unacknowledged.
+        """
+        # Faust may cancel an agent while its batch is being committed: the batch goes on.
+        await asyncio.shield(asyncio.ensure_future(self._run_locked(event)))
+
+    async def _run_locked(self, event: EventT) -> None:
+        message = event.message
+        stage = self._stages[message.topic]
+        async with self._lock(message.tp):
+            owned = self._owned.get(message.tp)
+            if (
+                self._failed
+                or owned is None
+                or message.generation_id != self._app.consumer_generation_id
+            ):
+                return
+            applied = False
+            try:
+                await self._run(stage, message.tp, event.value, owned)
+                applied = True
+            finally:
+                if not applied:
+                    self._failed = True
+                    logger.critical(
+                        "Stage %s failed on %s/%d offsets %d to %d; nothing of it is acknowledged",
+                        stage.name,
+                        message.topic,
+                        message.partition,
+                        event.value.first_offset,
+                        event.value.last_offset,
+                    )
+            event.ack()
+
+    async def _run(self, stage: Stage, tp: TP, batch: Batch, owned: _Owned) -> None:
+        metrics = StageMetrics(stage.name)
+        consumer = self._app.consumer
+        assert isinstance(consumer, BatchConsumer)
+        fresh = [record for record in batch.records if record.offset > owned.applied]
+        if fresh:
+            with metrics.batch(len(fresh)):
+                overlay = Overlay(owned.store.get)
+                outputs = stage.compute(Batch(batch.topic, batch.partition, fresh), overlay)
+                failpoint("after_compute")
+                await asyncio.get_running_loop().run_in_executor(
+                    self._executor, self._commit, tp, owned, outputs, overlay, batch.last_offset
+                )
+        consumer.mark_applied(tp, batch.last_offset)
+        failpoint("after_acknowledge")
+
+    def _commit(
+        self, tp: TP, owned: _Owned, outputs: Sequence[Outgoing], overlay: Overlay, last: int
+    ) -> None:
+        applied = self._applied_encoder.encode(
+            {
+                "topic": tp.topic,
+                "topic_uuid": owned.input_uuid,
+                "partition": tp.partition,
+                "offset": last,
+            }
+        )
+        changes = {**overlay.changes, APPLIED_KEY: applied}
+        end = owned.transactions.commit(outputs, Changelog(owned.changelog, tp.partition, changes))
+        failpoint("after_commit")
+        owned.store.write(changes, Position(owned.changelog_uuid, end + 1, time.time()))
+        owned.applied = last
+        failpoint("after_local_write")
+
+    def close(self) -> None:
+        """Release producers; stores are closed by their tables."""
+        for owned in self._owned.values():
+            owned.transactions.close()
+        self._owned.clear()
+        self._executor.shutdown(wait=False)

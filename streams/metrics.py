@@ -1,0 +1,44 @@
+"""Every metric of the product, declared once."""
+
+import time
+from collections.abc import Iterator
+from contextlib import contextmanager
+
+from prometheus_client import Counter, Gauge, Histogram
+
+STAGE_RECORDS = Counter("stage_records_total", "Input records a stage has applied.", ["stage"])
+STAGE_BATCH_RECORDS = Histogram(
+    "stage_batch_records",
+    "Records in one batch.",
+    ["stage"],
+    buckets=(1, 10, 50, 100, 250, 500, 1000, 2000, 5000),
+)
+STAGE_BATCH_SECONDS = Histogram(
+    "stage_batch_seconds", "Seconds from the start of a batch to its acknowledgement.", ["stage"]
+)
+RECORDS_PROCESSED = Counter(
+    "connector_records_processed", "Raw records with an outcome.", ["source_id", "outcome"]
+)
+DEAD_LETTERS = Counter(
+    "dead_letters_total", "Records that ended as a dead letter.", ["source_id", "rule_id"]
+)
+RECOVERY_SECONDS = Gauge("recovery_seconds", "Seconds the last take-over of partitions took.")
+RECOVERY_ENTRIES = Gauge("recovery_entries", "Changelog entries the last take-over restored.")
+SINK_ROWS = Counter("sink_rows_total", "Rows inserted into ClickHouse.", ["table"])
+SINK_INSERT_SECONDS = Histogram("sink_insert_seconds", "Seconds of one insert.", ["table"])
+
+
+class StageMetrics:
+    """Measures the batches of one stage."""
+
+    def __init__(self, stage: str) -> None:
+        self._stage = stage
+
+    @contextmanager
+    def batch(self, records: int) -> Iterator[None]:
+        """Count and time one batch; a batch that fails counts nothing."""
+        started = time.perf_counter()
+        yield
+        STAGE_BATCH_SECONDS.labels(self._stage).observe(time.perf_counter() - started)
+        STAGE_BATCH_RECORDS.labels(self._stage).observe(records)
+        STAGE_RECORDS.labels(self._stage).inc(records)

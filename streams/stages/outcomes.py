@@ -1,0 +1,91 @@
+"""Outcomes and dead letters as records to publish."""
+
+from datetime import UTC, datetime
+from importlib.metadata import version
+
+from streams.batch import ConsumedRecord
+from streams.codec import frame_schema_id
+from streams.core.errors import Rejected
+from streams.core.records import Outcome, RawCoordinates
+from streams.engine.transactions import Outgoing
+from streams.stages.encoders import Encoders
+from streams.topics import DEAD_LETTERS, RECORD_OUTCOMES
+
+CODE_VERSION = version("infrastructure-streams")
+UNKNOWN_KIND = "unknown"
+
+
+def outcome(
+    encoders: Encoders,
+    raw: RawCoordinates,
+    *,
+    source_id: str,
+    record_id: str | None,
+    kind: str,
+    result: Outcome,
+    stage: str,
+    record_time: datetime,
+    rule_id: str | None = None,
+    canonical: tuple[str, int] | None = None,
+) -> Outgoing:
+    """One `RecordOutcome`, keyed by its raw coordinates."""
+    published = (
+        [] if canonical is None else [dict(zip(("record_id", "version"), canonical, strict=True))]
+    )
+    value = encoders.outcomes.encode(
+        {
+            "raw": raw.to_avro(),
+            "source_id": source_id,
+            "record_id": record_id,
+            "output_kind": kind,
+            "outcome": result,
+            "stage": stage,
+            "record_time": record_time,
+            "rule_id": rule_id,
+            "canonical": published,
+        }
+    )
+    return Outgoing(RECORD_OUTCOMES.name, raw.key.encode(), value)
+
+
+def dead_letter(
+    encoders: Encoders,
+    record: ConsumedRecord,
+    rejected: Rejected,
+    *,
+    source_id: str,
+    record_id: str | None,
+    stage: str,
+) -> Outgoing:
+    """One `DeadLetter`: the record byte for byte, and why."""
+    raw = coordinates_of(record)
+    value = encoders.dead_letters.encode(
+        {
+            "raw": raw.to_avro(),
+            "source_id": source_id,
+            "record_id": record_id,
+            "key": record.key,
+            "value": record.value,
+            "headers": [{"name": name, "value": text} for name, text in record.headers],
+            "record_time": kafka_time(record),
+            "schema_id": frame_schema_id(record.value),
+            "stage": stage,
+            "rule_id": rejected.rule_id,
+            "field": rejected.field,
+            "observed": rejected.observed,
+            "limit": rejected.limit,
+            "message": rejected.message,
+            "code_version": CODE_VERSION,
+        }
+    )
+    return Outgoing(DEAD_LETTERS.name, raw.key.encode(), value)
+
+
+def coordinates_of(record: ConsumedRecord) -> RawCoordinates:
+    """Where a consumed record stands."""
+    return RawCoordinates(record.topic, record.partition, record.offset)
+
+
+def kafka_time(record: ConsumedRecord) -> datetime:
+    """Kafka's timestamp of a record, UTC."""
+    return datetime.fromtimestamp(record.timestamp / 1000, UTC)

@@ -1,0 +1,144 @@
+"""Succession of canonical records: versions, unchanged content, withdrawals, order independence."""
+
+from itertools import permutations
+
+from streams.core.canonical import canonical_record
+from streams.core.keys import asset_id
+from streams.core.normalize import Location, decide
+from streams.core.records import AvroRecord
+from streams.core.succession import Held, Succession, succeed
+from tests.core.builders import REJECTED, at, mapped, order_of, plant, raw
+
+GENERATION = 1
+
+
+def events(*arrivals: tuple[int, object]) -> list[AvroRecord]:
+    """Normalized events of raw records given as (minute, content); content None delists."""
+    held: Location | None = None
+    found: list[AvroRecord] = []
+    for minute, content in arrivals:
+        record = raw(fetched=minute, listed=content is not None)
+        decision = decide(
+            record,
+            content,
+            "power_plant",
+            order_of(record, str(minute)),
+            at(minute),
+            held,  # type: ignore[arg-type]
+        )
+        held = decision.location or held
+        found += decision.normalized
+    return found
+
+
+def apply(event: AvroRecord, held: Held | None) -> Succession:
+    return succeed(event, held, GENERATION, asset_id)
+
+
+def run(found: list[AvroRecord]) -> tuple[Held | None, list[Held], list[str | None]]:
+    held: Held | None = None
+    published, outcomes = [], []
+    for event in found:
+        succession = apply(event, held)
+        held = succession.held
+        if succession.published:
+            published.append(succession.published)
+        outcomes.append(succession.outcome)
+    return held, published, outcomes
+
+
+def test_same_content_read_again_publishes_nothing() -> None:
+    _, published, outcomes = run(events((0, mapped()), (1, mapped())))
+    assert len(published) == 1
+    assert outcomes == ["changed", "unchanged"]
+
+
+def test_each_change_publishes_a_higher_version_of_the_same_id() -> None:
+    _, published, _ = run(events((0, mapped()), (1, mapped(plant(5.0))), (2, mapped(plant(6.0)))))
+    versions = [held.version for held in published]
+    assert versions == sorted(set(versions))
+    assert len({held.canonical_id for held in published}) == 1
+
+
+def test_change_and_change_back_is_published_twice() -> None:
+    _, published, _ = run(events((0, mapped()), (1, mapped(plant(5.0))), (2, mapped())))
+    assert [held.record["power_plant"]["capacity_mw"] for held in published] == [100.0, 5.0, 100.0]
+
+
+def test_delisting_publishes_the_last_content_as_withdrawn() -> None:
+    held, published, outcomes = run(events((0, mapped()), (1, None)))
+    assert held is not None
+    assert [entry.status for entry in published] == ["current", "withdrawn"]
+    assert outcomes == ["changed", "withdrawn"]
+    record = canonical_record(held)
+    assert (record["status"], record["power_plant"]["name"]) == ("withdrawn", "Plant")
+
+
+def test_withdrawal_after_a_rejection_has_no_outcome_of_its_own() -> None:
+    _, published, outcomes = run(events((0, mapped()), (1, REJECTED)))
+    assert [entry.status for entry in published] == ["current", "withdrawn"]
+    assert outcomes == ["changed", None]
+
+
+def test_relisting_continues_the_versions() -> None:
+    _, published, _ = run(events((0, mapped()), (1, None), (2, mapped())))
+    versions = [held.version for held in published]
+    assert versions == sorted(set(versions))
+    assert [held.status for held in published] == ["current", "withdrawn", "current"]
+
+
+def test_move_leaves_silently_and_arrives_with_a_higher_version() -> None:
+    here = mapped(plant(latitude=50.0, longitude=8.0))
+    there = mapped(plant(latitude=40.0, longitude=-100.0))
+    first, leave, arrive = events((0, here), (1, there))
+    europe = apply(first, None)
+    gone = apply(leave, europe.held)
+    assert (gone.held, gone.published, gone.outcome) == (None, None, None)
+    america = apply(arrive, None)
+    assert europe.published is not None
+    assert america.published is not None
+    assert america.published.canonical_id == europe.published.canonical_id
+    assert america.published.version > europe.published.version
+
+
+def test_rebuild_publishes_again_under_a_higher_generation() -> None:
+    (event,) = events((0, mapped()))
+    live = succeed(event, None, 1, asset_id)
+    rebuilt = succeed(event, live.held, 2, asset_id)
+    assert live.published is not None
+    assert rebuilt.published is not None
+    assert rebuilt.published.version > live.published.version
+
+
+def test_replayed_old_event_is_superseded() -> None:
+    old, new = events((0, mapped()), (1, mapped(plant(5.0))))
+    held = apply(new, apply(old, None).held).held
+    again = apply(old, held)
+    assert (again.held, again.published, again.outcome) == (held, None, "superseded")
+
+
+def test_final_content_does_not_depend_on_the_order_of_events() -> None:
+    found = events((0, mapped()), (1, mapped(plant(5.0))), (2, mapped(plant(6.0))))
+    finals = set()
+    for order in permutations(found):
+        held, _, _ = run(list(order))
+        assert held is not None
+        finals.add((held.content_hash, held.status, held.lineage))
+    assert len(finals) == 1
+
+
+def test_every_filled_field_has_a_provenance() -> None:
+    (event,) = events((0, mapped()))
+    published = apply(event, None).published
+    assert published is not None
+    record = canonical_record(published)
+    filled = {name for name, value in record["power_plant"].items() if value not in (None, [])}
+    assert {entry["field"] for entry in record["provenance"]} == filled
+
+
+def test_asset_ids_never_change_between_releases() -> None:
+    """Ids are published for ever: a change here breaks every reader's references."""
+    assert (
+        asset_id("power_plant", "wri_powerplants", "GEODB0040538")
+        == "45b1fa66-294c-5d65-8ebc-f7a35d6c7055"
+    )

@@ -6,15 +6,16 @@ unknown id. Both are safe to call from several threads.
 
 import json
 import struct
-from collections.abc import Mapping
-from dataclasses import dataclass
+from collections.abc import Callable, Mapping
+from dataclasses import dataclass, field
 from io import BytesIO
 from typing import Any
 
 from confluent_kafka.schema_registry import Schema, SchemaRegistryClient, SchemaRegistryError
-from fastavro import parse_schema, schemaless_reader, schemaless_writer
+from fastavro import parse_schema, schemaless_reader
 from httpx import HTTPError
 
+from streams.avro_writer import compile_writer
 from streams.contracts import AvroSchema, Contract, canonical_json
 from streams.core.errors import RegistryError
 
@@ -45,17 +46,20 @@ class Encoder:
 
     schema: AvroSchema
     schema_id: int
+    _header: bytes = field(init=False, repr=False)
+    _write: Callable[[Mapping[str, Any]], bytes] = field(init=False, repr=False, compare=False)
+
+    def __post_init__(self) -> None:
+        object.__setattr__(self, "_header", _HEADER.pack(MAGIC, self.schema_id))
+        object.__setattr__(self, "_write", compile_writer(self.schema))
 
     def encode(self, record: Mapping[str, Any]) -> bytes:
         """Framed bytes of one record; timestamps are aware datetimes.
 
         Raises:
-            ValueError, TypeError: the record does not fit the schema (a bug).
+            ValueError: the record does not fit the schema (a bug).
         """
-        out = BytesIO()
-        out.write(_HEADER.pack(MAGIC, self.schema_id))
-        schemaless_writer(out, self.schema, record)
-        return out.getvalue()
+        return self._header + self._write(record)
 
 
 class Registry:

@@ -1,29 +1,37 @@
 """Avro values in the Confluent registry framing: 0x00, schema id (4 bytes, big endian), Avro body.
 
-Encoding never asks the registry: ids are resolved once at start. Decoding asks it once per
-unknown id. Both are safe to call from several threads.
+Encoding never asks the registry: ids are resolved once at start. Decoding asks it once per id, and
+once a minute for an id it does not know. Both are safe to call from several threads.
 """
 
-import json
 import struct
+import time
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass, field
 from io import BytesIO
 from typing import Any
 
 from confluent_kafka.schema_registry import Schema, SchemaRegistryClient, SchemaRegistryError
-from fastavro import parse_schema, schemaless_reader
-from httpx import HTTPError
+from fastavro import schemaless_reader
+from fastavro.read import SchemaResolutionError
+from httpx import URL, HTTPError
 
 from streams.avro_writer import compile_writer
-from streams.contracts import AvroSchema, Contract, canonical_json
-from streams.core.errors import RegistryError
+from streams.contracts import AvroSchema, Contract, canonical_json, parse
+from streams.core.errors import RegistryError, SettingsError
 
 MAGIC = 0
-_HEADER = struct.Struct(">bI")
+_HEADER = struct.Struct(">bi")
 
 # What fastavro raises on bytes that do not fit the schema.
 _BAD_AVRO = (EOFError, ValueError, IndexError, KeyError, OverflowError, TypeError, struct.error)
+
+_CONFLICT = 409
+_NOT_FOUND = 404
+_UNPROCESSABLE = 422
+
+_UNKNOWN_ID_SECONDS = 60.0
+"""How long an id the registry did not know is not asked for again: foreign bytes come in floods."""
 
 
 class UndecodableError(Exception):
@@ -68,22 +76,24 @@ class Registry:
     def __init__(self, url: str) -> None:
         self._url = url
         self._client = SchemaRegistryClient({"url": url, "timeout": 10})
-        self._writers: dict[int, AvroSchema | None] = {}
+        self._writers: dict[int, AvroSchema] = {}
+        self._unknown_until: dict[int, float] = {}
 
     def register(self, subject: str, contract: Contract) -> int:
         """Register every version of a contract, oldest first; returns the id of the latest.
 
-        Idempotent: a version already there keeps its id.
+        Idempotent: a version already there keeps its id. The contract's compatibility rule is set
+        before any second version goes in, so the registry checks it too.
 
         Raises:
             RegistryError: incompatible with an earlier version, or no answer.
         """
-        schema_id = 0
+        schemas = [Schema(canonical_json(version), "AVRO") for version in contract.versions]
         try:
-            for version in contract.versions:
-                schema = Schema(canonical_json(version), "AVRO")
-                schema_id = self._client.register_schema(subject, schema)
+            schema_id: int = self._client.register_schema(subject, schemas[0])
             self._client.set_compatibility(subject, contract.compatibility)
+            for schema in schemas[1:]:
+                schema_id = self._client.register_schema(subject, schema)
         except (SchemaRegistryError, HTTPError) as error:
             raise self._error(f"register {subject}", error) from error
         return schema_id
@@ -98,9 +108,7 @@ class Registry:
         try:
             registered = self._client.lookup_schema(subject, schema)
         except (SchemaRegistryError, HTTPError) as error:
-            raise self._error(
-                f"find {subject}; run `make schemas-register` first", error
-            ) from error
+            raise self._error(f"find the contract of {subject}", error) from error
         if registered.schema_id is None:
             raise RegistryError(f"The registry gave no id for {subject}.")
         return Encoder(contract.parsed(), registered.schema_id)
@@ -109,37 +117,56 @@ class Registry:
         """Decoder that resolves any writer's version to the contract's latest."""
         return Decoder(self, contract.parsed())
 
+    def any_decoder(self) -> "Decoder":
+        """Decoder that reads any record as its writer wrote it, whatever its contract."""
+        return Decoder(self, None)
+
     def writer_schema(self, schema_id: int) -> AvroSchema | None:
         """Schema of an id, None when the registry has none of that id.
 
         Raises:
             RegistryError: no answer.
+            UndecodableError: the id belongs to something else than an Avro record.
         """
-        if schema_id not in self._writers:
-            try:
-                text = self._client.get_schema(schema_id).schema_str
-            except SchemaRegistryError as error:
-                if error.http_status_code != 404:
-                    raise self._error(f"read schema {schema_id}", error) from error
-                text = None
-            except HTTPError as error:
-                raise self._error(f"read schema {schema_id}", error) from error
-            self._writers[schema_id] = self._parse(text) if text else None
+        if schema_id in self._writers:
+            return self._writers[schema_id]
+        if schema_id <= 0:
+            return None
+        if time.monotonic() < self._unknown_until.get(schema_id, 0):
+            return None
+        try:
+            text = self._client.get_schema(schema_id).schema_str
+        except (SchemaRegistryError, HTTPError) as error:
+            if isinstance(error, SchemaRegistryError) and error.http_status_code == _NOT_FOUND:
+                self._unknown_until[schema_id] = time.monotonic() + _UNKNOWN_ID_SECONDS
+                return None
+            raise self._error(f"read schema {schema_id}", error) from error
+        try:
+            self._writers[schema_id] = parse(text or "")
+        except SettingsError as error:
+            raise UndecodableError(
+                "bad_avro", f"Schema {schema_id} is no Avro record: {error}", schema_id
+            ) from error
         return self._writers[schema_id]
 
-    def _parse(self, text: str) -> AvroSchema:
-        parsed = parse_schema(json.loads(text), named_schemas={})
-        assert isinstance(parsed, dict)
-        return parsed
-
-    def _error(self, what: str, error: Exception) -> RegistryError:
-        return RegistryError(f"Schema registry {self._url} could not {what}: {error}")
+    def _error(self, what: str, error: SchemaRegistryError | HTTPError) -> RegistryError:
+        address = URL(self._url).copy_with(userinfo=b"")
+        advice = "Check that it runs and that SCHEMA_REGISTRY_URL names it."
+        if isinstance(error, SchemaRegistryError):
+            if error.http_status_code in (_CONFLICT, _UNPROCESSABLE):
+                advice = "Run `make schemas-check`: a version may break the rule of its subject."
+            elif error.http_status_code == _NOT_FOUND:
+                advice = "Run `make schemas-register` first."
+        return RegistryError(f"Schema registry {address} could not {what}: {error}. {advice}")
 
 
 class Decoder:
-    """Reads framed records of one contract, whatever version wrote them."""
+    """Reads framed records, whatever version wrote them. Get it from `Registry`.
 
-    def __init__(self, registry: Registry, reader_schema: AvroSchema) -> None:
+    With a reader schema records come out as that schema has them, without one as written.
+    """
+
+    def __init__(self, registry: Registry, reader_schema: AvroSchema | None) -> None:
         self._registry = registry
         self._reader_schema = reader_schema
         # Comparing two schemas costs more than reading a record: done once per schema id.
@@ -149,7 +176,8 @@ class Decoder:
         """Record with the fields of the latest version; timestamps are aware UTC datetimes.
 
         Raises:
-            UndecodableError: no framing, unknown schema id, or bytes that do not fit.
+            UndecodableError: no framing, unknown schema id, another record's schema, or bytes
+                that do not fit.
             RegistryError: the registry does not answer.
         """
         if not value or len(value) < _HEADER.size or value[0] != MAGIC:
@@ -160,6 +188,14 @@ class Decoder:
         body.seek(_HEADER.size)
         try:
             record = schemaless_reader(body, *resolution)
+        except SchemaResolutionError as error:
+            writer, reader = resolution
+            raise UndecodableError(
+                "bad_avro",
+                f"Schema {schema_id} ({writer['name']}) cannot be read as "
+                f"{reader['name'] if reader else writer['name']}.",
+                schema_id,
+            ) from error
         except _BAD_AVRO as error:
             raise UndecodableError(
                 "bad_avro", f"The bytes do not fit schema {schema_id}: {error}", schema_id

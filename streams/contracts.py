@@ -1,6 +1,8 @@
 """The Avro contracts below `avro/`: one folder a contract, every released version kept."""
 
+import hashlib
 import json
+import re
 from collections.abc import Mapping
 from dataclasses import dataclass
 from functools import cache
@@ -8,6 +10,7 @@ from pathlib import Path
 from typing import Any
 
 from fastavro import parse_schema
+from fastavro.schema import SchemaParseException
 
 from streams.core.errors import SettingsError
 from streams.settings import settings
@@ -16,6 +19,8 @@ AvroSchema = dict[str, Any]
 
 BACKWARD = "BACKWARD_TRANSITIVE"
 FULL = "FULL_TRANSITIVE"
+
+_VERSION_FILE = re.compile(r"v([1-9][0-9]*)\.avsc")
 
 
 @dataclass(frozen=True, slots=True)
@@ -42,7 +47,7 @@ class Contract:
 
     def parsed(self) -> AvroSchema:
         """The latest version, parsed for fastavro."""
-        return _parsed(self.name)
+        return parse(canonical_json(self.latest))
 
 
 def contract_names(avro_dir: Path | None = None) -> tuple[str, ...]:
@@ -53,18 +58,31 @@ def contract_names(avro_dir: Path | None = None) -> tuple[str, ...]:
 
 @cache
 def contract(name: str) -> Contract:
-    """Load one contract.
+    """Load one contract of this product, once.
 
     Raises:
         SettingsError: no such folder, a gap in the version numbers, or text that is not JSON.
     """
-    folder = settings().avro_dir / name
-    paths = sorted(folder.glob("v*.avsc"), key=lambda path: int(path.stem[1:]))
+    return load_contract(settings().avro_dir / name)
+
+
+def load_contract(folder: Path) -> Contract:
+    """Load every version in a folder, which names the contract.
+
+    Raises:
+        SettingsError: no such folder, a gap in the version numbers, or text that is not JSON.
+    """
+    paths = {path.name: path for path in folder.glob("*.avsc")}
     if not paths:
-        raise SettingsError(f"No contract {name!r} in {settings().avro_dir}: set AVRO_DIR.")
-    if [path.stem for path in paths] != [f"v{i}" for i in range(1, len(paths) + 1)]:
-        raise SettingsError(f"Versions in {folder} must be v1, v2, … without a gap.")
-    return Contract(name, tuple(_load(path) for path in paths))
+        raise SettingsError(f"No contract {folder.name!r} in {folder.parent}: set AVRO_DIR.")
+    strange = sorted(name for name in paths if not _VERSION_FILE.fullmatch(name))
+    expected = [f"v{number}.avsc" for number in range(1, len(paths) + 1)]
+    if strange or set(expected) != paths.keys():
+        raise SettingsError(
+            f"{folder} holds {', '.join(sorted(paths))}; name the versions v1.avsc, v2.avsc … "
+            "without a gap."
+        )
+    return Contract(folder.name, tuple(_load(paths[name]) for name in expected))
 
 
 def _load(path: Path) -> AvroSchema:
@@ -72,18 +90,32 @@ def _load(path: Path) -> AvroSchema:
         schema = json.loads(path.read_text(encoding="utf-8"))
     except ValueError as error:
         raise SettingsError(f"{path} is not JSON: {error}") from error
-    if not isinstance(schema, dict):
+    if not isinstance(schema, dict) or schema.get("type") != "record":
         raise SettingsError(f"{path} must hold one record schema.")
     return schema
 
 
 @cache
-def _parsed(name: str) -> AvroSchema:
-    parsed = parse_schema(contract(name).latest, named_schemas={})
-    assert isinstance(parsed, dict)
+def parse(text: str) -> AvroSchema:
+    """A schema text, parsed for fastavro; equal texts give the same object.
+
+    Raises:
+        SettingsError: the text is not an Avro record schema.
+    """
+    try:
+        parsed = parse_schema(json.loads(text), named_schemas={})
+    except (ValueError, TypeError, AttributeError, KeyError, SchemaParseException) as error:
+        raise SettingsError(f"Not an Avro schema: {error}") from error
+    if not isinstance(parsed, dict) or parsed.get("type") != "record":
+        raise SettingsError("Not an Avro record schema.")
     return parsed
 
 
 def canonical_json(schema: Mapping[str, Any]) -> str:
-    """Schema as the text sent to the registry: stable key order, no spare blanks."""
+    """Schema as the text sent to the registry: keys as in the file, no spare blanks."""
     return json.dumps(schema, separators=(",", ":"), ensure_ascii=False)
+
+
+def fingerprint(schema: Mapping[str, Any]) -> str:
+    """SHA-256 of the text sent to the registry, hex: docs, defaults and logical types included."""
+    return hashlib.sha256(canonical_json(schema).encode()).hexdigest()

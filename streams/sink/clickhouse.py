@@ -23,9 +23,29 @@ from clickhouse_connect.driver.exceptions import ClickHouseError
 
 from streams.core.errors import SinkError
 from streams.sink.plan import Insert
+from streams.sink.tables import Table
 
 CONNECTIONS = 4
 """Statements that run at once; further callers wait. Inserts and queries share them."""
+
+_INSERT_SETTINGS = {
+    # The server's default answers before rows and token are stored.
+    "async_insert": 0,
+    "insert_deduplicate": 1,
+    # Each table behind the landing checks the token itself. Otherwise, after a crash between two
+    # of them, the repeat could be skipped for both.
+    "deduplicate_blocks_in_dependent_materialized_views": 1,
+}
+
+_REFUSALS = frozenset(
+    {
+        32,  # ATTEMPT_TO_READ_AFTER_EOF
+        33,  # CANNOT_READ_ALL_DATA
+        117,  # INCORRECT_DATA
+        469,  # VIOLATED_CONSTRAINT
+    }
+)
+"""Error codes that mean: these bytes are no rows, and never will be."""
 
 _EMBEDDED = "chdb://"
 _INTERFACES = {
@@ -34,6 +54,10 @@ _INTERFACES = {
     "clickhouses": "https",
     "https": "https",
 }
+
+
+class RefusedError(SinkError):
+    """ClickHouse says the bytes of a record are no rows."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -73,24 +97,34 @@ class ClickHouse:
         return self._dsn.replace(f":{self._password}@", ":***@") if self._password else self._dsn
 
     def insert(self, insert: Insert) -> None:
-        """Insert rows and wait until they are stored; a token seen before inserts nothing.
+        """Insert records and wait until they are stored; a token seen before inserts nothing.
 
         Raises:
-            SinkError: refused or no answer; the rows may be stored or not, so insert them again.
+            RefusedError: the bytes of a record are no rows; nothing, or only a part, was stored.
+            SinkError: no answer or another failure; insert again, the token prevents a repeat.
+        """
+        avro_file = insert.avro_file()
+        with self._client() as client:
+            client.raw_insert(
+                insert.landing.name,
+                insert_block=avro_file,
+                fmt="Avro",
+                settings=_INSERT_SETTINGS | {"insert_deduplication_token": insert.token(avro_file)},
+            )
+
+    def insert_rows(self, table: Table, rows: Sequence[Sequence[Any]]) -> None:
+        """Insert a few rows into a storage table; times are milliseconds.
+
+        Raises:
+            SinkError: refused or no answer.
         """
         with self._client() as client:
             client.insert(
-                insert.table.name,
-                insert.columns,
-                column_names=insert.table.column_names,
-                column_type_names=[column.type for column in insert.table.columns],
-                column_oriented=True,
-                settings={
-                    # The server's default answers before the rows are stored with their token.
-                    "async_insert": 0,
-                    "insert_deduplicate": 1,
-                    "insert_deduplication_token": insert.token,
-                },
+                table.name,
+                rows,
+                column_names=[column.name for column in table.columns],
+                column_type_names=[column.type for column in table.columns],
+                settings=_INSERT_SETTINGS,
             )
 
     def query(self, sql: str, parameters: Mapping[str, Any] | None = None) -> QueryRows:
@@ -173,6 +207,9 @@ class ClickHouse:
 
     def _error(self, error: Exception) -> SinkError:
         text = str(error).replace(self._password, "***") if self._password else str(error)
+        # The Avro library's exceptions arrive as STD_EXCEPTION with their class in the text.
+        if getattr(error, "code", None) in _REFUSALS or "avro::Exception" in text:
+            return RefusedError(text.strip())
         return SinkError(
             f"ClickHouse {self.address} failed: {text.strip()} "
             "Check that it runs and that CLICKHOUSE_DSN is right."

@@ -1,55 +1,57 @@
-"""Loads micro-batches into ClickHouse: plan, then insert, then the caller acknowledges."""
+"""Loads micro-batches into ClickHouse: plan, insert, then the caller acknowledges."""
 
 import time
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Sequence
 from dataclasses import dataclass
-from typing import Protocol
 
 from streams.batch import Batch
-from streams.core.records import AvroRecord
-from streams.sink.clickhouse import ClickHouse
-from streams.sink.plan import plan_batch
+from streams.codec import UndecodableError
+from streams.contracts import AvroSchema
+from streams.core.errors import Rejected
+from streams.sink.clickhouse import ClickHouse, RefusedError
+from streams.sink.landing import Landing, landing
+from streams.sink.plan import Insert, Reject, plan_batch
+from streams.sink.tables import SINK_REJECTS
 
-
-class RecordDecoder(Protocol):
-    """Reads framed records of one contract (`streams.codec.Decoder` does)."""
-
-    def decode(self, value: bytes | None) -> AvroRecord:
-        """Raises `UndecodableError` for bytes that are no record."""
+REFUSED = "refused_by_clickhouse"
+UNKNOWN_SCHEMA_ID = "unknown_schema_id"
 
 
 @dataclass(frozen=True, slots=True)
 class LoadResult:
-    """What one batch became.
+    """What one batch became; `loaded` and `rejected` add up to its records.
 
     Attributes:
-        records: Records in the batch.
-        rejected: Of these, records that went to `sink_rejects`.
-        rows: Rows inserted by table.
-        plan_seconds: Time of decoding and mapping.
-        insert_seconds: Time until ClickHouse confirmed every insert.
+        loaded: Records that became rows.
+        rejected: Records that went to `sink_rejects`.
+        seconds: Time until ClickHouse had confirmed every insert.
     """
 
-    records: int
+    loaded: int
     rejected: int
-    rows: Mapping[str, int]
-    plan_seconds: float
-    insert_seconds: float
+    seconds: float
 
 
 class Loader:
-    """Loads batches of the sink's topics. Safe to call from several threads."""
+    """Loads batches of the sink's topics. Safe to use from several threads."""
 
     def __init__(
         self,
         clickhouse: ClickHouse,
-        decoders: Mapping[str, RecordDecoder],
+        writer_schema: Callable[[int], AvroSchema | None],
         topic_id_of: Callable[[str], str],
     ) -> None:
-        """Args are the engine, one decoder a topic, and the UUID of a topic by its name."""
+        """Prepare; `ensure_schema` must have run.
+
+        Args:
+            clickhouse: Where the rows go.
+            writer_schema: Schema of an id, None when there is none (`Registry.writer_schema`).
+            topic_id_of: UUID of a topic; a recreated topic has another one.
+        """
         self._clickhouse = clickhouse
-        self._decoders = decoders
+        self._writer_schema = writer_schema
         self._topic_id_of = topic_id_of
+        self._landings: dict[tuple[str, int], Landing | Rejected] = {}
 
     def load(self, batch: Batch) -> LoadResult:
         """Load one batch; returns when every row is stored. Loading it again changes nothing.
@@ -57,19 +59,63 @@ class Loader:
         Blocks: call it in an executor.
 
         Raises:
-            SinkError: ClickHouse refused or did not answer: do not acknowledge the batch.
+            SinkError: ClickHouse failed or did not answer: do not acknowledge the batch.
             RegistryError: the registry did not answer: do not acknowledge the batch.
         """
         started = time.monotonic()
-        decode = self._decoders[batch.topic].decode
-        plan = plan_batch(batch, self._topic_id_of(batch.topic), decode)
-        planned = time.monotonic()
+        topic_id = self._topic_id_of(batch.topic)
+        plan = plan_batch(batch, topic_id, self._landing)
+        rejects = list(plan.rejects)
         for insert in plan.inserts:
-            self._clickhouse.insert(insert)
+            rejects.extend(self._insert(insert))
+        if rejects:
+            self._store_rejects(topic_id, rejects)
         return LoadResult(
-            len(batch.records),
-            plan.rejected,
-            {insert.table.name: insert.row_count for insert in plan.inserts},
-            planned - started,
-            time.monotonic() - planned,
+            len(batch.records) - len(rejects), len(rejects), time.monotonic() - started
         )
+
+    def _insert(self, insert: Insert) -> Sequence[Reject]:
+        """Insert, halving what ClickHouse refuses until the refused records stand alone."""
+        try:
+            self._clickhouse.insert(insert)
+        except RefusedError as error:
+            if len(insert.records) == 1:
+                return [Reject(insert.records[0], Rejected(REFUSED, str(error)))]
+            return [reject for half in insert.halves() for reject in self._insert(half)]
+        return []
+
+    def _store_rejects(self, topic_id: str, rejects: Sequence[Reject]) -> None:
+        self._clickhouse.insert_rows(
+            SINK_REJECTS,
+            [
+                (
+                    reject.record.topic,
+                    topic_id,
+                    reject.record.partition,
+                    reject.record.offset,
+                    reject.record.timestamp,
+                    reject.record.key,
+                    reject.record.value,
+                    reject.reason.rule_id,
+                    reject.reason.message,
+                )
+                for reject in rejects
+            ],
+        )
+
+    def _landing(self, topic: str, schema_id: int) -> Landing | Rejected:
+        # Two threads may create the same landing at once: its statements may run twice.
+        if (topic, schema_id) in self._landings:
+            return self._landings[topic, schema_id]
+        try:
+            schema = self._writer_schema(schema_id)
+        except UndecodableError as error:
+            return Rejected(error.rule_id, str(error))
+        if schema is None:
+            return Rejected(UNKNOWN_SCHEMA_ID, f"The registry has no schema {schema_id}.")
+        created = landing(topic, schema)
+        if isinstance(created, Landing):
+            for statement in created.statements:
+                self._clickhouse.command(statement)
+        self._landings[topic, schema_id] = created
+        return created

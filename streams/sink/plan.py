@@ -5,97 +5,131 @@ Why a token carries what it carries:
     topic id     a recreated topic starts again at offset 0 with other records
     partition    offsets are counted per partition
     first-last   a batch cut elsewhere after a restart is another insert
-    hash         a new version of the sink may make other rows of the same records
+    hash         of the bytes and the landing: a new version of the sink may make other rows of
+                 the same bytes
 
-A repeated batch is skipped by its token while the table remembers it, and collapses in the
+A repeated insert is skipped by its token while the tables remember it, and collapses in the
 ReplacingMergeTree otherwise.
 """
 
 import hashlib
-import marshal
-from collections.abc import Callable, Iterable
+from collections.abc import Callable, Sequence
 from dataclasses import dataclass
+from functools import lru_cache
+from io import BytesIO
+
+from fastavro import schemaless_writer
 
 from streams.batch import Batch, ConsumedRecord
-from streams.codec import UndecodableError
+from streams.codec import frame_schema_id
 from streams.core.errors import Rejected
-from streams.core.records import AvroRecord
-from streams.sink.rows import ROW_OF, Cell, Row, RowOf, reject_row
-from streams.sink.tables import SINK_REJECTS, Table
+from streams.sink.landing import SYNC_MARKER, Landing
 
-Decode = Callable[[bytes | None], AvroRecord]
-"""Framed bytes to a record; raises `UndecodableError`."""
+_FRAME_BYTES = 5
+
+LandingOf = Callable[[str, int], Landing | Rejected]
+"""Landing for a topic and a schema id."""
+
+
+@dataclass(frozen=True, slots=True)
+class Source:
+    """Where a batch was read: a recreated topic has another id."""
+
+    topic: str
+    topic_id: str
+    partition: int
 
 
 @dataclass(frozen=True, slots=True)
 class Insert:
-    """One synchronous insert.
+    """One synchronous insert of records that one schema wrote.
 
     Attributes:
-        table: Where to.
-        columns: The cells of each column, in the table's order.
-        token: Deduplication token: equal tokens mean equal rows.
+        source: Where the records were read.
+        landing: Where they go.
+        records: At least one, ascending by offset.
     """
 
-    table: Table
-    columns: tuple[tuple[Cell, ...], ...]
-    token: str
+    source: Source
+    landing: Landing
+    records: Sequence[ConsumedRecord]
 
-    @property
-    def row_count(self) -> int:
-        """Number of rows."""
-        return len(self.columns[0])
+    def avro_file(self) -> bytes:
+        """The records as one Avro file, each in a block of its own.
+
+        So a record whose bytes do not fit its schema cannot shift the ones after it: the block's
+        length is checked.
+        """
+        parts = [self.landing.file_header]
+        for record in self.records:
+            assert record.value is not None  # framed, or it were a reject
+            time = _long(record.timestamp)
+            length = _long(len(time) + len(record.value) - _FRAME_BYTES)
+            parts += (_ONE, length, time, record.value[_FRAME_BYTES:], SYNC_MARKER)
+        return b"".join(parts)
+
+    def token(self, avro_file: bytes) -> str:
+        """Deduplication token: equal tokens mean equal rows."""
+        content = hashlib.blake2b(self.landing.name.encode(), digest_size=16)
+        content.update(avro_file)
+        offsets = f"{self.records[0].offset}-{self.records[-1].offset}"
+        return f"{self.source.topic_id}:{self.source.partition}:{offsets}:{content.hexdigest()}"
+
+    def halves(self) -> tuple["Insert", "Insert"]:
+        """The same records as two inserts; needs at least two."""
+        middle = len(self.records) // 2
+        return (
+            Insert(self.source, self.landing, self.records[:middle]),
+            Insert(self.source, self.landing, self.records[middle:]),
+        )
+
+
+@dataclass(frozen=True, slots=True)
+class Reject:
+    """A record that is no row."""
+
+    record: ConsumedRecord
+    reason: Rejected
 
 
 @dataclass(frozen=True, slots=True)
 class Plan:
-    """What loading one batch means.
-
-    Attributes:
-        inserts: At most one a table, in the order in which the rows first occur.
-        rejected: Records that go to `sink_rejects`.
-    """
+    """What loading one batch means: every record stands in exactly one insert or is a reject."""
 
     inserts: tuple[Insert, ...]
-    rejected: int
+    rejects: tuple[Reject, ...]
 
 
-def plan_batch(batch: Batch, topic_id: str, decode: Decode) -> Plan:
-    """Inserts that load a batch; every record ends in a row of its table or of `sink_rejects`.
-
-    Raises:
-        KeyError: a topic the sink does not read (a bug).
-        RegistryError: the registry did not answer; nothing is planned.
-    """
-    row_of = ROW_OF[batch.topic]
-    rows: dict[Table, list[tuple[Cell, ...]]] = {}
-    # Each record is mapped as soon as it is decoded: keeping all of them makes the garbage
-    # collector walk 50 small objects a record again and again (a third of the time).
+def plan_batch(batch: Batch, topic_id: str, landing_of: LandingOf) -> Plan:
+    """Inserts that load a batch, one a writer schema."""
+    source = Source(batch.topic, topic_id, batch.partition)
+    groups: dict[int, list[ConsumedRecord]] = {}
+    rejects: list[Reject] = []
     for record in batch.records:
-        row = _row(record, topic_id, decode, row_of)
-        for table in row.tables:
-            rows.setdefault(table, []).append(row.cells)
-    inserts = tuple(_insert(batch, topic_id, table, cells) for table, cells in rows.items())
-    return Plan(inserts, len(rows.get(SINK_REJECTS, ())))
+        schema_id = frame_schema_id(record.value)
+        if schema_id is None:
+            rejects.append(Reject(record, _BAD_FRAMING))
+        else:
+            groups.setdefault(schema_id, []).append(record)
+    inserts: list[Insert] = []
+    for schema_id, records in groups.items():
+        landing = landing_of(batch.topic, schema_id)
+        if isinstance(landing, Rejected):
+            rejects.extend(Reject(record, landing) for record in records)
+        else:
+            inserts.append(Insert(source, landing, records))
+    return Plan(tuple(inserts), tuple(rejects))
 
 
-def _row(record: ConsumedRecord, topic_id: str, decode: Decode, row_of: RowOf) -> Row:
-    try:
-        row = row_of(decode(record.value), record.timestamp)
-    except UndecodableError as error:
-        row = Rejected(error.rule_id, str(error))
-    return reject_row(record, topic_id, row) if isinstance(row, Rejected) else row
+_BAD_FRAMING = Rejected("bad_framing", "The value does not start with a schema id.")
 
 
-def _insert(batch: Batch, topic_id: str, table: Table, rows: Iterable[tuple[Cell, ...]]) -> Insert:
-    columns = tuple(zip(*rows, strict=True))
-    offsets = f"{batch.first_offset}-{batch.last_offset}"
-    token = f"{topic_id}:{batch.partition}:{offsets}:{rows_hash(columns)}"
-    return Insert(table, columns, token)
+@lru_cache(maxsize=65_536)
+def _long(value: int) -> bytes:
+    """Avro encoding of a long; lengths and times of one batch are much alike."""
+    out = BytesIO()
+    schemaless_writer(out, "long", value)
+    return out.getvalue()
 
 
-def rows_hash(columns: tuple[tuple[Cell, ...], ...]) -> str:
-    """Hash of the cells, the same in every process."""
-    # Version 2 of the format writes every value in full; later ones refer to shared objects, and
-    # which objects are shared is chance.
-    return hashlib.blake2b(marshal.dumps(columns, 2), digest_size=16).hexdigest()
+_ONE = _long(1)

@@ -4,7 +4,7 @@ from collections.abc import Mapping
 from dataclasses import dataclass
 
 from streams.sink.clickhouse import ClickHouse
-from streams.sink.tables import all_kinds
+from streams.sink.tables import kinds
 
 
 @dataclass(frozen=True, slots=True)
@@ -26,7 +26,7 @@ def count_current(clickhouse: ClickHouse) -> Mapping[str, int]:
     rows = clickhouse.query(
         "SELECT kind, count() FROM infrastructure WHERE record_status = 'current' GROUP BY kind"
     ).rows
-    return dict.fromkeys(all_kinds(), 0) | dict(rows)
+    return dict.fromkeys(kinds(), 0) | dict(rows)
 
 
 def outcome_counts(clickhouse: ClickHouse) -> tuple[OutcomeCount, ...]:

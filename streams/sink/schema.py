@@ -2,7 +2,8 @@
 
 from streams.core.errors import SinkError
 from streams.sink.clickhouse import ClickHouse
-from streams.sink.tables import Table, all_tables, all_views
+from streams.sink.tables import Table, tables
+from streams.sink.views import views
 
 
 def ensure_schema(clickhouse: ClickHouse) -> None:
@@ -14,11 +15,11 @@ def ensure_schema(clickhouse: ClickHouse) -> None:
     Raises:
         SinkError: a table has another column type or sorting key than this version needs.
     """
-    for table in all_tables():
+    for table in tables():
         clickhouse.command(table.create())
         _add_columns(clickhouse, table)
         _check(clickhouse, table)
-    for view in all_views():
+    for view in views():
         clickhouse.command(view.create())
 
 
@@ -43,7 +44,7 @@ def _add_columns(clickhouse: ClickHouse, table: Table) -> None:
 def _check(clickhouse: ClickHouse, table: Table) -> None:
     present = _columns(clickhouse, table)
     for column in table.columns:
-        if present[column.name] != column.type:
+        if _compact(present[column.name]) != _compact(column.type):
             raise _mismatch(
                 table, f"column {column.name} is {present[column.name]}, not {column.type}"
             )
@@ -52,10 +53,15 @@ def _check(clickhouse: ClickHouse, table: Table) -> None:
         "WHERE database = currentDatabase() AND name = {table:String}",
         {"table": table.name},
     ).rows
-    if f"({sorting_key})" != f"({', '.join(table.order_by)})":
+    if sorting_key.strip("()") != table.sorting_key:
         raise _mismatch(table, f"it is ordered by {sorting_key}, not {table.sorting_key}")
     if "ReplacingMergeTree" not in engine:
         raise _mismatch(table, f"its engine is {engine}, not a ReplacingMergeTree")
+
+
+def _compact(type_: str) -> str:
+    """A type without blanks: ClickHouse breaks long ones into lines."""
+    return "".join(type_.split())
 
 
 def _mismatch(table: Table, what: str) -> SinkError:

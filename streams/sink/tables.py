@@ -1,39 +1,24 @@
-"""Every table and view of the sink, as data.
+"""The storage tables of the sink, as data. Analysts read the views of `views.py` instead.
 
-Analysts read the views; the storage tables behind them (`store_…`) may hold a row more than once.
-
-    power_plants            one row a plant: its highest version, listed plants only
-    power_plants_history    every version of every plant, once
-    lng_inventory           one row a gas day and entity: its highest version
-    lng_inventory_history   every version, once
-    infrastructure          what all kinds share, one row a record, withdrawn and merged ones too
-    record_outcomes         what became of each raw record, one row an output kind
-    dead_letters            rejected raw records with their original bytes
-    quality_scores          one row a source, dimension and window
-    sink_rejects            records of these topics that are no rows
-
-Payload columns and their comments come from the contract of `market.infrastructure`: a field
-added there becomes a column here.
+Payload columns, their types and their comments come from the contract of `market.infrastructure`:
+a field added there becomes a column here.
 """
 
 from collections.abc import Mapping
 from dataclasses import dataclass
 from functools import cache
-from typing import Any
 
 from streams.contracts import AvroSchema, contract
+from streams.sink.avro_types import UTC_MILLIS, clickhouse_type
 
 DEDUPLICATION_WINDOW = 10_000
 """Inserts a table remembers the token of; ClickHouse's own default 0 ignores tokens."""
 
-UTC_MILLIS = "DateTime64(3, 'UTC')"
-
-# Few distinct values: a dictionary is smaller and groups faster. Only non-null strings: the
-# driver writes LowCardinality(Nullable) twice as slowly.
-_LOW_CARDINALITY = frozenset({"primary_fuel", "scope", "status"})
-
-KIND_VIEWS: Mapping[str, str] = {"power_plant": "power_plants", "lng_inventory": "lng_inventory"}
+KINDS: Mapping[str, str] = {"power_plant": "power_plants", "lng_inventory": "lng_inventory"}
 """View of each canonical kind that is stored; the kind is the payload field of the contract."""
+
+# Few distinct values: a dictionary is smaller and groups faster.
+_LOW_CARDINALITY = frozenset({"primary_fuel", "scope", "status"})
 
 
 @dataclass(frozen=True, slots=True)
@@ -42,7 +27,7 @@ class Column:
 
     Attributes:
         name: Column name, with its unit where it has one.
-        type: ClickHouse type, written exactly as `system.columns` shows it.
+        type: ClickHouse type.
         comment: Meaning, unit, meaning of null.
     """
 
@@ -64,25 +49,17 @@ class Table:
         columns: All columns.
         order_by: Sorting key; rows equal in it are one row.
         version: Column whose highest value wins among equal rows; empty: the row inserted last.
-        comment: What a row is.
     """
 
     name: str
     columns: tuple[Column, ...]
     order_by: tuple[str, ...]
     version: str
-    comment: str
-
-    @property
-    def column_names(self) -> tuple[str, ...]:
-        """Names of all columns, in order."""
-        return tuple(column.name for column in self.columns)
 
     @property
     def sorting_key(self) -> str:
-        """The sorting key, written as `system.tables` shows it."""
-        key = ", ".join(self.order_by)
-        return key if len(self.order_by) == 1 else f"({key})"
+        """The sorting key, without parentheses."""
+        return ", ".join(self.order_by)
 
     def create(self) -> str:
         """Statement that creates the table unless it is there."""
@@ -90,46 +67,29 @@ class Table:
         return (
             f"CREATE TABLE IF NOT EXISTS {self.name} (\n  {columns}\n)\n"
             f"ENGINE = ReplacingMergeTree({self.version})\n"
-            f"ORDER BY {self.sorting_key}\n"
+            f"ORDER BY ({self.sorting_key})\n"
             f"SETTINGS non_replicated_deduplication_window = {DEDUPLICATION_WINDOW}\n"
-            f"COMMENT {quoted(self.comment)}"
+            "COMMENT 'Storage of the views: a row may stand here more than once.'"
         )
 
 
 @dataclass(frozen=True, slots=True)
-class View:
-    """One view for analysts; reads its tables with FINAL, so repeats never show.
-
-    Attributes:
-        name: View name.
-        select: Its query.
-        comment: What a row is.
-    """
-
-    name: str
-    select: str
-    comment: str
-
-    def create(self) -> str:
-        """Statement that creates or replaces the view."""
-        return f"CREATE OR REPLACE VIEW {self.name} AS {self.select} COMMENT {quoted(self.comment)}"
-
-
-@dataclass(frozen=True, slots=True)
 class KindTables:
-    """The two storage tables of one canonical kind; both have the same columns.
+    """The two storage tables of one canonical kind.
 
     Attributes:
         kind: Canonical kind.
-        versions: Every version.
-        latest: The highest version of each record.
-        payload: Names of the payload columns, in contract order.
+        view: Name of its view for analysts.
+        payload: Columns of its payload, in contract order.
+        versions: Every version, with members and provenance.
+        latest: The highest version of each record, without them.
     """
 
     kind: str
+    view: str
+    payload: tuple[Column, ...]
     versions: Table
     latest: Table
-    payload: tuple[str, ...]
 
 
 ENVELOPE = (
@@ -145,12 +105,8 @@ ENVELOPE = (
     Column("observed_at", UTC_MILLIS, "Fetch time of the newest contributing raw record."),
     Column("source_ids", "Array(LowCardinality(String))", "Sources of the members, sorted."),
     Column("flags", "Array(LowCardinality(String))", "Rule ids of failed soft checks."),
-    Column("members", "String", "Contributing source records with lineage and licence, JSON."),
-    Column(
-        "provenance", "String", "JSON: where each value comes from, member = index into members."
-    ),
 )
-"""Columns every kind has, before those of its payload."""
+"""Columns of every kind, before those of its payload."""
 
 _RAW = (
     Column("raw_topic", "LowCardinality(String)", "Raw topic."),
@@ -185,7 +141,6 @@ RECORD_OUTCOMES = Table(
     ),
     order_by=(*_RAW_KEY, "output_kind"),
     version="published_at",
-    comment="Storage of the view record_outcomes.",
 )
 
 DEAD_LETTERS = Table(
@@ -196,7 +151,11 @@ DEAD_LETTERS = Table(
         Column("record_id", "Nullable(String)", "The source's own identifier; null: unreadable."),
         Column("key", "Nullable(String)", "Original key, bytes."),
         Column("value", "Nullable(String)", "Original value, bytes; null for a tombstone."),
-        Column("headers", "Array(Tuple(name String, value Nullable(String)))", "Original headers."),
+        Column(
+            "headers",
+            "Array(Tuple(name String, value Nullable(String)))",
+            "Original headers, values are bytes.",
+        ),
         Column("record_time", UTC_MILLIS, "Kafka time of the original record."),
         Column("schema_id", "Nullable(Int32)", "Registry schema id; null when there is none."),
         Column("stage", "LowCardinality(String)", "Stage that rejected it."),
@@ -210,7 +169,6 @@ DEAD_LETTERS = Table(
     ),
     order_by=(*_RAW_KEY, "stage", "rule_id"),
     version="published_at",
-    comment="Storage of the view dead_letters.",
 )
 
 QUALITY_SCORES = Table(
@@ -227,7 +185,6 @@ QUALITY_SCORES = Table(
     ),
     order_by=("source_id", "dimension", "window_start"),
     version="version",
-    comment="Storage of the view quality_scores.",
 )
 
 SINK_REJECTS = Table(
@@ -245,7 +202,6 @@ SINK_REJECTS = Table(
     ),
     order_by=("topic", "topic_id", "partition", "offset"),
     version="",
-    comment="Storage of the view sink_rejects.",
 )
 
 
@@ -255,92 +211,21 @@ def quoted(text: str) -> str:
     return f"'{escaped}'"
 
 
-def clickhouse_type(avro: Any) -> str:
-    """ClickHouse type of an Avro type.
-
-    A date becomes Date32: a Date cannot hold what Avro can. Integers and floats keep their width.
-
-    Raises:
-        ValueError: an Avro type that no payload may use (a bug in the contract).
-    """
-    match avro:
-        case ["null", inner]:
-            return f"Nullable({clickhouse_type(inner)})"
-        case {"logicalType": "timestamp-millis"}:
-            return UTC_MILLIS
-        case {"logicalType": "date"}:
-            return "Date32"
-        case {"type": "array", "items": items}:
-            return f"Array({clickhouse_type(items)})"
-        case {"type": "record", "fields": fields}:
-            inner = ", ".join(f"{f['name']} {clickhouse_type(f['type'])}" for f in fields)
-            return f"Tuple({inner})"
-        case str() if avro in _PRIMITIVES:
-            return _PRIMITIVES[avro]
-    raise ValueError(f"No column type for {avro!r}.")
-
-
-_PRIMITIVES = {
-    "string": "String",
-    "double": "Float64",
-    "int": "Int32",
-    "long": "Int64",
-    "boolean": "Bool",
-}
-
-
-def payload_schema(schema: AvroSchema, kind: str) -> AvroSchema:
-    """Record schema of the payload field of one kind."""
-    (field,) = (field for field in schema["fields"] if field["name"] == kind)
-    record: AvroSchema = field["type"][1]
-    return record
-
-
-def kind_tables(schema: AvroSchema, kind: str) -> KindTables:
-    """Storage of one kind, from the canonical contract."""
-    payload = tuple(_payload_column(field) for field in payload_schema(schema, kind)["fields"])
-    columns = (*ENVELOPE, *payload)
-    view = KIND_VIEWS[kind]
-    versions = Table(
-        f"store_{view}_versions",
-        columns,
-        order_by=("record_id", "version"),
-        version="",
-        comment=f"Storage of the view {view}_history.",
-    )
-    latest = Table(
-        f"store_{view}_latest",
-        columns,
-        order_by=("record_id",),
-        version="version",
-        comment=f"Storage of the view {view}.",
-    )
-    return KindTables(kind, versions, latest, tuple(column.name for column in payload))
-
-
-def _payload_column(field: Mapping[str, Any]) -> Column:
-    type_ = clickhouse_type(field["type"])
-    if field["name"] in _LOW_CARDINALITY and type_ == "String":
-        type_ = "LowCardinality(String)"
-    return Column(field["name"], type_, field["doc"])
-
-
 @cache
-def all_kinds() -> Mapping[str, KindTables]:
-    """Storage of every kind, by kind.
+def kinds() -> Mapping[str, KindTables]:
+    """Storage of every kind, by kind, from the canonical contract.
 
     Raises:
-        SettingsError: the canonical contract cannot be read.
+        SettingsError: the contract cannot be read.
     """
-    schema = contract("market.infrastructure").latest
-    return {kind: kind_tables(schema, kind) for kind in KIND_VIEWS}
+    schema = contract("market.infrastructure").parsed()
+    return {kind: _kind_tables(schema, kind, view) for kind, view in KINDS.items()}
 
 
-def all_tables() -> tuple[Table, ...]:
+def tables() -> tuple[Table, ...]:
     """Every storage table."""
-    kinds = all_kinds().values()
     return (
-        *(table for kind in kinds for table in (kind.versions, kind.latest)),
+        *(table for kind in kinds().values() for table in (kind.versions, kind.latest)),
         RECORD_OUTCOMES,
         DEAD_LETTERS,
         QUALITY_SCORES,
@@ -348,53 +233,34 @@ def all_tables() -> tuple[Table, ...]:
     )
 
 
-def all_views() -> tuple[View, ...]:
-    """Every view, after all tables exist."""
-    views: list[View] = []
-    for kind in all_kinds().values():
-        name = KIND_VIEWS[kind.kind]
-        views.append(
-            View(
-                name,
-                f"{_select(kind.latest)} WHERE record_status = 'current'",
-                f"Every {kind.kind} some source lists, one row each, at its highest version.",
-            )
-        )
-        views.append(
-            View(
-                f"{name}_history",
-                _select(kind.versions),
-                f"Every version of every {kind.kind}, withdrawn and merged ones too.",
-            )
-        )
-    views.append(_infrastructure_view())
-    views.extend(
-        View(table.name.removeprefix("store_"), _select(table), comment)
-        for table, comment in (
-            (RECORD_OUTCOMES, "What became of each raw record, one row an output kind."),
-            (DEAD_LETTERS, "Rejected raw records with their original bytes."),
-            (QUALITY_SCORES, "Quality of each source by dimension and window, 0 to 100."),
-            (SINK_REJECTS, "Records of the sink's topics that could not become rows."),
-        )
+def _kind_tables(schema: AvroSchema, kind: str, view: str) -> KindTables:
+    fields = {field["name"]: field for field in schema["fields"]}
+    payload = tuple(_payload_column(field) for field in fields[kind]["type"][1]["fields"])
+    lineage = tuple(
+        Column(name, clickhouse_type(fields[name]["type"]), fields[name]["doc"])
+        for name in ("members", "provenance")
     )
-    return tuple(views)
-
-
-def _select(table: Table) -> str:
-    return f"SELECT {_names(table.columns)} FROM {table.name} FINAL"  # noqa: S608  names from this file
-
-
-def _infrastructure_view() -> View:
-    selects = (
-        f"SELECT '{kind.kind}' AS kind, {_names(ENVELOPE)} FROM {kind.latest.name} FINAL"  # noqa: S608
-        for kind in all_kinds().values()
-    )
-    return View(
-        "infrastructure",
-        " UNION ALL ".join(selects),
-        "Every record of every kind at its highest version, withdrawn and merged ones too.",
+    return KindTables(
+        kind,
+        view,
+        payload,
+        Table(
+            f"store_{view}_versions",
+            (*ENVELOPE, *lineage, *payload),
+            order_by=("record_id", "version"),
+            version="",
+        ),
+        Table(
+            f"store_{view}_latest",
+            (*ENVELOPE, *payload),
+            order_by=("record_id",),
+            version="version",
+        ),
     )
 
 
-def _names(columns: tuple[Column, ...]) -> str:
-    return ", ".join(f"`{column.name}`" for column in columns)
+def _payload_column(field: AvroSchema) -> Column:
+    type_ = clickhouse_type(field["type"])
+    if field["name"] in _LOW_CARDINALITY and type_ == "String":
+        type_ = "LowCardinality(String)"
+    return Column(field["name"], type_, field["doc"])

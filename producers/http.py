@@ -289,5 +289,8 @@ def _backoff(error: Exception) -> bool | float:
 
 def bare_address(url: str) -> str:
     """An address without user, password and query."""
-    parts = urlsplit(url)
+    try:
+        parts = urlsplit(url)
+    except ValueError:
+        return "an unreadable address"
     return urlunsplit((parts.scheme, parts.netloc.rpartition("@")[2], parts.path, "", ""))

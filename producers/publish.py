@@ -16,6 +16,7 @@ log = logging.getLogger(__name__)
 _METADATA_SECONDS = 10.0
 _POLL_SECONDS = 0.2
 _CLOSE_SECONDS = 1.0
+_RECORDS_BETWEEN_POLLS = 64
 
 
 class Publisher:
@@ -96,7 +97,8 @@ class Publisher:
                 continue
             break
         self._sent += 1
-        self._producer.poll(0)
+        if self._sent % _RECORDS_BETWEEN_POLLS == 0:
+            self._producer.poll(0)
 
     def flush(self) -> None:
         """Wait until the broker has confirmed every record.

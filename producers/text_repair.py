@@ -24,9 +24,13 @@ def repaired(text: str) -> str:
     """The text as it was meant; ASCII and correct texts come back as they are."""
     if text.isascii():
         return text
+    return _round_trip(text).translate(_C1_CONTROLS)
+
+
+def _round_trip(text: str) -> str:
     for codec in ("latin-1", "cp1252"):
         try:
             return text.encode(codec).decode("utf-8")
         except UnicodeError:
             continue
-    return text.translate(_C1_CONTROLS)
+    return text

@@ -9,9 +9,13 @@ _DERIVED_FIELDS = {"lng_inventory": frozenset({"fullness_pct"})}
 _EVENT_TIME_FIELD = {"lng_inventory": "gas_day_start"}
 
 
-def canonical_record(held: Held) -> AvroRecord:
-    """`InfrastructureRecord` of a held source record; one member, so every field has one source."""
-    normalized = held.record
+def canonical_record(held: Held, normalized: AvroRecord) -> AvroRecord:
+    """`InfrastructureRecord` of a held source record; one member, so every field has one source.
+
+    Args:
+        held: State to publish.
+        normalized: Its last accepted record.
+    """
     kind = normalized["kind"]
     payload: dict[str, Any] = normalized[kind]
     event_time_field = _EVENT_TIME_FIELD.get(kind)
@@ -45,8 +49,9 @@ def _member(normalized: AvroRecord) -> AvroRecord:
 
 def _provenance(kind: str, payload: AvroRecord) -> list[AvroRecord]:
     derived = _DERIVED_FIELDS.get(kind, frozenset())
-    return [
-        {"field": name, "member": 0, "rule": "derived" if name in derived else "only_source"}
-        for name, value in payload.items()
-        if value is not None and value != []
-    ]
+    filled = sorted(name for name, value in payload.items() if value is not None and value != [])
+    groups = {
+        "only_source": [name for name in filled if name not in derived],
+        "derived": [name for name in filled if name in derived],
+    }
+    return [{"member": 0, "rule": rule, "fields": names} for rule, names in groups.items() if names]

@@ -6,6 +6,7 @@ Times are aware and UTC; a gas day is a date. `None` means "not reported" everyw
 from collections.abc import Mapping
 from dataclasses import dataclass, fields
 from datetime import UTC, date, datetime
+from functools import cache
 from typing import Any, Literal, Self
 
 AvroRecord = dict[str, Any]
@@ -30,7 +31,12 @@ class _Payload:
     @classmethod
     def field_names(cls) -> tuple[str, ...]:
         """Names of the fields, in Avro order."""
-        return tuple(field.name for field in fields(cls))  # type: ignore[arg-type]
+        return _field_names(cls)
+
+
+@cache
+def _field_names(payload: type[_Payload]) -> tuple[str, ...]:
+    return tuple(field.name for field in fields(payload))  # type: ignore[arg-type]
 
 
 @dataclass(frozen=True, slots=True, order=True)

@@ -7,8 +7,9 @@ content publishes nothing, and each published change has a higher version.
 from collections.abc import Callable
 from dataclasses import dataclass
 from hashlib import sha256
-from json import dumps
 from typing import Any, Self
+
+import orjson
 
 from streams.core.records import AvroRecord, OrderKey, Outcome, RawCoordinates
 from streams.core.versions import next_version
@@ -22,13 +23,13 @@ class Held:
     """State of one source record (`state.assets`, `state.observations`).
 
     Attributes:
-        record: Last accepted normalized record; kept when it is withdrawn.
+        record: Last accepted normalized record as framed bytes; kept when it is withdrawn.
         version: Last published version.
         status: `current` or `withdrawn`.
         order, lineage: Newest event seen.
     """
 
-    record: AvroRecord
+    record: bytes
     canonical_id: str
     version: int
     status: str
@@ -78,9 +79,21 @@ class Succession:
 
 
 def succeed(
-    event: AvroRecord, held: Held | None, generation: int, canonical_id: CanonicalId
+    event: AvroRecord,
+    framed: bytes,
+    held: Held | None,
+    generation: int,
+    canonical_id: CanonicalId,
 ) -> Succession:
-    """Apply one normalized record to the state of its source record."""
+    """Apply one normalized record to the state of its source record.
+
+    Args:
+        event: The record.
+        framed: The same as framed bytes, which is how the state keeps it.
+        held: State of the source record, None when it is new here.
+        generation: High part of the version.
+        canonical_id: Names the canonical record.
+    """
     order = OrderKey.from_avro(event["order"])
     lineage = RawCoordinates.from_avro(event["lineage"])
     if held is not None and order < held.order and lineage != held.lineage:
@@ -91,11 +104,15 @@ def succeed(
     if held is not None and held.status == "current" and held.content_hash == content:
         same_move = held.version >= next_version(None, generation, event["move_count"])
         if same_move:
-            kept = Held(event, held.canonical_id, held.version, "current", content, order, lineage)
+            kept = Held(framed, held.canonical_id, held.version, "current", content, order, lineage)
             return Succession(kept, None, "unchanged")
-    identity = canonical_id(event["kind"], event["source_id"], event["record_id"])
+    identity = (
+        held.canonical_id
+        if held is not None
+        else canonical_id(event["kind"], event["source_id"], event["record_id"])
+    )
     version = next_version(held.version if held else None, generation, event["move_count"])
-    new = Held(event, identity, version, "current", content, order, lineage)
+    new = Held(framed, identity, version, "current", content, order, lineage)
     return Succession(new, new, "changed")
 
 
@@ -133,5 +150,4 @@ def content_hash(event: AvroRecord) -> str:
         "licence": event["licence"],
         "attribution": event["attribution"],
     }
-    text = dumps(content, sort_keys=True, separators=(",", ":"), default=str)
-    return sha256(text.encode()).hexdigest()
+    return sha256(orjson.dumps(content, option=orjson.OPT_SORT_KEYS)).hexdigest()

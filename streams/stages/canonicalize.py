@@ -48,7 +48,8 @@ class Canonicalize:
             except UndecodableError as error:
                 outputs.append(self._unreadable(record, Rejected(error.rule_id, str(error))))
             else:
-                outputs += self._apply(event, overlay)
+                assert record.value is not None
+                outputs += self._apply(event, record.value, overlay)
         return outputs
 
     def _unreadable(self, record: ConsumedRecord, rejected: Rejected) -> Outgoing:
@@ -56,11 +57,11 @@ class Canonicalize:
             self._encoders, record, rejected, source_id="", record_id=None, stage=self._stage
         )
 
-    def _apply(self, event: AvroRecord, overlay: Overlay) -> list[Outgoing]:
+    def _apply(self, event: AvroRecord, framed: bytes, overlay: Overlay) -> list[Outgoing]:
         key = source_key(event["source_id"], event["record_id"]).encode()
         stored = overlay.get(key)
         held = None if stored is None else Held.from_avro(self._state.decoder.decode(stored))
-        succession = succeed(event, held, self._generation, self._canonical_id)
+        succession = succeed(event, framed, held, self._generation, self._canonical_id)
         if succession.held is not held:
             if succession.held is None:
                 overlay.delete(key)
@@ -69,11 +70,13 @@ class Canonicalize:
         outputs = []
         published = succession.published
         if published is not None:
+            upsert = event["event"] == "upsert"
+            normalized = event if upsert else self._decoder.decode(published.record)
             outputs.append(
                 Outgoing(
                     MARKET_INFRASTRUCTURE.name,
                     published.canonical_id.encode(),
-                    self._canonical.encode(canonical_record(published)),
+                    self._canonical.encode(canonical_record(published, normalized)),
                 )
             )
         if succession.outcome is not None:

@@ -3,6 +3,8 @@
     InfrastructureError                 base of every error this product raises
     ├── SettingsError                   a setting or file is wrong: names it and the allowed values
     ├── RegistryError                   the schema registry refuses or does not answer
+    ├── BrokerError                     Kafka refuses or does not answer
+    ├── TopicMismatchError              a topic is missing or not as declared
     ├── FencedError                     another worker owns the partition now: end this process
     ├── StateError                      local state or changelog cannot be trusted
     ├── TransactionError                a Kafka transaction failed for good
@@ -24,6 +26,14 @@ class SettingsError(InfrastructureError):
 
 class RegistryError(InfrastructureError):
     """The schema registry refused a call or did not answer."""
+
+
+class BrokerError(InfrastructureError):
+    """Kafka refused a call or did not answer."""
+
+
+class TopicMismatchError(InfrastructureError):
+    """A topic is missing, or not as it is declared."""
 
 
 class FencedError(InfrastructureError):

@@ -57,21 +57,21 @@ def read_rows(release: CsvRelease) -> Iterator[list[str]]:
         TruncatedError: a damaged zip, or a last row with fewer cells than the header.
         UnexpectedAnswerError: text that is no CSV.
     """
-    width: int | None = None
-    row: list[str] = []
+    width = cells = 0
     with _opened(release.path) as file:
         text = io.TextIOWrapper(file, encoding="utf-8-sig", errors="replace", newline="")
         reader = csv.reader(text)
         try:
             for row in reader:
                 if row:
-                    width = width or len(row)
+                    cells = len(row)
+                    width = width or cells
                     yield row
         except csv.Error as error:
             raise UnexpectedAnswerError(
                 f"{release.path.name} is no CSV at line {reader.line_num}: {error}."
             ) from error
-    if row and len(row) < (width or 0):
+    if cells < width:
         raise TruncatedError(
             f"The last row of {release.path.name} ends early: the file was cut short. Run again."
         )

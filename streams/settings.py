@@ -26,7 +26,8 @@ class Settings(BaseSettings):
         "http://127.0.0.1:8081/apis/ccompat/v7", description="Confluent-compatible registry."
     )
     postgres_dsn: str = Field(
-        "postgresql://postgres@127.0.0.1:5433/postgres", description="Checkpoint database."
+        "postgresql://infrastructure@127.0.0.1:5433/infrastructure",
+        description="Checkpoint database.",
     )
     clickhouse_dsn: str = Field(
         "",

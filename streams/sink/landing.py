@@ -214,7 +214,7 @@ _DEFINITIONS: Mapping[str, Callable[[AvroSchema], _Definition]] = {
     "record.outcomes": lambda schema: _plain(
         RECORD_OUTCOMES,
         schema,
-        {"versions_not_negative": "arrayAll(it -> it.version >= 0, canonical)"},
+        {"versions_not_negative": "arrayAll(it -> tupleElement(it, 'version') >= 0, canonical)"},
     ),
     "dead_letters": lambda schema: _plain(DEAD_LETTERS, schema, {}),
     "quality.scores": lambda schema: _plain(

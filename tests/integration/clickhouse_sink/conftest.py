@@ -1,0 +1,32 @@
+"""One embedded engine for all tests here: a process can have one data directory open."""
+
+from collections.abc import Iterator
+
+import pytest
+
+from streams.sink.clickhouse import ClickHouse
+from streams.sink.loader import Loader
+from streams.sink.schema import ensure_schema
+from streams.sink.tables import tables
+from tests.sink.engine import loader_of
+
+
+@pytest.fixture(scope="package")
+def engine(tmp_path_factory: pytest.TempPathFactory) -> Iterator[ClickHouse]:
+    clickhouse = ClickHouse(f"chdb://{tmp_path_factory.mktemp('clickhouse')}")
+    ensure_schema(clickhouse)
+    yield clickhouse
+    clickhouse.close()
+
+
+@pytest.fixture
+def clickhouse(engine: ClickHouse) -> ClickHouse:
+    """The engine with empty tables."""
+    for table in tables():
+        engine.command(f"TRUNCATE TABLE {table.name}")
+    return engine
+
+
+@pytest.fixture
+def loader(clickhouse: ClickHouse) -> Loader:
+    return loader_of(clickhouse, "first life of the topic")

@@ -1,0 +1,55 @@
+"""The process is killed while it inserts."""
+
+import random
+import signal
+import subprocess
+import sys
+import time
+from pathlib import Path
+
+import pytest
+
+pytestmark = pytest.mark.integration
+
+BATCHES = 40
+
+
+@pytest.mark.fault
+def test_killed_at_any_moment_the_tables_end_equal(tmp_path: Path) -> None:
+    """Five kills with signal 9 while batches are loaded; each restart begins at the last batch
+    that was confirmed, as the consumer's committed offset makes it.
+    """
+    undisturbed = _run(tmp_path / "undisturbed", 0)[-1]
+    moment = random.Random(3)
+    confirmed = -1
+    for _ in range(5):
+        lines = _run(
+            tmp_path / "killed",
+            confirmed + 1,
+            kill_after=moment.randrange(1, 6),
+            delay=moment.uniform(0, 0.05),
+        )
+        confirmed = max([confirmed, *(int(it.split()[1]) for it in lines if it[:6] == "loaded")])
+    assert confirmed < BATCHES - 1
+    # One batch more than needed: it was confirmed, its offset was not committed.
+    assert _run(tmp_path / "killed", max(confirmed, 0))[-1] == undisturbed
+
+
+def _run(
+    directory: Path, first: int, *, kill_after: int | None = None, delay: float = 0.0
+) -> list[str]:
+    """Lines the loading process printed until its end or until it was killed."""
+    command = [sys.executable, "-m", "tests.sink.loading_process"]
+    with subprocess.Popen(
+        [*command, str(directory), str(first), str(BATCHES)], stdout=subprocess.PIPE, text=True
+    ) as process:
+        assert process.stdout is not None
+        lines = []
+        for line in process.stdout:
+            lines.append(line.strip())
+            if kill_after is not None and len(lines) == kill_after:
+                # Not a wait for anything: the kill shall hit another point of a batch each time.
+                time.sleep(delay)
+                process.send_signal(signal.SIGKILL)
+    assert process.returncode == (0 if kill_after is None else -signal.SIGKILL)
+    return lines

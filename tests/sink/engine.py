@@ -1,0 +1,56 @@
+"""What the tests on the real engine share: loaders, batches, and what the tables show."""
+
+import copy
+from collections.abc import Sequence
+from typing import Any
+
+from streams.batch import Batch
+from streams.contracts import contract
+from streams.sink.clickhouse import ClickHouse
+from streams.sink.loader import Loader
+from streams.sink.tables import KINDS
+from tests.sink.records import batch, framed, kind_schema, plant, schemas
+
+CANONICAL = "market.infrastructure"
+OLDER_ID, NEWER_ID = 101, 102
+
+
+def loader_of(clickhouse: ClickHouse, topic_id: str) -> Loader:
+    known = schemas() | {OLDER_ID: older_schema(), NEWER_ID: newer_schema()}
+    return Loader(clickhouse, known.get, lambda topic: topic_id)
+
+
+def older_schema() -> dict[str, Any]:
+    """Of a time when plants had no owner and LNG was unknown."""
+    schema = copy.deepcopy(contract(CANONICAL).parsed())
+    schema["fields"] = [field for field in schema["fields"] if field["name"] != "lng_inventory"]
+    fields = kind_schema(schema["fields"], "power_plant")["fields"]
+    fields[:] = [field for field in fields if field["name"] != "owner"]
+    return schema
+
+
+def newer_schema() -> dict[str, Any]:
+    """Of a time when plants have a height."""
+    schema = copy.deepcopy(contract(CANONICAL).parsed())
+    schema["fields"].insert(0, {"name": "note", "type": ["null", "string"], "default": None})
+    kind_schema(schema["fields"], "power_plant")["fields"].insert(
+        1, {"name": "height_m", "type": ["null", "double"], "default": None}
+    )
+    return schema
+
+
+def plants(numbers: Sequence[int], **changes: Any) -> Batch:
+    return batch(CANONICAL, [framed(CANONICAL, plant(number, **changes)) for number in numbers])
+
+
+def stored_rows(clickhouse: ClickHouse, table: str = "store_power_plants_versions") -> int:
+    """Rows a table holds, repeats that are not merged yet included."""
+    ((count,),) = clickhouse.query(f"SELECT count() FROM {table}").rows
+    return int(count)
+
+
+def content(clickhouse: ClickHouse) -> dict[str, Sequence[tuple[Any, ...]]]:
+    """Everything analysts can see."""
+    names = [view for kind in KINDS.values() for view in (kind, f"{kind}_history")]
+    names += ["infrastructure", "record_outcomes", "dead_letters", "quality_scores"]
+    return {name: clickhouse.query(f"SELECT * FROM {name} ORDER BY ALL").rows for name in names}

@@ -1,0 +1,50 @@
+"""A sink in a process of its own, to be killed: loads numbered batches and says after each one.
+
+    python -m tests.sink.loading_process DIRECTORY FIRST_BATCH END
+
+Prints `loaded <batch>` for each batch and at the end `content <JSON>`: a fingerprint of what
+analysts see.
+"""
+
+import json
+import sys
+
+from streams.sink.clickhouse import ClickHouse
+from streams.sink.loader import Loader
+from streams.sink.schema import ensure_schema
+from tests.sink.records import batch, framed, outcome, plant, schemas
+
+BATCH_RECORDS = 200
+RECORD_IDS = 1_500
+"""Fewer than records, so that later batches bring new versions."""
+
+VIEWS = ("power_plants", "power_plants_history", "infrastructure", "record_outcomes")
+
+
+def main(directory: str, first: int, end: int) -> None:
+    clickhouse = ClickHouse(f"chdb://{directory}")
+    ensure_schema(clickhouse)
+    loader = Loader(clickhouse, schemas().get, lambda topic: "uuid")
+    for number in range(first, end):
+        offsets = range(number * BATCH_RECORDS, (number + 1) * BATCH_RECORDS)
+        records = [plant(it % RECORD_IDS, version=it) for it in offsets]
+        values = {
+            "market.infrastructure": [framed("market.infrastructure", it) for it in records],
+            "record.outcomes": [framed("record.outcomes", outcome(it)) for it in offsets],
+        }
+        for topic, framed_values in values.items():
+            result = loader.load(batch(topic, framed_values, first_offset=offsets.start))
+            assert result.rejected == 0
+        print("loaded", number, flush=True)  # noqa: T201
+    content = {
+        view: clickhouse.query(
+            f"SELECT count(), sum(cityHash64(toString(tuple(*)))) FROM {view}"
+        ).rows[0]
+        for view in VIEWS
+    }
+    print("content", json.dumps(content), flush=True)  # noqa: T201
+    clickhouse.close()
+
+
+if __name__ == "__main__":
+    main(sys.argv[1], int(sys.argv[2]), int(sys.argv[3]))

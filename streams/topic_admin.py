@@ -172,7 +172,12 @@ def _transient(error: Exception) -> bool:
 
 
 _retry = stamina.retry(
-    on=_transient, attempts=None, timeout=_SECONDS, wait_initial=0.05, wait_max=1.0
+    on=_transient,
+    attempts=None,
+    timeout=_SECONDS,
+    wait_initial=0.05,
+    wait_jitter=0.05,
+    wait_max=1.0,
 )
 
 

@@ -53,7 +53,7 @@ class Contract:
 def contract_names(avro_dir: Path | None = None) -> tuple[str, ...]:
     """Names of every contract, sorted."""
     root = avro_dir or settings().avro_dir
-    return tuple(sorted(path.parent.name for path in root.glob("*/v1.avsc")))
+    return tuple(sorted({path.parent.name for path in root.glob("*/*.avsc")}))
 
 
 @cache

@@ -29,10 +29,14 @@ from streams.stages.normalize import Normalize
 from streams.topics import (
     NORMALIZED_ASSETS,
     NORMALIZED_OBSERVATIONS,
+    OBSERVE_TABLE,
+    RECONCILE_TABLE,
     Topic,
     changelog_topic,
+    normalize_table,
     raw_topic,
 )
+from streams.web import add_pages
 
 _settings = settings()
 
@@ -102,7 +106,7 @@ def _normalize(connector_name: str) -> _Declared:
         return Normalize(CONNECTORS[connector_name], decoder, state, encoders)
 
     return _Declared(
-        f"normalize-{connector_name}",
+        normalize_table(connector_name),
         topic,
         "state.locations",
         compute,
@@ -123,14 +127,14 @@ def _observe(registry: Registry, state: StateCodec, encoders: Encoders) -> Compu
 _STAGES: tuple[_Declared, ...] = (
     *(_normalize(name) for name in CONNECTORS),
     _Declared(
-        "reconcile",
+        RECONCILE_TABLE,
         NORMALIZED_ASSETS,
         "state.assets",
         _reconcile,
         "Reconcile the assets of all sources, one partition per region.",
     ),
     _Declared(
-        "observe",
+        OBSERVE_TABLE,
         NORMALIZED_OBSERVATIONS,
         "state.observations",
         _observe,
@@ -138,5 +142,4 @@ _STAGES: tuple[_Declared, ...] = (
     ),
 )
 
-CHANGELOGS: tuple[Topic, ...] = tuple(declared.changelog for declared in _STAGES)
-"""Changelog topics of the pipeline, to be created and registered before it starts."""
+add_pages(app)

@@ -65,6 +65,15 @@ DEAD_LETTERS = Topic("dead_letters")
 CHANGELOG_CONFIG = (("delete.retention.ms", str(14 * DAY_MS)),)
 
 
+RECONCILE_TABLE = "reconcile"
+OBSERVE_TABLE = "observe"
+
+
+def normalize_table(connector_name: str) -> str:
+    """Table of one connector's normalize stage."""
+    return f"normalize-{connector_name}"
+
+
 def changelog_topic(app_id: str, table: str, contract: str) -> Topic:
     """Compacted changelog of one state table; partitions equal those of the table's input."""
     return Topic(
@@ -72,6 +81,18 @@ def changelog_topic(app_id: str, table: str, contract: str) -> Topic:
         cleanup="compact",
         config=CHANGELOG_CONFIG,
         contract=contract,
+    )
+
+
+def changelogs(app_id: str, connector_names: Iterable[str]) -> tuple[Topic, ...]:
+    """Changelogs of every table of a pipeline."""
+    return (
+        *(
+            changelog_topic(app_id, normalize_table(name), "state.locations")
+            for name in connector_names
+        ),
+        changelog_topic(app_id, RECONCILE_TABLE, "state.assets"),
+        changelog_topic(app_id, OBSERVE_TABLE, "state.observations"),
     )
 
 
@@ -86,5 +107,5 @@ SHARED_TOPICS: tuple[Topic, ...] = (
 
 
 def declared_topics(connector_names: Iterable[str]) -> tuple[Topic, ...]:
-    """Raw topics of the connectors, then the shared ones (changelogs belong to the app)."""
+    """Raw topics of the connectors, then the shared ones."""
     return tuple(raw_topic(name) for name in connector_names) + SHARED_TOPICS

@@ -1,0 +1,100 @@
+"""Conservation: every raw record has exactly one outcome for each output kind, none is invented.
+
+Pure. The summary and the fault tests count the topics and hand the counts in.
+"""
+
+from collections import Counter
+from collections.abc import Iterable, Mapping
+from dataclasses import dataclass, field
+
+from streams.core.records import Outcome, RawCoordinates
+
+OUTCOMES: tuple[Outcome, ...] = ("changed", "unchanged", "superseded", "rejected", "withdrawn")
+
+
+@dataclass(frozen=True, slots=True)
+class SourceCount:
+    """What became of one source's raw records.
+
+    Attributes:
+        raw: Distinct raw coordinates.
+        outcomes: Records by outcome; each raw record counts once for each output kind.
+        dead_letters: Distinct raw coordinates among the dead letters.
+    """
+
+    source_id: str
+    raw: int
+    outcomes: Mapping[Outcome, int]
+    dead_letters: int
+
+    @property
+    def accepted(self) -> int:
+        """Raw records that were not rejected."""
+        return sum(self.outcomes.values()) - self.outcomes.get("rejected", 0)
+
+
+@dataclass(frozen=True, slots=True)
+class Account:
+    """The counts of every source, and each sentence that says where they do not close."""
+
+    sources: tuple[SourceCount, ...]
+    problems: tuple[str, ...] = ()
+
+
+@dataclass(slots=True)
+class Ledger:
+    """Collects coordinates while topics are read."""
+
+    raw: dict[RawCoordinates, str] = field(default_factory=dict)
+    outcomes: dict[tuple[RawCoordinates, str], list[Outcome]] = field(default_factory=dict)
+    dead_letters: set[RawCoordinates] = field(default_factory=set)
+
+    def add_outcome(self, raw: RawCoordinates, output_kind: str, outcome: Outcome) -> None:
+        """Count one outcome as published."""
+        self.outcomes.setdefault((raw, output_kind), []).append(outcome)
+
+    def close(self, topics: Mapping[str, str]) -> Account:
+        """Compare what came in with what came out.
+
+        Args:
+            topics: Source id of every raw topic.
+        """
+        decided = {raw for raw, _ in self.outcomes}
+        rejected = {raw for (raw, _), found in self.outcomes.items() if "rejected" in found}
+        problems = [
+            *_problems("raw record", "without an outcome", self.raw.keys() - decided),
+            *_problems("outcome", "of a raw record that does not exist", decided - self.raw.keys()),
+            *_problems("raw record", "with several outcomes of one kind", self._repeated()),
+            *_problems("rejected record", "without a dead letter", rejected - self.dead_letters),
+            *_problems(
+                "dead letter",
+                "of a record that was not rejected",
+                {raw for raw in self.dead_letters if raw.topic in topics} - rejected,
+            ),
+        ]
+        sources = tuple(self._count(topic, source_id) for topic, source_id in topics.items())
+        return Account(sources, tuple(problems))
+
+    def _repeated(self) -> set[RawCoordinates]:
+        return {raw for (raw, _), found in self.outcomes.items() if len(found) > 1}
+
+    def _count(self, topic: str, source_id: str) -> SourceCount:
+        outcomes: Counter[Outcome] = Counter()
+        for (raw, _), found in self.outcomes.items():
+            if raw.topic == topic:
+                outcomes[found[0]] += 1
+        return SourceCount(
+            source_id,
+            sum(1 for raw in self.raw if raw.topic == topic),
+            dict(outcomes),
+            sum(1 for raw in self.dead_letters if raw.topic == topic),
+        )
+
+
+def _problems(what: str, fault: str, found: Iterable[RawCoordinates]) -> list[str]:
+    listed = sorted(found)
+    if not listed:
+        return []
+    shown = ", ".join(raw.key for raw in listed[:3])
+    plural = "" if len(listed) == 1 else "s"
+    return [f"{len(listed)} {what}{plural} {fault}: {shown}{' …' if len(listed) > 3 else ''}"]

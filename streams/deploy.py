@@ -1,0 +1,43 @@
+"""What must exist before a worker starts: every topic and every schema.
+
+`make topics` and `make schemas-register` do it in a deployment, `make run` by itself. Workers never
+create anything.
+"""
+
+from producers.connectors import CONNECTORS
+from streams.codec import Registry
+from streams.contracts import contract
+from streams.settings import Settings
+from streams.stages.encoders import APPLIED_SUBJECT
+from streams.topic_admin import ensure_topics
+from streams.topics import Topic, changelogs, declared_topics
+
+
+def all_topics(settings: Settings) -> tuple[Topic, ...]:
+    """Every topic of a deployment: raw, shared, and the changelogs of its pipeline."""
+    return declared_topics(CONNECTORS) + changelogs(settings.app_id, CONNECTORS)
+
+
+def create_topics(settings: Settings) -> None:
+    """Create what is missing and check what exists.
+
+    Raises:
+        TopicMismatchError: a topic has other partitions or another clean-up than declared.
+        BrokerError: no answer.
+    """
+    ensure_topics(settings.kafka_bootstrap, all_topics(settings), settings.replication_factor)
+
+
+def register_schemas(settings: Settings) -> dict[str, int]:
+    """Register every contract under the subject of each topic; returns the schema ids.
+
+    Raises:
+        RegistryError: refused or no answer.
+    """
+    registry = Registry(settings.schema_registry_url)
+    ids = {
+        topic.subject(): registry.register(topic.subject(), contract(topic.contract_name))
+        for topic in all_topics(settings)
+    }
+    ids[APPLIED_SUBJECT] = registry.register(APPLIED_SUBJECT, contract("state.applied"))
+    return ids

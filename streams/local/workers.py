@@ -1,0 +1,87 @@
+"""The product's own processes on the local stack: sandbox, pipeline worker and sink."""
+
+import sys
+from collections.abc import Mapping
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Final
+
+import httpx
+
+from streams.local.errors import PortInUse
+from streams.local.ports import holder_of, is_free
+from streams.local.process import ManagedProcess
+
+_ANSWER_SECONDS: Final = 2.0
+
+
+@dataclass(frozen=True, slots=True)
+class Program:
+    """How one process is started and asked whether it is ready.
+
+    Attributes:
+        part: Name for people.
+        name: Name of its log file.
+        arguments: Arguments after the Python interpreter.
+        port: Where it answers.
+        variable: Environment variable that chooses another port.
+        ready_path: Page that answers 200 when it is ready.
+    """
+
+    part: str
+    name: str
+    arguments: tuple[str, ...]
+    port: int
+    variable: str
+    ready_path: str
+
+
+def faust_worker(app: str, name: str, part: str, port: int, variable: str) -> Program:
+    """A Faust worker, started as a user would start it by hand."""
+    arguments = ("-m", "faust", "-A", app, "worker", "-l", "info")
+    return Program(part, name, arguments, port, variable, "/ready")
+
+
+class LocalWorker:
+    """A started program; ends with the process that owns it."""
+
+    def __init__(self, program: Program, home: Path, environment: Mapping[str, str]) -> None:
+        self.program = program
+        self.process = ManagedProcess(program.part, program.name, home)
+        self._environment = environment
+
+    def spawn(self) -> None:
+        """Start it; returns before it is ready.
+
+        Raises:
+            PortInUse: its port is taken.
+        """
+        port = self.program.port
+        if not is_free(port):
+            raise PortInUse(port, self.program.part, self.program.variable, holder_of(port))
+        self.process.spawn([sys.executable, *self.program.arguments], environment=self._environment)
+
+    def wait_ready(self, timeout_seconds: float) -> None:
+        """Wait until it answers that it is ready.
+
+        Raises:
+            PartFailed: it ended by itself, or was not ready in time (`StartTimeout`).
+        """
+        self.process.wait_until(self._is_ready, timeout_seconds)
+
+    def start(self, timeout_seconds: float) -> None:
+        """Start it and wait until it is ready; errors as in `spawn` and `wait_ready`."""
+        self.spawn()
+        self.wait_ready(timeout_seconds)
+
+    @property
+    def url(self) -> str:
+        """Address of its pages."""
+        return f"http://127.0.0.1:{self.program.port}"
+
+    def _is_ready(self) -> bool:
+        try:
+            answer = httpx.get(self.url + self.program.ready_path, timeout=_ANSWER_SECONDS)
+        except httpx.TransportError:
+            return False
+        return answer.status_code == httpx.codes.OK

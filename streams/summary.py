@@ -1,0 +1,134 @@
+"""The account of everything that went through, recomputed from the topics."""
+
+from collections import Counter
+from collections.abc import Mapping
+from dataclasses import dataclass
+
+from rich.table import Table
+
+from streams.codec import Decoder, Registry
+from streams.contracts import contract
+from streams.core.conservation import Account, Ledger
+from streams.core.records import RawCoordinates
+from streams.settings import Settings
+from streams.topic_reader import read_all
+from streams.topics import (
+    DEAD_LETTERS,
+    MARKET_INFRASTRUCTURE,
+    NORMALIZED_ASSETS,
+    NORMALIZED_OBSERVATIONS,
+    RECORD_OUTCOMES,
+    Topic,
+    raw_topic,
+)
+
+
+def take_account(settings: Settings, sources: Mapping[str, str]) -> Account:
+    """Read raw topics, outcomes and dead letters, read committed, and compare them.
+
+    Args:
+        settings: Where broker and registry are.
+        sources: Source id of every connector name.
+
+    Raises:
+        BrokerError, TopicMismatchError, RegistryError: they could not be read.
+    """
+    registry = Registry(settings.schema_registry_url)
+    topics = {raw_topic(name).name: source_id for name, source_id in sources.items()}
+    ledger = Ledger()
+    # Outcomes first: whatever they are about is then in the raw topics that are read after them.
+    decoder = _decoder(registry, RECORD_OUTCOMES)
+    for record in read_all(settings.kafka_bootstrap, RECORD_OUTCOMES.name):
+        outcome = decoder.decode(record.value)
+        ledger.add_outcome(
+            RawCoordinates.from_avro(outcome["raw"]), outcome["output_kind"], outcome["outcome"]
+        )
+    decoder = _decoder(registry, DEAD_LETTERS)
+    for record in read_all(settings.kafka_bootstrap, DEAD_LETTERS.name):
+        ledger.dead_letters.add(RawCoordinates.from_avro(decoder.decode(record.value)["raw"]))
+    for topic, source_id in topics.items():
+        for record in read_all(settings.kafka_bootstrap, topic):
+            ledger.raw[RawCoordinates(topic, record.partition, record.offset)] = source_id
+    return ledger.close(topics)
+
+
+@dataclass(frozen=True, slots=True)
+class Published:
+    """What the normalized and canonical topics hold.
+
+    Attributes:
+        normalized: Records by source id.
+        canonical: Distinct canonical ids by source id of a member.
+        current: Canonical records whose highest version is current, by kind.
+    """
+
+    normalized: Mapping[str, int]
+    canonical: Mapping[str, int]
+    current: Mapping[str, int]
+
+
+def count_published(settings: Settings) -> Published:
+    """Read normalized and canonical topics, read committed, and count."""
+    registry = Registry(settings.schema_registry_url)
+    normalized: Counter[str] = Counter()
+    for topic in (NORMALIZED_ASSETS, NORMALIZED_OBSERVATIONS):
+        decoder = _decoder(registry, topic)
+        for record in read_all(settings.kafka_bootstrap, topic.name):
+            normalized[decoder.decode(record.value)["source_id"]] += 1
+    sources: dict[str, set[str]] = {}
+    newest: dict[str, tuple[int, str, str]] = {}
+    decoder = _decoder(registry, MARKET_INFRASTRUCTURE)
+    for record in read_all(settings.kafka_bootstrap, MARKET_INFRASTRUCTURE.name):
+        canonical = decoder.decode(record.value)
+        identity = canonical["record_id"]
+        for member in canonical["members"]:
+            sources.setdefault(member["source_id"], set()).add(identity)
+        found = (canonical["version"], canonical["status"], canonical["kind"])
+        newest[identity] = max(found, newest.get(identity, found))
+    return Published(
+        normalized,
+        {source_id: len(ids) for source_id, ids in sources.items()},
+        Counter(kind for _, status, kind in newest.values() if status == "current"),
+    )
+
+
+def account_table(account: Account, published: Published, polled: Mapping[str, int]) -> Table:
+    """The account for people, one row a source; `polled` is about this run, the rest about all."""
+    table = Table(title="What became of every raw record", title_justify="left")
+    table.add_column("source")
+    for name in (
+        "polled now",
+        "raw",
+        "normalized",
+        "rejected",
+        "unchanged",
+        "superseded",
+        "withdrawn",
+        "changed",
+        "canonical",
+    ):
+        table.add_column(name, justify="right")
+    for source in account.sources:
+        outcomes = source.outcomes
+        table.add_row(
+            source.source_id,
+            *(
+                f"{value:,}"
+                for value in (
+                    polled.get(source.source_id, 0),
+                    source.raw,
+                    published.normalized.get(source.source_id, 0),
+                    outcomes.get("rejected", 0),
+                    outcomes.get("unchanged", 0),
+                    outcomes.get("superseded", 0),
+                    outcomes.get("withdrawn", 0),
+                    outcomes.get("changed", 0),
+                    published.canonical.get(source.source_id, 0),
+                )
+            ),
+        )
+    return table
+
+
+def _decoder(registry: Registry, topic: Topic) -> Decoder:
+    return registry.decoder(contract(topic.contract_name))

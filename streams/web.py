@@ -1,0 +1,24 @@
+"""Pages that every worker serves: metrics, liveness and readiness."""
+
+from faust.types.web import Request, Response, View
+from prometheus_client import CONTENT_TYPE_LATEST, generate_latest
+
+from streams.engine.app import BatchApp
+
+
+def add_pages(app: BatchApp) -> None:
+    """`/metrics`, `/live` (the event loop turns) and `/ready` (inputs flow)."""
+
+    @app.page("/metrics")
+    async def metrics(self: View, request: Request) -> Response:
+        return self.bytes(generate_latest(), headers={"Content-Type": CONTENT_TYPE_LATEST})
+
+    @app.page("/live")
+    async def live(self: View, request: Request) -> Response:
+        return self.json({"live": True})
+
+    @app.page("/ready")
+    async def ready(self: View, request: Request) -> Response:
+        is_ready = not app.rebalancing and app.consumer.flow_active
+        assigned = sorted(f"{tp.topic}/{tp.partition}" for tp in app.consumer.assignment())
+        return self.json({"ready": is_ready, "assigned": assigned}, status=200 if is_ready else 503)

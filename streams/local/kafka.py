@@ -14,7 +14,7 @@ from confluent_kafka.admin import AdminClient
 
 from streams.local.parts import Parts
 from streams.local.ports import HOST, StackPorts, is_listening
-from streams.local.process import ManagedProcess
+from streams.local.process import START_SECONDS, STOP_SECONDS, ManagedProcess
 
 _JVM: Final = (
     "-Xms128m",
@@ -72,7 +72,7 @@ class Kafka:
         """Value of KAFKA_BOOTSTRAP."""
         return f"{HOST}:{self._ports.kafka_port}"
 
-    def start(self, timeout_seconds: float) -> None:
+    def start(self, timeout_seconds: float = START_SECONDS) -> None:
         """Start, and return when every partition has a leader.
 
         Raises:
@@ -88,7 +88,7 @@ class Kafka:
         )
         self.process.wait_until(lambda: _has_leaders(admin), timeout_seconds)
 
-    def stop(self, grace_seconds: float) -> None:
+    def stop(self, grace_seconds: float = STOP_SECONDS) -> None:
         """Stop cleanly; killed after the grace."""
         self.process.stop(grace_seconds)
 
@@ -103,7 +103,7 @@ class Kafka:
         temporary.mkdir(parents=True)
         (self._home / "log4j2.properties").write_text(_LOGGING)
         properties = self._home / "server.properties"
-        settings = _settings(self._home / "data", self._ports) | self._overrides
+        settings = _settings(self._ports) | self._overrides
         properties.write_text("".join(f"{k}={v}\n" for k, v in settings.items()))
         formatted = self._home / "formatted"
         if not formatted.exists():
@@ -118,7 +118,8 @@ class Kafka:
             str(self._parts.java),
             *_JVM,
             f"-Djava.io.tmpdir={self._home / 'tmp'}",
-            f"-Dlog4j2.configurationFile={self._home / 'log4j2.properties'}",
+            # Relative as well: an absolute path is read as an address, where a space is an error.
+            "-Dlog4j2.configurationFile=kafka/log4j2.properties",
             "-cp",
             os.pathsep.join(str(jar) for jar in self._parts.kafka_class_path),
             *main,
@@ -128,7 +129,7 @@ class Kafka:
 _silent = logging.Logger("silent", logging.CRITICAL + 1)
 
 
-def _settings(log_dir: Path, ports: StackPorts) -> dict[str, str]:
+def _settings(ports: StackPorts) -> dict[str, str]:
     broker = f"BROKER://{HOST}:{ports.kafka_port}"
     controller = f"CONTROLLER://{HOST}:{ports.kafka_controller_port}"
     return {
@@ -140,7 +141,8 @@ def _settings(log_dir: Path, ports: StackPorts) -> dict[str, str]:
         "listener.security.protocol.map": "BROKER:PLAINTEXT,CONTROLLER:PLAINTEXT",
         "inter.broker.listener.name": "BROKER",
         "controller.listener.names": "CONTROLLER",
-        "log.dirs": str(log_dir),
+        # Relative to the data directory, where it runs: a comma in its path would make two of it.
+        "log.dirs": "kafka/data",
         # Topics come from one declared table, never from a typing error.
         "auto.create.topics.enable": "false",
         "default.replication.factor": "1",

@@ -9,6 +9,7 @@ from pydantic import Field
 from pydantic_settings import BaseSettings, SettingsConfigDict
 
 from streams.local.errors import PortInUse
+from streams.settings import PROJECT_ROOT
 
 HOST: Final = "127.0.0.1"
 
@@ -25,7 +26,7 @@ class StackPorts(BaseSettings):
         pydantic.ValidationError: a variable is no port number; the message names it.
     """
 
-    model_config = SettingsConfigDict(env_file=".env", extra="ignore", frozen=True)
+    model_config = SettingsConfigDict(env_file=PROJECT_ROOT / ".env", extra="ignore", frozen=True)
 
     kafka_port: int = Field(9092, ge=1, le=65535, description="Kafka broker.")
     kafka_controller_port: int = Field(9093, ge=1, le=65535, description="Kafka controller.")

@@ -5,11 +5,13 @@ no superuser. The wheel's own `get_server` is not used: it lets the server run o
 its owner is killed, and as root opens every folder above the data to all users for reading.
 """
 
+import contextlib
 import hashlib
 import importlib.util
 import logging
 import os
 import pwd
+import re
 import shutil
 import signal
 import stat
@@ -24,7 +26,7 @@ import psycopg
 
 from streams.local.errors import UnsuitableSystem
 from streams.local.ports import HOST, StackPorts
-from streams.local.process import ManagedProcess, RunAs
+from streams.local.process import START_SECONDS, STOP_SECONDS, ManagedProcess, RunAs
 
 log = logging.getLogger(__name__)
 
@@ -70,7 +72,7 @@ class Postgres:
         """The maintenance database as superuser, by the socket."""
         return self._dsn(_SUPERUSER, "postgres")
 
-    def start(self, timeout_seconds: float) -> None:
+    def start(self, timeout_seconds: float = START_SECONDS) -> None:
         """Start, and return when it answers and the product's database exists.
 
         Raises:
@@ -101,10 +103,12 @@ class Postgres:
         self.process.wait_until(self._answers, timeout_seconds)
         self._create_database()
 
-    def stop(self, grace_seconds: float) -> None:
+    def stop(self, grace_seconds: float = STOP_SECONDS) -> None:
         """Stop cleanly, ending open connections; killed after the grace."""
         # SIGINT is PostgreSQL's fast shutdown; SIGTERM would wait for clients to leave.
         self.process.stop(grace_seconds, signal.SIGINT)
+        with contextlib.suppress(OSError):
+            self._sockets.rmdir()
 
     def kill(self) -> None:
         """End at once, as a crash would."""
@@ -117,8 +121,7 @@ class Postgres:
     def _prepare(self, run_as: RunAs, programs: Path) -> None:
         """Make the cluster unless it was made, to the end; clear what a kill left."""
         for directory in (self._home, self._sockets):
-            directory.mkdir(mode=0o700, parents=True, exist_ok=True)
-            os.chown(directory, run_as.uid, run_as.gid)
+            _own_directory(directory, run_as)
         if run_as.uid != os.getuid():
             _let_search(self._home.parent)
             _let_search(programs)
@@ -156,12 +159,33 @@ class Postgres:
 
 
 def _socket_dir(home: Path) -> Path:
-    """Below the data where the path is short enough, else a private folder of the user."""
+    """Below the data where the path suits, else a private temporary folder.
+
+    It must fit a socket address, and be one item of the comma-separated lists that server and
+    clients read.
+    """
     below = home / "socket"
-    if len(os.fsencode(below)) <= _LONGEST_SOCKET_DIR:
+    if len(os.fsencode(below)) <= _LONGEST_SOCKET_DIR and re.fullmatch(r"[\w./-]+", str(below)):
         return below
     digest = hashlib.sha256(os.fsencode(home)).hexdigest()[:12]
     return Path(tempfile.gettempdir()) / f"infrastructure-{os.getuid()}-{digest}"
+
+
+def _own_directory(path: Path, run_as: RunAs) -> None:
+    """Make a directory only the server's user can enter.
+
+    Raises:
+        UnsuitableSystem: something of another user is there already; as root we would hand it on.
+    """
+    with contextlib.suppress(FileExistsError):
+        path.mkdir(mode=0o700, parents=True)
+    found = path.lstat()
+    if not stat.S_ISDIR(found.st_mode) or found.st_uid not in (os.getuid(), run_as.uid):
+        raise UnsuitableSystem(
+            f"{path} belongs to another user: remove it, or choose another DATA_DIR=<path>."
+        )
+    os.chown(path, run_as.uid, run_as.gid)
+    path.chmod(0o700)
 
 
 def _programs() -> Path:

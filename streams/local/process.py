@@ -13,7 +13,7 @@ import subprocess
 import sys
 import threading
 import time
-from collections.abc import Callable
+from collections.abc import Callable, Mapping
 from concurrent.futures import Future
 from dataclasses import dataclass
 from pathlib import Path
@@ -26,10 +26,16 @@ from streams.local.errors import PartFailed, StartTimeout
 
 log = logging.getLogger(__name__)
 
+START_SECONDS: Final = 120.0
+"""Longest time a part may take to become ready; a warm start takes 7 s on two busy cores."""
+
+STOP_SECONDS: Final = 4.0
+"""Longest time a part may take to end before it is killed; it takes half a second."""
+
 _LEASH: Final = Path(__file__).with_name("leash.py")
 _LOG_LINES: Final = 15
 _POLL_SECONDS: Final = 0.05
-_ORPHAN_GRACE_SECONDS: Final = 8.0
+_ORPHAN_GRACE_SECONDS: Final = 4.0
 _CLOCK_SLACK_SECONDS: Final = 2.0
 
 # The parts get nothing else: no key of the user's environment, and no JAVA_TOOL_OPTIONS,
@@ -66,13 +72,26 @@ class ManagedProcess:
         """Process id while it runs, else None."""
         return self._child.pid if self._child and self._child.poll() is None else None
 
-    def spawn(self, command: list[str], run_as: RunAs | None = None) -> subprocess.Popen[bytes]:
-        """Start the program; returns before it is ready."""
+    def spawn(
+        self,
+        command: list[str],
+        run_as: RunAs | None = None,
+        environment: Mapping[str, str] | None = None,
+    ) -> subprocess.Popen[bytes]:
+        """Start the program; returns before it is ready.
+
+        Args:
+            command: Absolute path of the program, and its arguments.
+            run_as: System user it runs as; default ours.
+            environment: Variables it gets besides the few that every part inherits.
+        """
         self.log_path.parent.mkdir(parents=True, exist_ok=True)
         if self.log_path.exists():
             self.log_path.replace(self.log_path.with_suffix(".log.1"))
         with self.log_path.open("wb") as output:
-            child = self._child = _start(command, self._home, output.fileno(), run_as)
+            child = self._child = _start(
+                command, self._home, output.fileno(), run_as, environment or {}
+            )
         self._record.parent.mkdir(parents=True, exist_ok=True)
         created = psutil.Process(child.pid).create_time()
         self._record.write_text(json.dumps({"pid": child.pid, "create_time": created}))
@@ -88,7 +107,7 @@ class ManagedProcess:
         if code != 0:
             raise self._failed(f"could not be prepared (exit code {code})")
 
-    def wait_until(self, ready: Callable[[], bool], timeout_seconds: float) -> None:
+    def wait_until(self, ready: Callable[[], bool], timeout_seconds: float = START_SECONDS) -> None:
         """Wait until `ready` says so.
 
         Raises:
@@ -117,7 +136,9 @@ class ManagedProcess:
             how = f"exit code {code}" if code >= 0 else signal.Signals(-code).name
             raise self._failed(f"ended by itself ({how})")
 
-    def stop(self, grace_seconds: float, how: signal.Signals = signal.SIGTERM) -> None:
+    def stop(
+        self, grace_seconds: float = STOP_SECONDS, how: signal.Signals = signal.SIGTERM
+    ) -> None:
         """Ask the program to end, and kill it after the grace; nothing to do when it has ended."""
         if self._child is None:
             return
@@ -143,14 +164,15 @@ class ManagedProcess:
     def end_orphan(self) -> None:
         """End what a killed run left behind on this data directory.
 
-        Only a process with the recorded id, its recorded start time, and this data directory in
-        its command line is ours. The caller owns the data directory, so no living run owns it.
+        Only a process with the recorded id, the recorded start time, and this data directory as
+        its working directory or in its command line is ours. The caller owns the data directory,
+        so no living run owns it.
         """
         try:
             record = json.loads(self._record.read_text())
             orphan = psutil.Process(int(record["pid"]))
             age_gap = abs(orphan.create_time() - float(record["create_time"]))
-            ours = any(str(self._home) in argument for argument in orphan.cmdline())
+            ours = any(str(self._home) in word for word in (orphan.cwd(), *orphan.cmdline()))
         except (FileNotFoundError, psutil.Error, ValueError, KeyError):
             # No record, none that runs, or a record cut short by the kill.
             self._record.unlink(missing_ok=True)
@@ -180,11 +202,17 @@ def last_lines(path: Path) -> str:
 
 
 def _start(
-    command: list[str], cwd: Path, output: int, run_as: RunAs | None
+    command: list[str],
+    cwd: Path,
+    output: int,
+    run_as: RunAs | None,
+    extra: Mapping[str, str],
 ) -> subprocess.Popen[bytes]:
     user = run_as or RunAs(os.getuid(), os.getgid())
     leashed = [sys.executable, "-I", "-S", str(_LEASH), str(os.getpid())]
-    environment = {name: os.environ[name] for name in _INHERITED if name in os.environ}
+    environment = {name: os.environ[name] for name in _INHERITED if name in os.environ} | dict(
+        extra
+    )
 
     def start() -> subprocess.Popen[bytes]:
         return subprocess.Popen(

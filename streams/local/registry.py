@@ -1,14 +1,13 @@
 """The schema registry: Apicurio with an embedded H2 database, spoken to by its Confluent API."""
 
+import http.client
 import shutil
 from pathlib import Path
 from typing import Final
 
-import httpx
-
 from streams.local.parts import Parts
 from streams.local.ports import HOST, StackPorts
-from streams.local.process import ManagedProcess
+from streams.local.process import START_SECONDS, STOP_SECONDS, ManagedProcess
 
 _JVM: Final = (
     "-Xms64m",
@@ -22,6 +21,8 @@ _JVM: Final = (
     "--enable-native-access=ALL-UNNAMED",
     "--sun-misc-unsafe-memory-access=allow",
 )
+
+_API: Final = "/apis/ccompat/v7"
 
 _READY_CALL_SECONDS: Final = 2.0
 
@@ -44,9 +45,9 @@ class Registry:
     @property
     def url(self) -> str:
         """Value of SCHEMA_REGISTRY_URL."""
-        return f"http://{HOST}:{self._port}/apis/ccompat/v7"
+        return f"http://{HOST}:{self._port}{_API}"
 
-    def start(self, timeout_seconds: float) -> None:
+    def start(self, timeout_seconds: float = START_SECONDS) -> None:
         """Start, and return when it answers.
 
         Raises:
@@ -67,7 +68,8 @@ class Registry:
             "apicurio.storage.sql.kind": "h2",
             # H2 writes up to half a second late by default. A schema id lost by a kill and given
             # again to another schema would make records unreadable.
-            "apicurio.datasource.url": f"jdbc:h2:file:{self._home / 'schemas'};WRITE_DELAY=0",
+            # Relative to the data directory, where it runs, whose path may hold any character.
+            "apicurio.datasource.url": "jdbc:h2:file:./registry/schemas;WRITE_DELAY=0",
         }
         self.process.spawn(
             [
@@ -78,11 +80,9 @@ class Registry:
                 str(self._parts.registry_jar),
             ]
         )
-        # Loopback: the user's proxy settings do not apply.
-        with httpx.Client(trust_env=False, timeout=_READY_CALL_SECONDS) as client:
-            self.process.wait_until(lambda: _answers(client, self.url), timeout_seconds)
+        self.process.wait_until(self._answers, timeout_seconds)
 
-    def stop(self, grace_seconds: float) -> None:
+    def stop(self, grace_seconds: float = STOP_SECONDS) -> None:
         """Stop cleanly; killed after the grace."""
         self.process.stop(grace_seconds)
 
@@ -90,9 +90,13 @@ class Registry:
         """End at once, as a crash would."""
         self.process.kill()
 
-
-def _answers(client: httpx.Client, url: str) -> bool:
-    try:
-        return client.get(f"{url}/subjects").status_code == httpx.codes.OK
-    except httpx.TransportError:
-        return False
+    def _answers(self) -> bool:
+        # Not a client that obeys the user's proxy settings or logs every question.
+        connection = http.client.HTTPConnection(HOST, self._port, timeout=_READY_CALL_SECONDS)
+        try:
+            connection.request("GET", f"{_API}/subjects")
+            return connection.getresponse().status == http.client.OK
+        except (OSError, http.client.HTTPException):
+            return False
+        finally:
+            connection.close()

@@ -15,6 +15,7 @@ from streams.local.owner import Ownership
 from streams.local.parts import Parts, fetch_parts
 from streams.local.ports import StackPorts
 from streams.local.postgres import Postgres
+from streams.local.process import START_SECONDS, STOP_SECONDS
 from streams.local.registry import Registry
 
 log = logging.getLogger(__name__)
@@ -22,8 +23,6 @@ log = logging.getLogger(__name__)
 Progress = Callable[[str, float], None]
 """Called when a part is ready, with its name and the seconds it took; from several threads."""
 
-START_SECONDS: Final = 120.0
-STOP_SECONDS: Final = 8.0
 _NEEDED_BYTES: Final = 500_000_000
 
 

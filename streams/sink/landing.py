@@ -1,10 +1,13 @@
 """Landings: where the Avro bytes of a topic enter ClickHouse and how they become rows.
 
 ClickHouse decodes the records itself; in Python decoding alone would take two thirds of the time
-of a batch. A landing is a table without storage (engine Null) whose columns are the fields of one
+of a batch. A landing is a table without storage (engine Null) whose columns are fields of one
 writer schema, constraints that refuse what no row may be made of, and one materialized view for
 each storage table it feeds. One insert into the landing therefore fills every table, and its
 deduplication token holds for each of them.
+
+Each view costs an insert some milliseconds, rows or not. So the canonical kinds, which share a
+topic, have a landing each, and only the head of a record is decoded here to find its kind.
 
 The name of a landing contains a hash of its definition: it never changes in place, so two versions
 of the sink can write side by side while one replaces the other.
@@ -20,7 +23,7 @@ from typing import Any
 from avro.compatibility import ReaderWriterCompatibilityChecker, SchemaCompatibilityType
 from avro.errors import AvroException
 from avro.schema import parse
-from fastavro import writer
+from fastavro import schemaless_reader, writer
 
 from streams.contracts import AvroSchema, contract
 from streams.core.errors import Rejected
@@ -41,6 +44,11 @@ KAFKA_TIME = "kafka_time"
 """Field put before those of the writer schema: Kafka time of the record, milliseconds."""
 
 INCOMPATIBLE_SCHEMA = "incompatible_schema"
+BAD_AVRO = "bad_avro"
+UNKNOWN_KIND = "unknown_kind"
+
+# What fastavro raises on a text that is none or ends too early.
+_BAD_HEAD = (EOFError, ValueError, IndexError, OverflowError, MemoryError)
 
 
 @dataclass(frozen=True, slots=True)
@@ -51,18 +59,15 @@ class Feed:
         table: Storage table.
         columns: Expression of each column over the landing, named `l`. Columns of the table that
             the writer schema does not know stay empty.
-        where: Condition on the landing's rows; empty for all.
     """
 
     table: Table
     columns: Mapping[str, str]
-    where: str = ""
 
     def select(self, landing: str) -> str:
         """Query of the materialized view."""
         columns = ", ".join(f"{sql} AS `{name}`" for name, sql in self.columns.items())
-        where = f" WHERE {self.where}" if self.where else ""
-        return f"SELECT {columns} FROM {landing} AS l{where}"  # noqa: S608  names from this package
+        return f"SELECT {columns} FROM {landing} AS l"  # noqa: S608  names from this package
 
 
 @dataclass(frozen=True, slots=True)
@@ -80,8 +85,34 @@ class Landing:
     file_header: bytes
 
 
-def landing(topic: str, writer_schema: AvroSchema) -> Landing | Rejected:
-    """Landing for records that one schema wrote to one topic.
+@dataclass(frozen=True, slots=True)
+class Entrance:
+    """Where the records go that one schema wrote to one topic.
+
+    Attributes:
+        landings: By canonical kind; a topic without kinds has one landing under "".
+        head: Schema of a record's fields up to `kind`; None for a topic without kinds.
+    """
+
+    landings: Mapping[str, Landing]
+    head: AvroSchema | None = None
+
+    def landing_of(self, body: bytes) -> Landing | Rejected:
+        """Landing of a record, from its bytes without framing."""
+        if self.head is None:
+            return self.landings[""]
+        try:
+            head = schemaless_reader(BytesIO(body), self.head, None)
+        except _BAD_HEAD as error:
+            return Rejected(BAD_AVRO, f"The bytes do not fit the schema: {error}")
+        assert isinstance(head, dict)
+        kind = head["kind"]
+        landing = self.landings.get(kind)
+        return landing or Rejected(UNKNOWN_KIND, f"No table holds the kind {kind!r}.", "kind")
+
+
+def entrance(topic: str, writer_schema: AvroSchema) -> Entrance | Rejected:
+    """Entrance for records that one schema wrote to one topic.
 
     Args:
         topic: Topic the sink reads.
@@ -93,55 +124,35 @@ def landing(topic: str, writer_schema: AvroSchema) -> Landing | Rejected:
     Raises:
         KeyError: a topic the sink does not read (a bug).
     """
-    definition = _DEFINITIONS[topic]
-    reader = contract(topic).parsed()
-    schema = {key: value for key, value in writer_schema.items() if not key.startswith("__")}
-    problem = _incompatibility(reader, schema)
+    build = _BUILDERS[topic]
+    schema = _bare(writer_schema)
+    problem = _incompatibility(_bare(contract(topic).parsed()), schema)
     if problem:
         return Rejected(INCOMPATIBLE_SCHEMA, f"No schema for {topic}: {problem}")
     try:
-        columns = ", ".join(
-            f"`{field['name']}` {clickhouse_type(field['type'])}" for field in _fields(schema)
-        )
+        return build(topic, schema)
     except ValueError as error:
         return Rejected(INCOMPATIBLE_SCHEMA, str(error))
-    constraints, feeds = definition(schema)
-    checks = "".join(f", CONSTRAINT {name} CHECK {sql}" for name, sql in constraints.items())
-    body = f"({columns}{checks}) ENGINE = Null"
-    parts = (body, *(f"{feed.table.name} {feed.select('')}" for feed in feeds))
-    digest = hashlib.sha256("\n".join(parts).encode()).hexdigest()[:12]
-    name = f"landing_{topic.replace('.', '_')}_{digest}"
-    return Landing(
-        name,
-        (
-            f"CREATE TABLE IF NOT EXISTS {name} {body}",
-            *(
-                f"CREATE MATERIALIZED VIEW IF NOT EXISTS {name}_{feed.table.name} "
-                f"TO {feed.table.name} AS {feed.select(name)}"
-                for feed in feeds
-            ),
-        ),
-        _file_header(schema),
-    )
 
 
-def _fields(schema: AvroSchema) -> list[AvroSchema]:
-    kafka_time = {"name": KAFKA_TIME, "type": {"type": "long", "logicalType": "timestamp-millis"}}
-    return [kafka_time, *schema["fields"]]
-
-
-def _file_header(schema: AvroSchema) -> bytes:
-    out = BytesIO()
-    # A record is its fields one after the other, so a field put in front is bytes put in front.
-    writer(out, {**schema, "fields": _fields(schema)}, [], sync_marker=SYNC_MARKER)
-    return out.getvalue()
+def _bare(avro: Any) -> Any:
+    """A schema without its documentation and the parser's marks: ClickHouse reads it each time."""
+    match avro:
+        case dict():
+            kept = {k: v for k, v in avro.items() if k != "doc" and not k.startswith("__")}
+            return {key: _bare(value) for key, value in kept.items()}
+        case list():
+            return [_bare(item) for item in avro]
+    return avro
 
 
 def _incompatibility(reader: AvroSchema, writer_schema: AvroSchema) -> str:
     """Why a reader schema cannot read what a schema wrote; empty when it can."""
+    checker = ReaderWriterCompatibilityChecker()  # type: ignore[no-untyped-call]
     try:
-        checker = ReaderWriterCompatibilityChecker()  # type: ignore[no-untyped-call]
-        result = checker.get_compatibility(_parsed(reader), _parsed(writer_schema))
+        result = checker.get_compatibility(
+            parse(json.dumps(reader)), parse(json.dumps(writer_schema))
+        )
     except AvroException as error:
         return str(error)
     if result.compatibility is SchemaCompatibilityType.compatible:
@@ -149,23 +160,54 @@ def _incompatibility(reader: AvroSchema, writer_schema: AvroSchema) -> str:
     return "; ".join(sorted(result.messages))
 
 
-def _parsed(schema: AvroSchema) -> Any:
-    return parse(json.dumps({k: v for k, v in schema.items() if not k.startswith("__")}))
+def _landing(
+    topic: str, schema: AvroSchema, unread: set[str], checks: list[str], feeds: tuple[Feed, ...]
+) -> Landing:
+    """A landing for all fields of a schema but the unread ones, which ClickHouse skips."""
+    kafka_time = {"name": KAFKA_TIME, "type": {"type": "long", "logicalType": "timestamp-millis"}}
+    fields = [kafka_time, *schema["fields"]]
+    parts = [
+        f"`{field['name']}` {clickhouse_type(field['type'])}"
+        for field in fields
+        if field["name"] not in unread
+    ]
+    parts += [f"CONSTRAINT check_{i} CHECK {check}" for i, check in enumerate(checks)]
+    table = f"({', '.join(parts)}) ENGINE = Null"
+    definition = [table, *(f"{feed.table.name} {feed.select('')}" for feed in feeds)]
+    digest = hashlib.sha256("\n".join(definition).encode()).hexdigest()[:12]
+    name = f"landing_{topic.replace('.', '_')}_{digest}"
+    header = BytesIO()
+    # A record is its fields one after the other, so a field put in front is bytes put in front.
+    writer(header, {**schema, "fields": fields}, [], sync_marker=SYNC_MARKER)
+    return Landing(
+        name,
+        (
+            f"CREATE TABLE IF NOT EXISTS {name} {table}",
+            *(
+                f"CREATE MATERIALIZED VIEW IF NOT EXISTS {name}_{feed.table.name} "
+                f"TO {feed.table.name} AS {feed.select(name)}"
+                for feed in feeds
+            ),
+        ),
+        header.getvalue(),
+    )
 
 
-_Definition = tuple[Mapping[str, str], tuple[Feed, ...]]
-"""Constraints by name, and feeds."""
-
-
-def _infrastructure(schema: AvroSchema) -> _Definition:
-    known = {field["name"]: field["type"] for field in schema["fields"]}
-    stored = [kind for kind in kinds().values() if kind.kind in known]
-    payloads = " OR ".join(f"kind = '{k.kind}' AND {k.kind} IS NOT NULL" for k in stored)
-    constraints = {
-        "record_id_filled": "record_id != ''",
-        "version_not_negative": "version >= 0",
-        "kind_known_and_payload_filled": payloads,
+def _infrastructure(topic: str, schema: AvroSchema) -> Entrance:
+    names = [field["name"] for field in schema["fields"]]
+    head = {**schema, "fields": schema["fields"][: names.index("kind") + 1]}
+    stored = {name: kinds()[name] for name in names if name in kinds()}
+    landings = {
+        name: _kind_landing(topic, schema, kind, unread=set(stored) - {name})
+        for name, kind in stored.items()
     }
+    return Entrance(landings, head)
+
+
+def _kind_landing(topic: str, schema: AvroSchema, kind: KindTables, unread: set[str]) -> Landing:
+    (union,) = (field["type"] for field in schema["fields"] if field["name"] == kind.kind)
+    written = {field["name"] for field in union[1]["fields"]}
+    checks = ["record_id != ''", "version >= 0", f"{kind.kind} IS NOT NULL"]
     envelope = {
         "record_id": "l.record_id",
         "record_status": "l.status",
@@ -177,49 +219,44 @@ def _infrastructure(schema: AvroSchema) -> _Definition:
         "flags": "l.flags",
     }
     lineage = {"members": "l.members", "provenance": "l.provenance"}
-    return constraints, tuple(
-        Feed(table, columns | _payload(kind, known[kind.kind]), f"l.kind = '{kind.kind}'")
-        for kind in stored
-        for table, columns in ((kind.versions, envelope | lineage), (kind.latest, envelope))
+    payload = {name: sql for name, sql in _payload(kind) if name in written}
+    feeds = (
+        Feed(kind.versions, envelope | lineage | payload),
+        Feed(kind.latest, envelope | payload),
     )
+    return _landing(topic, schema, unread, checks, feeds)
 
 
-def _payload(kind: KindTables, union: list[AvroSchema]) -> dict[str, str]:
-    written = {field["name"] for field in union[1]["fields"]}
-    return {name: sql for name, sql in _payload_columns(kind) if name in written}
-
-
-def _payload_columns(kind: KindTables) -> Iterator[tuple[str, str]]:
+def _payload(kind: KindTables) -> Iterator[tuple[str, str]]:
     for column in kind.payload:
         value = f"tupleElement(l.{kind.kind}, '{column.name}')"
         nullable = column.type.startswith(("Nullable(", "Array("))
         yield column.name, value if nullable else f"assumeNotNull({value})"
 
 
-def _plain(table: Table, schema: AvroSchema, constraints: Mapping[str, str]) -> _Definition:
+def _single(table: Table, *checks: str) -> Callable[[str, AvroSchema], Entrance]:
     """A topic that fills one table with columns named like its fields."""
-    written = {field["name"] for field in schema["fields"]}
-    columns = {
-        column.name: f"l.{column.name}" for column in table.columns if column.name in written
-    }
-    if "raw" in written:
-        columns |= {f"raw_{name}": f"l.raw.{name}" for name in ("topic", "partition", "offset")}
-    if any(column.name == "published_at" for column in table.columns):
-        columns["published_at"] = f"l.{KAFKA_TIME}"
-    return constraints, (Feed(table, columns),)
+
+    def build(topic: str, schema: AvroSchema) -> Entrance:
+        written = {field["name"] for field in schema["fields"]}
+        columns = {it.name: f"l.{it.name}" for it in table.columns if it.name in written}
+        if "raw" in written:
+            columns |= {f"raw_{it}": f"l.raw.{it}" for it in ("topic", "partition", "offset")}
+        if any(column.name == "published_at" for column in table.columns):
+            columns["published_at"] = f"l.{KAFKA_TIME}"
+        feed = Feed(table, columns)
+        return Entrance({"": _landing(topic, schema, set(), list(checks), (feed,))})
+
+    return build
 
 
-_DEFINITIONS: Mapping[str, Callable[[AvroSchema], _Definition]] = {
+_BUILDERS: Mapping[str, Callable[[str, AvroSchema], Entrance]] = {
     "market.infrastructure": _infrastructure,
-    "record.outcomes": lambda schema: _plain(
-        RECORD_OUTCOMES,
-        schema,
-        {"versions_not_negative": "arrayAll(it -> tupleElement(it, 'version') >= 0, canonical)"},
+    "record.outcomes": _single(
+        RECORD_OUTCOMES, "arrayAll(it -> tupleElement(it, 'version') >= 0, canonical)"
     ),
-    "dead_letters": lambda schema: _plain(DEAD_LETTERS, schema, {}),
-    "quality.scores": lambda schema: _plain(
-        QUALITY_SCORES, schema, {"version_not_negative": "version >= 0"}
-    ),
+    "dead_letters": _single(DEAD_LETTERS),
+    "quality.scores": _single(QUALITY_SCORES, "version >= 0"),
 }
-TOPICS = tuple(_DEFINITIONS)
+TOPICS = tuple(_BUILDERS)
 """Topics the sink reads."""

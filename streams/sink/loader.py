@@ -9,7 +9,7 @@ from streams.codec import UndecodableError
 from streams.contracts import AvroSchema
 from streams.core.errors import Rejected
 from streams.sink.clickhouse import ClickHouse, RefusedError
-from streams.sink.landing import Landing, landing
+from streams.sink.landing import Entrance, Landing, entrance
 from streams.sink.plan import Insert, Reject, plan_batch
 from streams.sink.tables import SINK_REJECTS
 
@@ -51,7 +51,8 @@ class Loader:
         self._clickhouse = clickhouse
         self._writer_schema = writer_schema
         self._topic_id_of = topic_id_of
-        self._landings: dict[tuple[str, int], Landing | Rejected] = {}
+        self._entrances: dict[tuple[str, int], Entrance | Rejected] = {}
+        self._created: set[str] = set()
 
     def load(self, batch: Batch) -> LoadResult:
         """Load one batch; returns when every row is stored. Loading it again changes nothing.
@@ -64,9 +65,10 @@ class Loader:
         """
         started = time.monotonic()
         topic_id = self._topic_id_of(batch.topic)
-        plan = plan_batch(batch, topic_id, self._landing)
+        plan = plan_batch(batch, topic_id, self._entrance)
         rejects = list(plan.rejects)
         for insert in plan.inserts:
+            self._create(insert.landing)
             rejects.extend(self._insert(insert))
         if rejects:
             self._store_rejects(topic_id, rejects)
@@ -103,19 +105,21 @@ class Loader:
             ],
         )
 
-    def _landing(self, topic: str, schema_id: int) -> Landing | Rejected:
-        # Two threads may create the same landing at once: its statements may run twice.
-        if (topic, schema_id) in self._landings:
-            return self._landings[topic, schema_id]
+    def _entrance(self, topic: str, schema_id: int) -> Entrance | Rejected:
+        if (topic, schema_id) in self._entrances:
+            return self._entrances[topic, schema_id]
         try:
             schema = self._writer_schema(schema_id)
         except UndecodableError as error:
             return Rejected(error.rule_id, str(error))
         if schema is None:
             return Rejected(UNKNOWN_SCHEMA_ID, f"The registry has no schema {schema_id}.")
-        created = landing(topic, schema)
-        if isinstance(created, Landing):
-            for statement in created.statements:
+        self._entrances[topic, schema_id] = entrance(topic, schema)
+        return self._entrances[topic, schema_id]
+
+    def _create(self, landing: Landing) -> None:
+        # Two threads may do this at once: the statements may run twice.
+        if landing.name not in self._created:
+            for statement in landing.statements:
                 self._clickhouse.command(statement)
-        self._landings[topic, schema_id] = created
-        return created
+            self._created.add(landing.name)

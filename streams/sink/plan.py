@@ -23,12 +23,12 @@ from fastavro import schemaless_writer
 from streams.batch import Batch, ConsumedRecord
 from streams.codec import frame_schema_id
 from streams.core.errors import Rejected
-from streams.sink.landing import SYNC_MARKER, Landing
+from streams.sink.landing import SYNC_MARKER, Entrance, Landing
 
 _FRAME_BYTES = 5
 
-LandingOf = Callable[[str, int], Landing | Rejected]
-"""Landing for a topic and a schema id."""
+EntranceOf = Callable[[str, int], Entrance | Rejected]
+"""Entrance of a topic for a schema id."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -100,25 +100,31 @@ class Plan:
     rejects: tuple[Reject, ...]
 
 
-def plan_batch(batch: Batch, topic_id: str, landing_of: LandingOf) -> Plan:
-    """Inserts that load a batch, one a writer schema."""
-    source = Source(batch.topic, topic_id, batch.partition)
-    groups: dict[int, list[ConsumedRecord]] = {}
+def plan_batch(batch: Batch, topic_id: str, entrance_of: EntranceOf) -> Plan:
+    """Inserts that load a batch, one for each writer schema and canonical kind."""
+    groups: dict[tuple[int, str], tuple[Landing, list[ConsumedRecord]]] = {}
     rejects: list[Reject] = []
     for record in batch.records:
-        schema_id = frame_schema_id(record.value)
-        if schema_id is None:
-            rejects.append(Reject(record, _BAD_FRAMING))
+        routed = _route(record, entrance_of)
+        if isinstance(routed, Rejected):
+            rejects.append(Reject(record, routed))
         else:
-            groups.setdefault(schema_id, []).append(record)
-    inserts: list[Insert] = []
-    for schema_id, records in groups.items():
-        landing = landing_of(batch.topic, schema_id)
-        if isinstance(landing, Rejected):
-            rejects.extend(Reject(record, landing) for record in records)
-        else:
-            inserts.append(Insert(source, landing, records))
-    return Plan(tuple(inserts), tuple(rejects))
+            schema_id, landing = routed
+            groups.setdefault((schema_id, landing.name), (landing, []))[1].append(record)
+    source = Source(batch.topic, topic_id, batch.partition)
+    inserts = tuple(Insert(source, landing, records) for landing, records in groups.values())
+    return Plan(inserts, tuple(rejects))
+
+
+def _route(record: ConsumedRecord, entrance_of: EntranceOf) -> tuple[int, Landing] | Rejected:
+    schema_id = frame_schema_id(record.value)
+    if record.value is None or schema_id is None:
+        return _BAD_FRAMING
+    entrance = entrance_of(record.topic, schema_id)
+    if isinstance(entrance, Rejected):
+        return entrance
+    landing = entrance.landing_of(record.value[_FRAME_BYTES:])
+    return landing if isinstance(landing, Rejected) else (schema_id, landing)
 
 
 _BAD_FRAMING = Rejected("bad_framing", "The value does not start with a schema id.")

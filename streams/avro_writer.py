@@ -25,8 +25,9 @@ _SHORT = 4096
 def compile_writer(schema: Mapping[str, Any]) -> Callable[[Mapping[str, Any]], bytes]:
     """Encoder of records of one parsed schema (`fastavro.parse_schema`).
 
-    The encoder takes what fastavro takes: a missing key means the field's default, timestamps are
-    aware datetimes, gas days dates. It raises ValueError for a record that does not fit.
+    A missing key means the field's default, timestamps are aware datetimes, gas days dates. The
+    encoder raises ValueError for a record that does not fit; unlike fastavro also for an unknown
+    key beside the known ones, which would be lost, and for a whole number beyond its type's range.
     """
     write = _writer(schema, {})
     name = schema["name"]
@@ -86,8 +87,14 @@ def _record(schema: Mapping[str, Any], named: dict[str, Write]) -> Write:
         for field in schema["fields"]
     )
 
+    names = frozenset(name for name, _, _ in fields)
+    count = len(fields)
+
     def write(value: Any, append: Append) -> None:
         get = value.get
+        # Complete records, nearly all, need no look at each key.
+        if len(value) != count and not names.issuperset(value):
+            raise TypeError(f"unknown keys {sorted(value.keys() - names)}")
         for name, default, write_field in fields:
             field = get(name, default)
             if write_field is not _nullable_string:
@@ -153,6 +160,8 @@ def _nullable_string(value: Any, append: Append) -> None:
 
 def _array(write_item: Write) -> Write:
     def write(value: Any, append: Append) -> None:
+        if not isinstance(value, list):
+            raise TypeError(f"{value!r} is no list")
         if value:
             append(_length(len(value)))
             for item in value:
@@ -164,9 +173,10 @@ def _array(write_item: Write) -> Write:
 
 def _map(write_value: Write) -> Write:
     def write(value: Any, append: Append) -> None:
-        if value:
-            append(_length(len(value)))
-            for key, item in value.items():
+        items = value.items()
+        if items:
+            append(_length(len(items)))
+            for key, item in items:
                 _string(key, append)
                 write_value(item, append)
         append(_LENGTHS[0])
@@ -196,10 +206,15 @@ def _boolean(value: Any, append: Append) -> None:
     append(b"\x01" if value else b"\x00")
 
 
-def _whole(value: Any, append: Append) -> None:
-    if not isinstance(value, int) or isinstance(value, bool):
-        raise TypeError(f"{value!r} is no whole number")
-    append(_zigzag(value))
+def _whole(bits: int) -> Write:
+    low, high = -(1 << bits - 1), (1 << bits - 1) - 1
+
+    def write(value: Any, append: Append) -> None:
+        if not isinstance(value, int) or isinstance(value, bool) or not low <= value <= high:
+            raise TypeError(f"{value!r} is no whole number of {bits} bits")
+        append(_zigzag(value))
+
+    return write
 
 
 def _double(value: Any, append: Append) -> None:
@@ -220,8 +235,8 @@ _SCALARS: Mapping[tuple[str, str | None], Write] = {
     ("string", None): _string,
     ("bytes", None): _bytes,
     ("boolean", None): _boolean,
-    ("int", None): _whole,
-    ("long", None): _whole,
+    ("int", None): _whole(32),
+    ("long", None): _whole(64),
     ("double", None): _double,
     ("int", "date"): _date,
     ("long", "timestamp-millis"): _timestamp_millis,

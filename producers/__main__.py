@@ -34,7 +34,7 @@ from producers.errors import (
     ProducerError,
 )
 from producers.http import log_retry
-from producers.run import RunOptions, RunSummary, Services, run_once
+from producers.run import RunOptions, RunSummary, Services, connector_class_of, run_once
 from streams.core.errors import InfrastructureError, SettingsError
 from streams.settings import settings
 
@@ -129,9 +129,7 @@ def show_checkpoints(
 ) -> None:
     """Show the finished runs of a source, newest first."""
     with _exit_codes():
-        connector = CONNECTORS.get(source)
-        if connector is None:
-            raise ConfigurationError(f"There is no source {source!r}: {', '.join(CONNECTORS)}.")
+        connector = connector_class_of(source)
         with open_store(settings().postgres_dsn) as store:
             history = store.history(connector.source_id, limit)
     table = Table("finished", "took", "items", "delisted", "complete", "checkpoint", "run")

@@ -109,6 +109,17 @@ class Envelope:
         )
 
 
+def connector_class_of(name: str) -> type[InfrastructureConnector]:
+    """The connector of a source.
+
+    Raises:
+        ConfigurationError: there is no such source; names those there are.
+    """
+    if name not in CONNECTORS:
+        raise ConfigurationError(f"There is no source {name!r}; known: {', '.join(CONNECTORS)}.")
+    return CONNECTORS[name]
+
+
 def connect(
     name: str,
     environment: Mapping[str, str],
@@ -119,9 +130,7 @@ def connect(
     Raises:
         ConfigurationError: unknown source, or a wrong configuration.
     """
-    connector_class = CONNECTORS.get(name)
-    if connector_class is None:
-        raise ConfigurationError(f"There is no source {name!r}; known: {', '.join(CONNECTORS)}.")
+    connector_class = connector_class_of(name)
     connector = connector_class(load_config(name, connector_class.config_model, environment))
     http = HttpSource(
         connector.config.http,
@@ -150,8 +159,8 @@ def run_once(
     topic = raw_topic(name)
     with http, open_store(services.postgres_dsn) as store:
         store.lock(connector.source_id)
-        registry = Registry(services.schema_registry_url)
-        encoder = registry.encoder(topic.subject(), contract(topic.name))
+        with Registry(services.schema_registry_url) as registry:
+            encoder = registry.encoder(topic.subject(), contract(topic.contract_name))
         with Publisher(services.kafka_bootstrap, topic, encoder) as publisher:
             run = _Run(connector, options, store, publisher)
             run.publish_items(http, on_progress)

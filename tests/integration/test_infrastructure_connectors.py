@@ -1,0 +1,383 @@
+"""Each connector against the sandbox server, Kafka, the schema registry and PostgreSQL."""
+
+import re
+import secrets
+import signal
+import subprocess
+import time
+from collections import Counter
+from collections.abc import Iterator
+from dataclasses import replace
+from datetime import UTC, date, datetime, timedelta
+from pathlib import Path
+
+import psycopg
+import pytest
+import stamina
+
+from producers.alsi_lng import AlsiLngConnector
+from producers.errors import (
+    AlreadyRunningError,
+    AuthenticationError,
+    BrokerUnavailableError,
+    CheckpointError,
+    DeliveryError,
+    RateLimitedError,
+    TruncatedError,
+    UnreachableError,
+)
+from producers.publish import Publisher
+from producers.run import RunOptions
+from producers.wri_powerplants import WriPowerPlantsConnector
+from streams.codec import Encoder
+from streams.contracts import contract
+from streams.core.errors import RegistryError
+from streams.core.records import LngInventory, Mapped, RawRecord
+from streams.local.stack import LocalStack
+from streams.topic_admin import ensure_topics
+from streams.topics import Topic
+from tests.producers.live import Live, live_producers
+from tests.producers.sandbox_server import PLANTS, Sandbox, free_port, running_sandbox
+
+pytestmark = pytest.mark.integration
+
+ALSI = "alsi_lng"
+WRI = "wri_powerplants"
+FIRST_DAY, LAST_DAY = date(2012, 1, 1), date(2026, 5, 19)
+DAYS = (LAST_DAY - FIRST_DAY).days + 1
+
+
+@pytest.fixture(scope="module")
+def sandbox(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Sandbox]:
+    with running_sandbox(tmp_path_factory.mktemp("no-real-data")) as running:
+        yield running
+
+
+@pytest.fixture
+def live(stack: LocalStack, sandbox: Sandbox) -> Iterator[Live]:
+    with live_producers(stack, sandbox) as running:
+        yield running
+
+
+@pytest.fixture(autouse=True)
+def _without_waiting() -> Iterator[None]:
+    """Retries in this process follow at once, as many as configured."""
+    with stamina.set_testing(True, attempts=1000, cap=True):
+        yield
+
+
+def ended(process: "subprocess.Popen[str]") -> tuple[int, str]:
+    """Exit code and output of a process that ends by itself."""
+    output, _ = process.communicate(timeout=60)
+    return process.returncode, output
+
+
+class TestALSILNGConnector:
+    def test_the_first_run_publishes_every_gas_day_since_2012(self, live: Live) -> None:
+        summary = live.poll(ALSI)
+        published = live.published(ALSI)
+        assert (summary.polled, summary.published, summary.delisted) == (DAYS, DAYS, 0)
+        expected = {f"eu/{FIRST_DAY + timedelta(days=index)}" for index in range(DAYS)}
+        assert {one.key for one in published} == expected
+        assert len(published) == DAYS
+        assert {one.record.run_id for one in published} == {summary.run_id}
+        assert all(one.key == one.record.record_id for one in published)
+
+    def test_every_record_becomes_an_inventory(self, live: Live) -> None:
+        live.poll(ALSI, RunOptions(since=date(2023, 12, 1)))
+        for one in live.published(ALSI):
+            mapped = AlsiLngConnector.map_to_schema(one.record)
+            assert isinstance(mapped, Mapped)
+            assert isinstance(mapped.payload, LngInventory)
+            full = mapped.payload.fullness_pct
+            assert (full is not None) == (mapped.payload.gas_day >= date(2024, 1, 1))
+
+    def test_a_later_run_brings_the_revisions_of_the_look_back_days(self, live: Live) -> None:
+        live.poll(ALSI)
+        live.sandbox.control("revise", days=10)
+        summary = live.poll(ALSI)
+        assert summary.polled == 31
+        history: dict[str, list[tuple[object, object, int]]] = {}
+        for one in live.published(ALSI):
+            assert one.record.item is not None
+            seen = (one.record.item["inventory"], one.record.source_updated_at, one.partition)
+            history.setdefault(one.key, []).append(seen)
+        again = {key: seen for key, seen in history.items() if len(seen) == 2}
+        changed = {key for key, (old, new) in again.items() if old[0] != new[0]}
+        assert len(again) == 31
+        assert changed == {f"eu/{LAST_DAY - timedelta(days=index)}" for index in range(10)}
+        for old, new in again.values():
+            assert str(old[1]) <= str(new[1])
+            assert old[2] == new[2], "one key stays on one partition, in order"
+
+    def test_a_run_with_its_own_range_does_not_hide_the_gap_before_it(self, live: Live) -> None:
+        live.poll(ALSI, RunOptions(since=date(2026, 5, 1)))
+        assert live.poll(ALSI).polled == DAYS
+
+    def test_a_refused_key_publishes_nothing_and_leaves_no_checkpoint(self, live: Live) -> None:
+        with pytest.raises(AuthenticationError, match="ALSI_API_KEY"):
+            live.with_variables(ALSI_API_KEY="wrong").poll(ALSI)
+        assert (live.count(ALSI), live.history(ALSI)) == (0, [])
+
+    def test_above_the_limit_the_run_ends_and_leaves_no_checkpoint(
+        self, stack: LocalStack, tmp_path: Path
+    ) -> None:
+        with (
+            running_sandbox(tmp_path, requests_per_minute=3) as limited,
+            live_producers(stack, limited) as live,
+        ):
+            config = tmp_path / "alsi_lng.yaml"
+            config.write_text(
+                f"base_url: {limited.url}/alsi/api\napi_key: ${{ALSI_API_KEY}}\n"
+                "http: {attempts: 2, pause_seconds: 0.1, requests_per_minute: 60000}\n"
+            )
+            with pytest.raises(RateLimitedError, match="HTTP 429"):
+                live.with_variables(CONFIG_PATH=str(config)).poll(ALSI)
+            assert live.history(ALSI) == []
+
+    def test_killed_in_the_middle_the_next_run_reads_all_again(self, live: Live) -> None:
+        slow = live.with_variables(ALSI_REQUESTS_PER_MINUTE="120")
+        process = slow.start(ALSI)
+        live.wait_for(lambda: live.count(ALSI) >= 600, "600 deliveries")
+        process.kill()
+        ended(process)
+        assert live.history(ALSI) == []
+        before = live.count(ALSI)
+        assert 600 <= before < DAYS
+
+        assert live.poll(ALSI).polled == DAYS
+        assert [run.items for run in live.history(ALSI)] == [DAYS]
+        contents: dict[str, list[object]] = {}
+        for one in live.published(ALSI):
+            contents.setdefault(one.key, []).append(AlsiLngConnector.map_to_schema(one.record))
+        assert len(contents) == DAYS
+        assert Counter(len(seen) for seen in contents.values()) == {2: before, 1: DAYS - before}
+        assert all(seen[0] == seen[-1] for seen in contents.values()), "nothing changes downstream"
+
+    def test_ctrl_c_ends_at_once_with_nothing_recorded(self, live: Live) -> None:
+        process = live.with_variables(ALSI_REQUESTS_PER_MINUTE="60").start(ALSI)
+        live.wait_for(lambda: live.count(ALSI) >= 300, "300 deliveries")
+        asked = time.monotonic()
+        process.send_signal(signal.SIGINT)
+        code, output = ended(process)
+        assert time.monotonic() - asked < 3
+        assert (code, live.history(ALSI)) == (130, [])
+        assert "Traceback" not in output
+
+    def test_the_history_is_shown_newest_first(self, live: Live) -> None:
+        live.poll(ALSI)
+        live.poll(ALSI)
+        code, output = ended(live.start("checkpoints", ALSI))
+        rows = [line for line in output.splitlines() if "newest_gas_day=2026-05-19" in line]
+        assert code == 0
+        assert [re.findall(r"(\d[\d,]*) +│ 0 ", row)[0] for row in rows] == ["31", "5,253"]
+
+    def test_every_repeats_until_it_is_stopped(self, live: Live) -> None:
+        process = live.start(ALSI, "--every", "1s")
+        live.wait_for(lambda: len(live.history(ALSI)) >= 3, "three runs")
+        process.terminate()
+        code, output = ended(process)
+        assert code == 143
+        assert "Traceback" not in output
+
+
+class TestWRIPowerPlantsConnector:
+    def test_the_first_run_publishes_every_plant_once(self, live: Live) -> None:
+        summary = live.poll(WRI)
+        published = live.published(WRI)
+        assert (summary.polled, summary.published) == (PLANTS, PLANTS)
+        assert Counter(Counter(one.key for one in published).values()) == {1: PLANTS}
+        assert all(
+            isinstance(WriPowerPlantsConnector.map_to_schema(one.record), Mapped)
+            for one in published
+        )
+        assert {one.partition for one in published} == {0, 1, 2, 3}
+
+    def test_an_unchanged_release_publishes_nothing(self, live: Live) -> None:
+        live.poll(WRI)
+        summary = live.poll(WRI)
+        assert summary.unchanged
+        assert (summary.polled, summary.published) == (0, 0)
+        assert live.count(WRI) == PLANTS
+        assert [run.items for run in live.history(WRI)] == [0, PLANTS]
+
+    def test_a_new_release_delists_what_is_gone_exactly_once(self, live: Live) -> None:
+        live.poll(WRI)
+        gone, changed, moved = "SBX0000003", "SBX0000004", "SBX0000005"
+        live.sandbox.control("wri", drop=[gone], change=[changed], move=[moved])
+        summary = live.poll(WRI)
+        assert (summary.polled, summary.delisted) == (PLANTS - 1, 1)
+        assert live.poll(WRI).published == 0
+
+        history: dict[str, list[tuple[str, object, object]]] = {}
+        for one in live.published(WRI):
+            item = one.record.item or {}
+            seen = (one.record.event, item.get("capacity_mw"), item.get("country"))
+            history.setdefault(one.key, []).append(seen)
+        assert [event for event, _, _ in history[gone]] == ["observed", "no_longer_listed"]
+        assert history[changed][0][1] != history[changed][1][1]
+        assert history[moved][1][2] == "NZL"
+
+    def test_a_plant_that_is_listed_again_can_be_delisted_again(self, live: Live) -> None:
+        live.poll(WRI)
+        live.sandbox.control("wri", drop=["SBX0000003"])
+        assert live.poll(WRI).delisted == 1
+        live.sandbox.control("reset")
+        assert live.poll(WRI).delisted == 0
+        live.sandbox.control("wri", drop=["SBX0000003"])
+        assert live.poll(WRI).delisted == 1
+
+    def test_a_release_cut_short_delists_nothing(self, live: Live) -> None:
+        live.poll(WRI)
+        live.sandbox.control("wri", drop=[f"SBX{index:07d}" for index in range(PLANTS // 2)])
+        with pytest.raises(TruncatedError, match="cut short"):
+            live.poll(WRI)
+        assert live.count(WRI) == PLANTS
+        assert len(live.history(WRI)) == 1
+
+    def test_a_limited_run_delists_nothing_and_leaves_the_checkpoint(self, live: Live) -> None:
+        assert live.poll(WRI, RunOptions(limit=10)).published == 10
+        assert live.history(WRI)[0].checkpoint == {}
+        assert live.poll(WRI).published == PLANTS
+
+    def test_two_runs_of_one_source_exclude_each_other(self, live: Live) -> None:
+        seen: list[tuple[int, str]] = []
+
+        def meanwhile(done: int, expected: int | None) -> None:
+            if done == 1:
+                with pytest.raises(AlreadyRunningError, match="Another run"):
+                    live.poll(WRI)
+                seen.append(ended(live.start(WRI)))
+                assert live.poll(ALSI, RunOptions(limit=1)).published == 1
+
+        assert live.poll(WRI, on_progress=meanwhile).published == PLANTS
+        assert seen[0][0] == 4
+        assert "Another run of wri_powerplants is active" in seen[0][1]
+        assert live.count(WRI) == PLANTS
+
+    def test_a_lost_database_records_nothing_and_the_next_run_repeats_the_delisting(
+        self, live: Live
+    ) -> None:
+        live.poll(WRI)
+        live.sandbox.control("wri", drop=["SBX0000003"])
+
+        def lose_database(done: int, expected: int | None) -> None:
+            if done == 100:
+                end_other_connections(live)
+
+        with pytest.raises(CheckpointError, match=r"producers\.listed_records.*run again"):
+            live.poll(WRI, on_progress=lose_database)
+        assert len(live.history(WRI)) == 1
+        summary = live.poll(WRI)
+        assert (summary.polled, summary.delisted) == (PLANTS - 1, 1)
+        last = [one for one in live.published(WRI) if one.record.run_id == summary.run_id]
+        assert Counter(one.record.event for one in last) == {
+            "observed": PLANTS - 1,
+            "no_longer_listed": 1,
+        }
+
+    def test_missing_permissions_name_the_table_and_the_fix(
+        self, stack: LocalStack, live: Live
+    ) -> None:
+        role = "reader_of_nothing"
+        dsn = live.environment["POSTGRES_DSN"]
+        with psycopg.connect(stack.postgres.superuser_dsn, autocommit=True) as admin:
+            admin.execute(f"DROP ROLE IF EXISTS {role}")
+            admin.execute(f"CREATE ROLE {role} LOGIN")
+        try:
+            stranger = live.with_variables(
+                POSTGRES_DSN=psycopg.conninfo.make_conninfo(dsn, user=role)
+            )
+            for _ in ("without tables", "with tables of another role"):
+                with pytest.raises(
+                    CheckpointError, match=r"producers\.checkpoints.*GRANT"
+                ) as error:
+                    stranger.poll(ALSI, RunOptions(limit=1))
+                assert "permission denied" in str(error.value)
+                live.poll(ALSI, RunOptions(limit=1))
+        finally:
+            with psycopg.connect(stack.postgres.superuser_dsn, autocommit=True) as admin:
+                admin.execute(f"DROP ROLE {role}")
+
+    @pytest.mark.parametrize(
+        ("variable", "address", "error", "message"),
+        [
+            (
+                "POSTGRES_DSN",
+                "postgresql://u:s3cret@127.0.0.1:{port}/db",
+                CheckpointError,
+                DeliveryError,
+                "POSTGRES_DSN",
+            ),
+            ("SCHEMA_REGISTRY_URL", "http://127.0.0.1:{port}", RegistryError, "could not"),
+            ("KAFKA_BOOTSTRAP", "127.0.0.1:{port}", BrokerUnavailableError, "KAFKA_BOOTSTRAP"),
+            ("WRI_LOCATION", "http://127.0.0.1:{port}/x.zip", UnreachableError, "refused"),
+        ],
+    )
+    def test_a_service_that_is_away_is_named(
+        self,
+        live: Live,
+        variable: str,
+        address: str,
+        error: type[Exception],
+        message: str,
+    ) -> None:
+        away = live.with_variables(**{variable: address.format(port=free_port())})
+        with pytest.raises(error, match=message) as caught:
+            away.poll(WRI)
+        assert "s3cret" not in str(caught.value)
+        assert live.history(WRI) == []
+
+    def test_a_missing_topic_is_named(self, live: Live) -> None:
+        encoder = Encoder(contract("raw.wri_powerplants").parsed(), 1)
+        with pytest.raises(BrokerUnavailableError, match=r"raw\.undeclared"):
+            Publisher(live.environment["KAFKA_BOOTSTRAP"], Topic("raw.undeclared"), encoder)
+
+    def test_a_record_the_broker_refuses_fails_the_run(self, live: Live) -> None:
+        topic = Topic("raw.narrow", config=(("max.message.bytes", "1000"),))
+        ensure_topics(live.environment["KAFKA_BOOTSTRAP"], [topic], 1)
+        encoder = Encoder(contract("raw.wri_powerplants").parsed(), 1)
+        small = delisted("small")
+        with Publisher(live.environment["KAFKA_BOOTSTRAP"], topic, encoder) as publisher:
+            publisher.publish(small)
+            publisher.publish(replace(small, origin=secrets.token_hex(2000)))
+            with pytest.raises(DeliveryError, match="confirmed 1 of 2 records on raw.narrow"):
+                publisher.flush()
+
+    @pytest.mark.real_data
+    def test_the_real_release_flows_within_the_memory_limit(
+        self, stack: LocalStack, real_data: Path
+    ) -> None:
+        with running_sandbox(real_data) as real, live_producers(stack, real) as live:
+            code, output = ended(live.start_measured(WRI))
+            assert code == 0, output
+            assert int(output.splitlines()[-1]) < 300_000, "kilobytes"
+            assert live.count(WRI) == 34_936
+            assert live.poll(WRI).unchanged
+
+
+def delisted(record_id: str) -> RawRecord:
+    """A raw record without an item."""
+    return RawRecord(
+        source_id=WRI,
+        stream="plants",
+        record_id=record_id,
+        event="no_longer_listed",
+        fetched_at=datetime(2026, 5, 19, tzinfo=UTC),
+        source_updated_at=None,
+        release=None,
+        run_id="run",
+        origin="test",
+        licence="CC-BY-4.0",
+        attribution="WRI",
+        item=None,
+    )
+
+
+def end_other_connections(live: Live) -> None:
+    """What a restart of the database does to a running producer."""
+    with psycopg.connect(live.environment["POSTGRES_DSN"], autocommit=True) as connection:
+        connection.execute(
+            "SELECT pg_terminate_backend(pid) FROM pg_stat_activity "
+            "WHERE datname = current_database() AND pid <> pg_backend_pid()"
+        )

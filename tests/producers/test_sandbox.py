@@ -1,0 +1,154 @@
+"""The sandbox behaves as the upstreams do."""
+
+import csv
+import hashlib
+import io
+import zipfile
+from datetime import date
+from pathlib import Path
+
+import httpx
+import pytest
+
+from producers.sandbox.alsi import AlsiUpstream
+from producers.sandbox.wri import ReleaseChange, WriUpstream
+from producers.wri_powerplants import COLUMNS
+from tests.producers.sandbox_server import KEY, PLANTS, Sandbox, running_sandbox
+
+ZIP = "/wri/global_power_plant_database_v_1_3.zip"
+
+
+def alsi(sandbox: Sandbox, key: str = KEY, **query: str | int) -> httpx.Response:
+    parameters = {"type": "eu", **query}
+    return httpx.get(f"{sandbox.url}/alsi/api", params=parameters, headers={"x-key": key})
+
+
+def plants(body: bytes) -> dict[str, dict[str, str]]:
+    with zipfile.ZipFile(io.BytesIO(body)) as archive:
+        text = archive.read("global_power_plant_database.csv").decode()
+    assert text.startswith(",".join(COLUMNS) + "\r\n")
+    return {row["gppd_idnr"]: row for row in csv.DictReader(io.StringIO(text, newline=""))}
+
+
+def test_pages_hold_30_rows_by_default_and_300_at_most(sandbox: Sandbox) -> None:
+    default, large = alsi(sandbox).json(), alsi(sandbox, size=1000).json()
+    assert (default["total"], len(default["data"]), default["last_page"]) == (30, 30, 176)
+    assert (large["total"], len(large["data"]), large["last_page"]) == (300, 300, 18)
+
+
+def test_days_come_newest_first_and_every_page_names_the_newest_day(sandbox: Sandbox) -> None:
+    answer = alsi(sandbox, **{"from": "2020-02-27", "to": "2020-03-01"}).json()
+    days = [row["gasDayStart"] for row in answer["data"]]
+    assert days == ["2020-03-01", "2020-02-29", "2020-02-28", "2020-02-27"]
+    assert answer["gas_day"] == "2026-05-19"
+
+
+def test_the_earlier_name_of_to_is_understood(sandbox: Sandbox) -> None:
+    answer = alsi(sandbox, **{"from": "2020-02-27", "till": "2020-02-28"}).json()
+    assert len(answer["data"]) == 2
+
+
+def test_measures_are_texts_and_dashes_where_nothing_is_reported(sandbox: Sandbox) -> None:
+    early = alsi(sandbox, date="2015-01-01").json()["data"][0]
+    late = alsi(sandbox, date="2026-05-19").json()["data"][0]
+    assert early["contractedCapacity"] == "-"
+    assert early["dtmi"] == {"lng": "-", "gwh": "-"}
+    assert late["dtmi"] == {"lng": "9321.97", "gwh": "62110.4"}
+    for row in (early, late):
+        for field in ("sendOut", "dtrs", "coveredCapacity"):
+            assert isinstance(row[field], str)
+            assert not row[field].endswith(".0")
+
+
+def test_a_refused_key_is_answered_with_status_200_and_an_error_body(sandbox: Sandbox) -> None:
+    answer = alsi(sandbox, key="wrong")
+    assert answer.status_code == 200
+    assert set(answer.json()) == {"error", "message"}
+
+
+@pytest.mark.parametrize("header", ["x-key", "X-Key", "X-KEY"])
+def test_the_header_of_the_key_may_be_written_in_any_case(sandbox: Sandbox, header: str) -> None:
+    answer = httpx.get(f"{sandbox.url}/alsi/api?type=eu&size=1", headers={header: KEY})
+    assert len(answer.json()["data"]) == 1
+
+
+@pytest.mark.parametrize("query", [{"type": "ne"}, {"type": "", "country": "ES"}])
+def test_a_scope_without_rows_is_an_empty_list(sandbox: Sandbox, query: dict[str, str]) -> None:
+    answer = alsi(sandbox, **query).json()
+    assert (answer["data"], answer["last_page"], answer["total"]) == ([], 0, 0)
+
+
+def test_above_the_limit_comes_429(tmp_path: Path) -> None:
+    with running_sandbox(tmp_path, requests_per_minute=2) as limited:
+        statuses = [alsi(limited, size=1).status_code for _ in range(4)]
+    assert statuses == [200, 200, 429, 429]
+
+
+def test_a_revision_changes_exactly_the_newest_days(sandbox: Sandbox) -> None:
+    before = alsi(sandbox, size=10).json()["data"]
+    sandbox.control("revise", days=3)
+    after = alsi(sandbox, size=10).json()["data"]
+    for old, new in zip(before[:3], after[:3], strict=True):
+        assert new["updatedAt"] > old["updatedAt"]
+        assert new["inventory"] != old["inventory"]
+        assert new["sendOut"] != old["sendOut"]
+    assert after[3:] == before[3:]
+
+
+def test_the_release_has_its_md5_as_etag_and_answers_304(sandbox: Sandbox) -> None:
+    first = httpx.get(sandbox.url + ZIP)
+    assert first.headers["etag"] == f'"{hashlib.md5(first.content).hexdigest()}"'
+    assert len(plants(first.content)) == PLANTS
+    head = httpx.head(sandbox.url + ZIP)
+    assert (head.content, head.headers["content-length"]) == (b"", str(len(first.content)))
+    again = httpx.get(sandbox.url + ZIP, headers={"if-none-match": first.headers["etag"]})
+    assert (again.status_code, again.content) == (304, b"")
+
+
+def test_a_new_release_changes_drops_and_moves_what_was_asked_for(sandbox: Sandbox) -> None:
+    before = plants(httpx.get(sandbox.url + ZIP).content)
+    sandbox.control("wri", change=["SBX0000001"], drop=["SBX0000002"], move=["SBX0000003"])
+    after = plants(httpx.get(sandbox.url + ZIP).content)
+    assert before.keys() - after.keys() == {"SBX0000002"}
+    differing = {key for key in after if after[key] != before[key]}
+    assert differing == {"SBX0000001", "SBX0000003"}
+    assert after["SBX0000003"]["country"] == "NZL"
+    sandbox.control("reset")
+    assert plants(httpx.get(sandbox.url + ZIP).content) == before
+
+
+@pytest.mark.parametrize(
+    ("action", "body"),
+    [("revise", {"days": "all"}), ("revise", {}), ("wri", {"drop": ["nobody"]})],
+)
+def test_a_control_that_makes_no_sense_is_refused(
+    sandbox: Sandbox, action: str, body: dict[str, object]
+) -> None:
+    answer = httpx.post(f"{sandbox.url}/control/{action}", json=body)
+    assert answer.status_code == 422
+
+
+def test_two_servers_serve_the_same(sandbox: Sandbox, tmp_path: Path) -> None:
+    with running_sandbox(tmp_path) as other:
+        assert alsi(other, size=300).json() == alsi(sandbox, size=300).json()
+        assert (
+            httpx.head(other.url + ZIP).headers["etag"]
+            == (httpx.head(sandbox.url + ZIP).headers["etag"])
+        )
+
+
+def test_made_up_data_have_as_many_days_and_plants_as_the_real_ones(tmp_path: Path) -> None:
+    upstream = WriUpstream(tmp_path, 30_000)
+    assert upstream.publish(ReleaseChange(drop=frozenset({"SBX0029999"}))) == {"SBX0029999"}
+    assert AlsiUpstream(tmp_path, KEY, 0).revise(10_000) == (
+        (date(2026, 5, 19) - date(2012, 1, 1)).days + 1
+    )
+
+
+@pytest.mark.real_data
+def test_the_real_files_are_served_where_they_are(real_data: Path) -> None:
+    with running_sandbox(real_data) as real:
+        assert alsi(real, size=300).json()["last_page"] == 18
+        assert len(plants(httpx.get(real.url + ZIP, timeout=30).content)) == 34_936
+        real.control("wri", drop=["GEODB0040538"], change=["WRI1000452"])
+        assert len(plants(httpx.get(real.url + ZIP, timeout=30).content)) == 34_935

@@ -27,7 +27,10 @@ def main(owner_pid: int, uid: int, gid: int, command: list[str]) -> None:
         if os.getppid() != owner_pid:
             sys.exit("The owner ended before the program was started.")
     signal.signal(signal.SIGPIPE, signal.SIG_DFL)
-    os.execv(command[0], command)  # noqa: S606
+    try:
+        os.execv(command[0], command)  # noqa: S606
+    except OSError as error:
+        sys.exit(f"Could not start {command[0]}: {error.strerror}")
 
 
 if __name__ == "__main__":

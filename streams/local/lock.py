@@ -11,6 +11,7 @@ from pathlib import Path
 from typing import Final, Literal
 
 from jgo.config import GlobalSettings
+from jgo.constants import MAVEN_CENTRAL_URL
 from jgo.maven import Artifact, MavenContext, PythonResolver
 
 LOCK_FILE: Final = Path(__file__).with_name("parts.lock")
@@ -94,13 +95,13 @@ def sha256_of(path: Path) -> str:
 def maven_context(repository: Path, resolver: PythonResolver) -> MavenContext:
     """A context that stores files below `repository`.
 
-    Repositories come from the user's jgo settings (`~/.config/jgo.conf`) where there are some,
-    so a company mirror needs no change here; otherwise it is Maven Central.
+    It asks Maven Central and the repositories of the user's jgo settings (`~/.config/jgo.conf`);
+    one named `central` there takes its place, so a company mirror needs no change here.
     """
     return MavenContext(
         resolver=resolver,
         repo_cache=repository,
-        remote_repos=GlobalSettings.load().repositories or None,
+        remote_repos={"central": MAVEN_CENTRAL_URL} | GlobalSettings.load().repositories,
         timeout=_TIMEOUT_SECONDS,
     )
 

@@ -212,15 +212,12 @@ class _Cache:
         incoming = artifact.cached_path
         assert incoming is not None, "the context has a repository"
         try:
-            for attempt in stamina.retry_context(on=requests.RequestException, attempts=4):
+            for attempt in stamina.retry_context(_MAY_PASS, attempts=4, timeout=None):
                 with attempt:
                     incoming.unlink(missing_ok=True)
                     artifact.resolve()
-        except requests.RequestException as error:
+        except _MAY_PASS as error:
             raise DownloadFailed(incoming.name, _reason(error)) from error
-        except RuntimeError as error:
-            # What jgo raises when no repository answers with the file.
-            raise DownloadFailed(incoming.name, str(error)) from error
         target = self.path(file)
         self._verify(file, incoming, target, fetched_now=True)
         target.parent.mkdir(parents=True, exist_ok=True)
@@ -240,10 +237,16 @@ class _Cache:
 
 _PARTS: Final[tuple[PartName, ...]] = ("kafka", "registry")
 
+_MAY_PASS: Final = (requests.RequestException, RuntimeError)
+"""What jgo raises when it cannot read, or no repository has the file; a busy one counts so too."""
 
-def _reason(error: requests.RequestException) -> str:
+
+def _reason(error: Exception) -> str:
+    """Without jgo's own message: it shows repository addresses, which may hold a password."""
     if isinstance(error, requests.Timeout):
         return "the server did not answer in time"
     if isinstance(error, requests.ConnectionError):
         return "no connection to the server"
-    return str(error)
+    if isinstance(error, requests.RequestException):
+        return f"the transfer broke off ({type(error).__name__})"
+    return "no Maven repository serves it"

@@ -1,0 +1,35 @@
+"""One living owner for each data directory."""
+
+import os
+import subprocess
+import sys
+from pathlib import Path
+
+import pytest
+
+from streams.local.errors import DataDirectoryInUse
+from streams.local.owner import Ownership
+
+
+def test_a_second_owner_is_refused_and_told_the_first(tmp_path: Path) -> None:
+    first = Ownership(tmp_path)
+    first.take()
+    with pytest.raises(DataDirectoryInUse, match=f"process {os.getpid()}.*DATA_DIR"):
+        Ownership(tmp_path).take()
+    first.release()
+    again = Ownership(tmp_path)
+    again.take()
+    again.release()
+
+
+def test_a_killed_owner_owns_nothing(tmp_path: Path) -> None:
+    program = (
+        "import os, signal, sys; from pathlib import Path; "
+        "from streams.local.owner import Ownership; "
+        "Ownership(Path(sys.argv[1])).take(); os.kill(os.getpid(), signal.SIGKILL)"
+    )
+    subprocess.run([sys.executable, "-c", program, str(tmp_path)], check=False)
+    assert (tmp_path / "owner.lock").exists()
+    owner = Ownership(tmp_path)
+    owner.take()
+    owner.release()

@@ -137,7 +137,7 @@ class Publisher:
         if problem is not None:
             raise BrokerUnavailableError(
                 f"Topic {self._topic} cannot be used: {problem.str()}. Create the declared topics "
-                "first; `make run` does."
+                "with `make topics`."
             )
 
 

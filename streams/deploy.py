@@ -34,10 +34,10 @@ def register_schemas(settings: Settings) -> dict[str, int]:
     Raises:
         RegistryError: refused or no answer.
     """
-    registry = Registry(settings.schema_registry_url)
-    ids = {
-        topic.subject(): registry.register(topic.subject(), contract(topic.contract_name))
-        for topic in all_topics(settings)
-    }
-    ids[APPLIED_SUBJECT] = registry.register(APPLIED_SUBJECT, contract("state.applied"))
+    with Registry(settings.schema_registry_url) as registry:
+        ids = {
+            topic.subject(): registry.register(topic.subject(), contract(topic.contract_name))
+            for topic in all_topics(settings)
+        }
+        ids[APPLIED_SUBJECT] = registry.register(APPLIED_SUBJECT, contract("state.applied"))
     return ids

@@ -33,22 +33,22 @@ def take_account(settings: Settings, sources: Mapping[str, str]) -> Account:
     Raises:
         BrokerError, TopicMismatchError, RegistryError: they could not be read.
     """
-    registry = Registry(settings.schema_registry_url)
-    topics = {raw_topic(name).name: source_id for name, source_id in sources.items()}
-    ledger = Ledger()
-    # Outcomes first: whatever they are about is then in the raw topics that are read after them.
-    decoder = _decoder(registry, RECORD_OUTCOMES)
-    for record in read_all(settings.kafka_bootstrap, RECORD_OUTCOMES.name):
-        outcome = decoder.decode(record.value)
-        ledger.add_outcome(
-            RawCoordinates.from_avro(outcome["raw"]), outcome["output_kind"], outcome["outcome"]
-        )
-    decoder = _decoder(registry, DEAD_LETTERS)
-    for record in read_all(settings.kafka_bootstrap, DEAD_LETTERS.name):
-        ledger.dead_letters.add(RawCoordinates.from_avro(decoder.decode(record.value)["raw"]))
-    for topic, source_id in topics.items():
-        for record in read_all(settings.kafka_bootstrap, topic):
-            ledger.raw[RawCoordinates(topic, record.partition, record.offset)] = source_id
+    with Registry(settings.schema_registry_url) as registry:
+        topics = {raw_topic(name).name: source_id for name, source_id in sources.items()}
+        ledger = Ledger()
+        # Outcomes first: whatever they are about is then in the raw topics that are read after them.
+        decoder = _decoder(registry, RECORD_OUTCOMES)
+        for record in read_all(settings.kafka_bootstrap, RECORD_OUTCOMES.name):
+            outcome = decoder.decode(record.value)
+            ledger.add_outcome(
+                RawCoordinates.from_avro(outcome["raw"]), outcome["output_kind"], outcome["outcome"]
+            )
+        decoder = _decoder(registry, DEAD_LETTERS)
+        for record in read_all(settings.kafka_bootstrap, DEAD_LETTERS.name):
+            ledger.dead_letters.add(RawCoordinates.from_avro(decoder.decode(record.value)["raw"]))
+        for topic, source_id in topics.items():
+            for record in read_all(settings.kafka_bootstrap, topic):
+                ledger.raw[RawCoordinates(topic, record.partition, record.offset)] = source_id
     return ledger.close(topics)
 
 
@@ -69,22 +69,22 @@ class Published:
 
 def count_published(settings: Settings) -> Published:
     """Read normalized and canonical topics, read committed, and count."""
-    registry = Registry(settings.schema_registry_url)
-    normalized: Counter[str] = Counter()
-    for topic in (NORMALIZED_ASSETS, NORMALIZED_OBSERVATIONS):
-        decoder = _decoder(registry, topic)
-        for record in read_all(settings.kafka_bootstrap, topic.name):
-            normalized[decoder.decode(record.value)["source_id"]] += 1
-    sources: dict[str, set[str]] = {}
-    newest: dict[str, tuple[int, str, str]] = {}
-    decoder = _decoder(registry, MARKET_INFRASTRUCTURE)
-    for record in read_all(settings.kafka_bootstrap, MARKET_INFRASTRUCTURE.name):
-        canonical = decoder.decode(record.value)
-        identity = canonical["record_id"]
-        for member in canonical["members"]:
-            sources.setdefault(member["source_id"], set()).add(identity)
-        found = (canonical["version"], canonical["status"], canonical["kind"])
-        newest[identity] = max(found, newest.get(identity, found))
+    with Registry(settings.schema_registry_url) as registry:
+        normalized: Counter[str] = Counter()
+        for topic in (NORMALIZED_ASSETS, NORMALIZED_OBSERVATIONS):
+            decoder = _decoder(registry, topic)
+            for record in read_all(settings.kafka_bootstrap, topic.name):
+                normalized[decoder.decode(record.value)["source_id"]] += 1
+        sources: dict[str, set[str]] = {}
+        newest: dict[str, tuple[int, str, str]] = {}
+        decoder = _decoder(registry, MARKET_INFRASTRUCTURE)
+        for record in read_all(settings.kafka_bootstrap, MARKET_INFRASTRUCTURE.name):
+            canonical = decoder.decode(record.value)
+            identity = canonical["record_id"]
+            for member in canonical["members"]:
+                sources.setdefault(member["source_id"], set()).add(identity)
+            found = (canonical["version"], canonical["status"], canonical["kind"])
+            newest[identity] = max(found, newest.get(identity, found))
     return Published(
         normalized,
         {source_id: len(ids) for source_id, ids in sources.items()},

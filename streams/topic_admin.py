@@ -12,7 +12,6 @@ from typing import Any, NamedTuple
 import stamina
 from confluent_kafka import (
     Consumer,
-    ConsumerGroupTopicPartitions,
     IsolationLevel,
     KafkaError,
     KafkaException,
@@ -123,7 +122,7 @@ def committed_offsets(bootstrap: str, group: str, topics: Iterable[str]) -> dict
         BrokerError: no answer.
     """
     admin = _admin(bootstrap)
-    return _committed(admin, group, _partitions(admin, topics))
+    return _committed(bootstrap, group, _partitions(admin, topics))
 
 
 def lag(bootstrap: str, group: str, topics: Iterable[str]) -> dict[PartitionId, int]:
@@ -142,7 +141,7 @@ def lag(bootstrap: str, group: str, topics: Iterable[str]) -> dict[PartitionId, 
     admin = _admin(bootstrap)
     partitions = _partitions(admin, topics)
     # Committed before ends: what happens in between makes the lag larger, never smaller.
-    committed = _committed(admin, group, partitions)
+    committed = _committed(bootstrap, group, partitions)
     starts = _offsets(admin, partitions, OffsetSpec.earliest())
     ends = _offsets(admin, partitions, OffsetSpec.latest())
     positions = {
@@ -329,24 +328,31 @@ def _offsets(
 
 
 def _committed(
-    admin: AdminClient, group: str, partitions: Collection[PartitionId]
+    bootstrap: str, group: str, partitions: Collection[PartitionId]
 ) -> dict[PartitionId, int]:
+    """Committed offsets, asked as a consumer that never joins.
+
+    Not by `AdminClient.list_consumer_group_offsets`: librdkafka 2.12 dereferences a null pointer
+    when its coordinator answers with a group error, for instance while it loads.
+    """
+    consumer = Consumer(
+        {"bootstrap.servers": bootstrap, "group.id": group, "enable.auto.commit": False},
+        logger=logger,
+    )
+
     @_retry
     def ask() -> dict[PartitionId, int]:
-        request = ConsumerGroupTopicPartitions(
-            group, [TopicPartition(*partition) for partition in partitions]
+        found = consumer.committed(
+            [TopicPartition(*partition) for partition in partitions], timeout=_REQUEST_SECONDS
         )
-        future = admin.list_consumer_group_offsets([request], request_timeout=_REQUEST_SECONDS)
-        return {
-            PartitionId(found.topic, found.partition): found.offset
-            for found in future[group].result().topic_partitions
-            if found.offset >= 0
-        }
+        return {PartitionId(it.topic, it.partition): it.offset for it in found if it.offset >= 0}
 
     try:
         return ask() if partitions else {}
     except KafkaException as exception:
         raise _failure(f"read the offsets of group {group}", exception) from exception
+    finally:
+        consumer.close()
 
 
 def _next_readable(bootstrap: str, positions: Mapping[PartitionId, int]) -> dict[PartitionId, int]:

@@ -1,0 +1,86 @@
+# Every command of the project. `make help` lists them.
+PYTHON ?= python3
+VENV := .venv
+BIN := $(VENV)/bin
+ARGS ?=
+DATA_DIR ?= .data
+COV ?=
+
+export DATA_DIR
+
+.DEFAULT_GOAL := help
+.PHONY: help setup setup-dev run poll test check soak bench topics schemas-check schemas-register \
+	inspect account checkpoints lock clean
+
+help: ## List the commands
+	@awk -F ':.*## ' '/^[a-z-]+:.*## /{printf "  \033[1m%-18s\033[0m %s\n", $$1, $$2}' $(MAKEFILE_LIST)
+
+$(VENV)/bin/python:
+	@$(PYTHON) -c 'import sys; sys.exit(sys.version_info < (3, 11))' || \
+		{ echo "Python 3.11 or newer is needed; name one: make PYTHON=/path/to/python3.12 $(MAKECMDGOALS)"; exit 2; }
+	$(PYTHON) -m venv $(VENV)
+
+# A stamp for each lock: locked versions are installed again only when the lock changes.
+$(VENV)/run.stamp: requirements.lock pyproject.toml | $(VENV)/bin/python
+	$(BIN)/python -m pip install --quiet --disable-pip-version-check --require-hashes -r requirements.lock
+	$(BIN)/python -m pip install --quiet --disable-pip-version-check --no-deps --no-build-isolation -e .
+	@touch $@
+
+$(VENV)/dev.stamp: requirements-dev.lock $(VENV)/run.stamp
+	$(BIN)/python -m pip install --quiet --disable-pip-version-check --require-hashes -r requirements-dev.lock
+	@touch $@
+
+setup: $(VENV)/run.stamp ## Install the locked versions into .venv
+setup-dev: $(VENV)/dev.stamp ## The same with everything tests and benchmarks need
+
+run: setup ## Start everything here and account for every record (ARGS=--once: then exit; --live: real sources)
+	@exec $(BIN)/python -m streams run $(ARGS)
+
+poll: setup ## Poll one source of a running stack: make poll SOURCE=alsi_lng [ARGS=--dry-run]
+	@test -n "$(SOURCE)" || { $(BIN)/python -m producers list; echo "Name one: make poll SOURCE=alsi_lng"; exit 2; }
+	@exec $(BIN)/python -m producers $(SOURCE) $(ARGS)
+
+checkpoints: setup ## What the runs of one source did: make checkpoints SOURCE=alsi_lng
+	@exec $(BIN)/python -m producers checkpoints $(SOURCE)
+
+inspect: setup ## Decoded records of any topic: make inspect TOPIC=market.infrastructure [ARGS="--limit 5"]
+	@exec $(BIN)/python -m streams inspect $(TOPIC) $(ARGS)
+
+account: setup ## Recompute from the topics what became of every raw record
+	@exec $(BIN)/python -m streams account
+
+topics: setup ## Create the declared topics that are missing, check the others
+	@exec $(BIN)/python -m streams topics
+
+schemas-check: setup ## Check every contract against all its kept versions, offline
+	@exec $(BIN)/python -m streams schemas-check
+
+schemas-register: setup ## Register every contract with the schema registry
+	@exec $(BIN)/python -m streams schemas-register
+
+check: setup-dev ## Lint, format, types and the fast tests
+	$(BIN)/ruff check .
+	$(BIN)/ruff format --check .
+	$(BIN)/mypy
+	$(BIN)/pytest -m "not integration" $(if $(COV),--cov --cov-report=term-missing:skip-covered)
+
+test: setup-dev ## Everything: lint, types, all tests on the real local stack (COV=1 adds coverage)
+	$(BIN)/ruff check .
+	$(BIN)/ruff format --check .
+	$(BIN)/mypy
+	$(BIN)/pytest --durations=15 $(if $(COV),--cov --cov-report=term-missing:skip-covered) $(ARGS)
+
+soak: setup-dev ## The fault tests in full size
+	$(BIN)/pytest tests/fault --soak --durations=15 $(ARGS)
+
+bench: setup-dev ## Speed against named alternatives in the same run
+	@exec $(BIN)/python -m tests.bench $(ARGS)
+
+lock: ## Resolve the newest allowed versions into both lock files (needs uv)
+	uv pip compile --universal --python-version 3.11 --generate-hashes --no-emit-index-url --no-header -q \
+		pyproject.toml --all-extras -o requirements-dev.lock
+	uv pip compile --universal --python-version 3.11 --generate-hashes --no-emit-index-url --no-header -q \
+		pyproject.toml --extra build -c requirements-dev.lock -o requirements.lock
+
+clean: ## Remove local data, state and caches (not .venv)
+	rm -rf "$(DATA_DIR)" build dist .pytest_cache .mypy_cache .ruff_cache .hypothesis .coverage

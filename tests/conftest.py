@@ -1,0 +1,66 @@
+"""Fixtures of the whole suite: the real local stack, started once for each run."""
+
+from collections.abc import Iterator
+from pathlib import Path
+
+import pytest
+
+from streams.local.ports import StackPorts
+from streams.local.stack import LocalStack
+from streams.settings import PROJECT_ROOT
+
+REAL_DATA = PROJECT_ROOT.parent / "shared" / "data"
+
+FAST_CLEANER = {
+    "log.cleaner.backoff.ms": "500",
+    "log.retention.check.interval.ms": "1000",
+}
+
+
+def pytest_addoption(parser: pytest.Parser) -> None:
+    """Full sizes are for `make soak`."""
+    parser.addoption("--soak", action="store_true", help="run the fault tests in full size")
+
+
+@pytest.fixture(scope="session")
+def stack(tmp_path_factory: pytest.TempPathFactory) -> Iterator[LocalStack]:
+    """Kafka, registry and PostgreSQL on free ports, in a directory of their own."""
+    with LocalStack(
+        tmp_path_factory.mktemp("stack"), StackPorts.free(), kafka_properties=FAST_CLEANER
+    ) as running:
+        yield running
+
+
+@pytest.fixture(scope="session")
+def real_data() -> Path:
+    """Folder of the real files; tests that need it are marked `real_data` and skip without it."""
+    if not REAL_DATA.is_dir():
+        pytest.skip(f"{REAL_DATA} is missing: the real files are not part of the product")
+    return REAL_DATA
+
+
+def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
+    """Only tests marked `real_data` may ask for the fixture that can skip."""
+    for item in items:
+        uses = "real_data" in getattr(item, "fixturenames", ())
+        if uses and item.get_closest_marker("real_data") is None:
+            raise pytest.UsageError(f"{item.nodeid} uses real_data without the marker")
+
+
+FIGURES = pytest.StashKey[list[str]]()
+
+
+@pytest.fixture(scope="session")
+def figures(pytestconfig: pytest.Config) -> list[str]:
+    """Measured figures, one sentence each; shown at the end of the run."""
+    return pytestconfig.stash.setdefault(FIGURES, [])
+
+
+def pytest_terminal_summary(
+    terminalreporter: pytest.TerminalReporter, config: pytest.Config
+) -> None:
+    """Show the measured figures and how many tests were skipped, also when there were none."""
+    for figure in config.stash.get(FIGURES, []):
+        terminalreporter.write_line(figure)
+    skipped = len(terminalreporter.stats.get("skipped", []))
+    terminalreporter.write_line(f"skipped tests: {skipped}")

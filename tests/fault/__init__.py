@@ -1,0 +1,1 @@
+"""Faults on real processes: whatever happens, the end equals that of an undisturbed run."""

@@ -1,0 +1,26 @@
+"""Prints count and content hash of every view of an embedded engine; one process a directory."""
+
+import json
+import sys
+
+from streams.sink.clickhouse import ClickHouse
+
+
+def main(path: str) -> None:
+    """Print one JSON object: view name to `rows:hash`."""
+    clickhouse = ClickHouse(f"chdb://{path}")
+    names = clickhouse.query(
+        "SELECT name FROM system.tables WHERE database = currentDatabase() AND engine = 'View'"
+    ).rows
+    digests = {}
+    for (name,) in sorted(names):
+        ((rows, digest),) = clickhouse.query(
+            f"SELECT count(), sum(cityHash64(toJSONString(tuple(*)))) FROM {name}"
+        ).rows
+        digests[name] = f"{rows}:{digest}"
+    clickhouse.close()
+    sys.stdout.write(json.dumps(digests) + "\n")
+
+
+if __name__ == "__main__":
+    main(sys.argv[1])

@@ -1,0 +1,52 @@
+"""Fixtures of the fault tests: sizes, an undisturbed run to compare with, a fresh deployment."""
+
+from collections.abc import Iterator
+from dataclasses import dataclass
+from pathlib import Path
+
+import pytest
+
+from streams.local.stack import LocalStack
+from tests.fault.cluster import Cluster, fresh_cluster
+from tests.fault.load import Load
+from tests.fault.snapshot import Snapshot, clickhouse_content, take_snapshot
+
+
+@dataclass(frozen=True, slots=True)
+class Undisturbed:
+    """What an undisturbed run of the load leaves behind."""
+
+    load: Load
+    snapshot: Snapshot
+    clickhouse: dict[str, str]
+
+
+@pytest.fixture(scope="session")
+def load(request: pytest.FixtureRequest) -> Load:
+    """The load of the fault tests: 200,000 records in full size."""
+    records = 200_000 if request.config.getoption("--soak") else 24_000
+    return Load(records, plants=records // 4)
+
+
+@pytest.fixture(scope="session")
+def undisturbed(
+    stack: LocalStack, load: Load, tmp_path_factory: pytest.TempPathFactory
+) -> Undisturbed:
+    """One run without any fault; every other is compared with it."""
+    with fresh_cluster(stack, tmp_path_factory.mktemp("undisturbed")) as cluster:
+        cluster.load(load)
+        cluster.pipeline()
+        cluster.sink()
+        cluster.wait_drained(sink=True)
+        cluster.stop_all()
+        snapshot = take_snapshot(cluster.settings)
+        assert snapshot.problems == ()
+        assert snapshot.published_twice() == 0
+        return Undisturbed(load, snapshot, clickhouse_content(cluster.clickhouse_dir))
+
+
+@pytest.fixture
+def cluster(stack: LocalStack, tmp_path: Path) -> Iterator[Cluster]:
+    """A fresh deployment."""
+    with fresh_cluster(stack, tmp_path) as running:
+        yield running

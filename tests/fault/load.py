@@ -1,0 +1,100 @@
+"""A deterministic load: records new, repeated, changed, moved, rejected, delisted, and poison."""
+
+from collections.abc import Iterator
+from dataclasses import dataclass
+from datetime import UTC, datetime, timedelta
+from random import Random
+from zlib import crc32
+
+from confluent_kafka import Producer
+
+from streams.codec import Encoder, Registry
+from streams.contracts import contract
+from streams.core.records import AvroRecord, RawRecord
+from streams.topics import PARTITIONS, Topic, raw_topic
+
+RAW: Topic = raw_topic("wri_powerplants")
+_START = datetime(2026, 1, 1, tzinfo=UTC)
+_PLACES = (("DEU", 50.0, 8.0), ("USA", 40.0, -100.0), ("CHN", 31.0, 118.0), ("IND", 21.0, 78.0))
+
+
+@dataclass(frozen=True, slots=True)
+class Load:
+    """How much, and where it begins; the same values give the same bytes.
+
+    Attributes:
+        records: Number of raw records.
+        plants: Number of different plants.
+        first: Index of the first record, to continue an earlier load.
+    """
+
+    records: int
+    plants: int
+    first: int = 0
+
+    def publish(self, bootstrap: str, registry: Registry) -> None:
+        """Send everything to the raw topic, each record to the partition of its key."""
+        encoder = registry.encoder(RAW.subject(), contract(RAW.contract_name))
+        producer = Producer(
+            {"bootstrap.servers": bootstrap, "linger.ms": 20, "enable.idempotence": True}
+        )
+        for index, (key, value) in enumerate(self._messages(encoder), self.first):
+            while True:
+                try:
+                    producer.produce(
+                        RAW.name,
+                        key=key,
+                        value=value,
+                        partition=crc32(key) % PARTITIONS,
+                        # Part of dead letters, so it must not be this run's clock.
+                        timestamp=int(_START.timestamp() * 1000) + index,
+                    )
+                except BufferError:
+                    producer.poll(0.1)
+                else:
+                    break
+        assert producer.flush(60) == 0
+
+    def _messages(self, encoder: Encoder) -> Iterator[tuple[bytes, bytes]]:
+        for index in range(self.first, self.first + self.records):
+            random = Random(index)
+            plant = random.randrange(self.plants)
+            key = f"P{plant:06d}".encode()
+            if random.random() < 0.002:
+                yield key, random.randbytes(40)
+                continue
+            record = _raw(f"P{plant:06d}", index, random)
+            yield key, encoder.encode(record.to_avro())
+
+
+def _raw(record_id: str, index: int, random: Random) -> RawRecord:
+    chance = random.random()
+    country, latitude, longitude = _PLACES[random.randrange(4) if chance < 0.1 else 0]
+    capacity = "-5" if chance > 0.98 else str(random.randrange(1, 4) * 100)
+    item: AvroRecord | None = {
+        "country": country,
+        "country_long": country,
+        "name": f"Plant {record_id}",
+        "gppd_idnr": record_id,
+        "capacity_mw": capacity,
+        "latitude": str(latitude),
+        "longitude": str(longitude),
+        "primary_fuel": "Gas",
+    }
+    if 0.95 < chance <= 0.97:
+        item = None
+    return RawRecord(
+        source_id="wri_powerplants",
+        stream="plants",
+        record_id=record_id,
+        event="observed" if item else "no_longer_listed",
+        # Now and then a record is older than one that came before.
+        fetched_at=_START + timedelta(seconds=index - (500 if chance < 0.02 else 0)),
+        source_updated_at=None,
+        release="load",
+        run_id="load",
+        origin="tests",
+        licence="CC-BY-4.0",
+        attribution="tests",
+        item=item,
+    )

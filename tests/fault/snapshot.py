@@ -1,0 +1,117 @@
+"""What a run has left behind, in a form that two runs can be compared by."""
+
+import json
+import subprocess
+import sys
+from collections import Counter
+from dataclasses import dataclass
+from pathlib import Path
+
+from streams.codec import Registry
+from streams.contracts import contract
+from streams.core.conservation import Ledger
+from streams.core.records import RawCoordinates
+from streams.engine.store import APPLIED_KEY
+from streams.settings import Settings
+from streams.topic_reader import read_all
+from streams.topics import (
+    DEAD_LETTERS,
+    MARKET_INFRASTRUCTURE,
+    NORMALIZED_ASSETS,
+    RECORD_OUTCOMES,
+    changelogs,
+)
+from tests.fault.load import RAW
+
+CONNECTOR = "wri_powerplants"
+
+
+@dataclass(frozen=True, slots=True)
+class Snapshot:
+    """Read-committed content of the topics after a run.
+
+    Attributes:
+        published: Every canonical value with how often it was published.
+        normalized: Every normalized value with how often it was published.
+        outcomes: Every outcome value with how often it was published.
+        dead_letters: Every dead letter with how often it was published.
+        state: Last value of every key of every changelog, but for the applied offsets.
+        problems: Where conservation does not close.
+    """
+
+    published: Counter[bytes]
+    normalized: Counter[bytes]
+    outcomes: Counter[bytes]
+    dead_letters: Counter[bytes]
+    state: dict[tuple[str, bytes], bytes]
+    problems: tuple[str, ...]
+
+    def published_twice(self) -> int:
+        """Canonical values, outcomes and normalized values that stand in a topic more than once."""
+        return sum(
+            1
+            for values in (self.published, self.normalized, self.outcomes, self.dead_letters)
+            for count in values.values()
+            if count > 1
+        )
+
+
+def take_snapshot(settings: Settings) -> Snapshot:
+    """Read everything the pipeline wrote."""
+    bootstrap = settings.kafka_bootstrap
+    values = {
+        topic.name: Counter(record.value or b"" for record in read_all(bootstrap, topic.name))
+        for topic in (MARKET_INFRASTRUCTURE, NORMALIZED_ASSETS, RECORD_OUTCOMES, DEAD_LETTERS)
+    }
+    return Snapshot(
+        values[MARKET_INFRASTRUCTURE.name],
+        values[NORMALIZED_ASSETS.name],
+        values[RECORD_OUTCOMES.name],
+        values[DEAD_LETTERS.name],
+        _state(settings),
+        _problems(settings),
+    )
+
+
+def _state(settings: Settings) -> dict[tuple[str, bytes], bytes]:
+    state: dict[tuple[str, bytes], bytes] = {}
+    for topic in changelogs(settings.app_id, [CONNECTOR]):
+        for record in read_all(settings.kafka_bootstrap, topic.name):
+            key = (f"{topic.name}/{record.partition}", record.key or b"")
+            if record.key == APPLIED_KEY:
+                continue
+            if record.value is None:
+                state.pop(key, None)
+            else:
+                state[key] = record.value
+    return state
+
+
+def _problems(settings: Settings) -> tuple[str, ...]:
+    with Registry(settings.schema_registry_url) as registry:
+        ledger = Ledger()
+        decoder = registry.decoder(contract(RECORD_OUTCOMES.contract_name))
+        for record in read_all(settings.kafka_bootstrap, RECORD_OUTCOMES.name):
+            outcome = decoder.decode(record.value)
+            ledger.add_outcome(
+                RawCoordinates.from_avro(outcome["raw"]), outcome["output_kind"], outcome["outcome"]
+            )
+        decoder = registry.decoder(contract(DEAD_LETTERS.contract_name))
+        for record in read_all(settings.kafka_bootstrap, DEAD_LETTERS.name):
+            ledger.dead_letters.add(RawCoordinates.from_avro(decoder.decode(record.value)["raw"]))
+        for record in read_all(settings.kafka_bootstrap, RAW.name):
+            ledger.raw[RawCoordinates(RAW.name, record.partition, record.offset)] = CONNECTOR
+    return ledger.close({RAW.name: CONNECTOR}).problems
+
+
+def clickhouse_content(path: Path) -> dict[str, str]:
+    """Digest of every table of an embedded engine that no process has open."""
+    answer = subprocess.run(
+        [sys.executable, "-m", "tests.fault.clickhouse_digest", str(path)],
+        check=True,
+        capture_output=True,
+        text=True,
+        timeout=120,
+    )
+    digests: dict[str, str] = json.loads(answer.stdout.splitlines()[-1])
+    return digests

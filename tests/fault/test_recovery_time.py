@@ -1,0 +1,60 @@
+"""How long a worker takes from its start to its first new acknowledgement."""
+
+import time
+
+import pytest
+
+from streams.topic_admin import end_offsets
+from streams.topics import RECORD_OUTCOMES, changelogs
+from tests.fault.cluster import Cluster
+from tests.fault.load import Load
+from tests.fault.snapshot import CONNECTOR
+
+pytestmark = [pytest.mark.integration, pytest.mark.fault, pytest.mark.timeout(1800)]
+
+EMPTY_LIMIT_SECONDS = 25.0
+KEPT_LIMIT_SECONDS = 12.0
+_LATE_RECORDS = 100
+
+
+def test_first_acknowledgement_after_a_kill(
+    cluster: Cluster, request: pytest.FixtureRequest, figures: list[str]
+) -> None:
+    """With an empty state directory, then with a kept one; the group's session wait apart."""
+    soak = request.config.getoption("--soak")
+    # Each raw record makes one entry at normalize and one at reconcile.
+    load = Load(560_000 if soak else 15_000, plants=100_000_000)
+    cluster.load(load)
+    worker = cluster.pipeline()
+    cluster.wait_drained()
+    entries = sum(
+        end_offsets(
+            cluster.settings.kafka_bootstrap,
+            [topic.name for topic in changelogs(cluster.settings.app_id, [CONNECTOR])],
+        ).values()
+    )
+    first = load.records
+    for kept, limit in ((False, EMPTY_LIMIT_SECONDS), (True, KEPT_LIMIT_SECONDS)):
+        killed = time.monotonic()
+        worker.process.kill()
+        cluster.wait_group_empty()
+        session = time.monotonic() - killed
+        if not kept:
+            cluster.forget_state()
+        cluster.load(Load(_LATE_RECORDS, load.plants, first))
+        first += _LATE_RECORDS
+        before = _outcomes(cluster)
+        started = time.monotonic()
+        worker = cluster.pipeline()
+        cluster.wait_for(lambda before=before: _outcomes(cluster) > before)
+        seconds = time.monotonic() - started
+        cluster.wait_drained()
+        figures.append(
+            f"first acknowledgement after a start with {'a kept' if kept else 'an empty'} state "
+            f"({entries:,} changelog records): {seconds:.1f} s, and {session:.1f} s session wait"
+        )
+        assert seconds < limit
+
+
+def _outcomes(cluster: Cluster) -> int:
+    return sum(end_offsets(cluster.settings.kafka_bootstrap, [RECORD_OUTCOMES.name]).values())

@@ -1,0 +1,66 @@
+"""Several workers, kept state directories, deletions and compaction between."""
+
+import pytest
+
+from streams.engine.store import PartitionStore
+from streams.topics import RECORD_OUTCOMES, changelogs
+from tests.fault.cluster import Cluster
+from tests.fault.conftest import Undisturbed
+from tests.fault.load import Load
+from tests.fault.snapshot import CONNECTOR, take_snapshot
+from tests.fault.test_worker_faults import assert_same, finish
+
+pytestmark = [pytest.mark.integration, pytest.mark.fault, pytest.mark.timeout(900)]
+
+
+def test_two_workers_share_the_load_and_one_is_killed(
+    cluster: Cluster, undisturbed: Undisturbed
+) -> None:
+    cluster.load(undisturbed.load)
+    first = cluster.pipeline("first")
+    cluster.wait_for_progress(RECORD_OUTCOMES.name, 500)
+    second = cluster.pipeline("second")
+    cluster.wait_for(lambda: cluster.assigned(second) > 0)
+    assert cluster.assigned(first) > 0
+    cluster.wait_for_progress(RECORD_OUTCOMES.name, 500)
+    first.process.kill()
+    third = cluster.pipeline("third")
+    cluster.wait_for(lambda: cluster.assigned(third) > 0)
+    second.process.stop(15)
+    finish(cluster, undisturbed)
+
+
+def test_a_then_b_then_a_with_kept_state_deletions_and_compaction(
+    cluster: Cluster, undisturbed: Undisturbed
+) -> None:
+    """A's kept copy must not bring back what B deleted while A was away."""
+    third = undisturbed.load.records // 3
+    parts = [
+        Load(third, undisturbed.load.plants, first=0),
+        Load(third, undisturbed.load.plants, first=third),
+        Load(undisturbed.load.records - 2 * third, undisturbed.load.plants, first=2 * third),
+    ]
+    topics = changelogs(cluster.settings.app_id, [CONNECTOR])
+    cluster.compact_eagerly(topics)
+    for part, name in zip(parts, ("a", "b", "a"), strict=True):
+        cluster.load(part)
+        worker = cluster.pipeline(name)
+        cluster.wait_drained()
+        worker.process.stop(15)
+        cluster.wait_compacted(topics[0])
+    found = take_snapshot(cluster.settings)
+    assert_same(found, undisturbed.snapshot)
+    assert held_by(cluster, "a") == found.state
+
+
+def held_by(cluster: Cluster, name: str) -> dict[tuple[str, bytes], bytes]:
+    """Everything in a stopped worker's state directory, by changelog partition and key."""
+    found = {}
+    tables = next(cluster.state_dir(name).glob("*/tables"))
+    for table in tables.iterdir():
+        for partition in table.iterdir():
+            store = PartitionStore(partition)
+            topic = f"{cluster.settings.app_id}-{table.name}-changelog"
+            found |= {(f"{topic}/{partition.name}", key): value for key, value in store.items()}
+            store.close()
+    return found

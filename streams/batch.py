@@ -9,21 +9,33 @@ class ConsumedRecord(Protocol):
     """One record as the consumer read it (aiokafka's `ConsumerRecord` fits as it is)."""
 
     @property
-    def topic(self) -> str: ...
+    def topic(self) -> str:
+        """Topic name."""
+
     @property
-    def partition(self) -> int: ...
+    def partition(self) -> int:
+        """Partition number."""
+
     @property
-    def offset(self) -> int: ...
+    def offset(self) -> int:
+        """Offset in the partition."""
+
     @property
     def timestamp(self) -> int:
         """Milliseconds since the epoch."""
 
     @property
-    def key(self) -> bytes | None: ...
+    def key(self) -> bytes | None:
+        """Message key."""
+
     @property
-    def value(self) -> bytes | None: ...
+    def value(self) -> bytes | None:
+        """Message value; None is a tombstone."""
+
     @property
-    def headers(self) -> Sequence[tuple[str, bytes]]: ...
+    def headers(self) -> Sequence[tuple[str, bytes]]:
+        """Message headers, in order."""
+
 
 
 @dataclass(frozen=True, slots=True)

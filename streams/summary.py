@@ -36,7 +36,7 @@ def take_account(settings: Settings, sources: Mapping[str, str]) -> Account:
     with Registry(settings.schema_registry_url) as registry:
         topics = {raw_topic(name).name: source_id for name, source_id in sources.items()}
         ledger = Ledger()
-        # Outcomes first: whatever they are about is then in the raw topics that are read after them.
+        # Outcomes first: what they are about then stands in the raw topics, which are read later.
         decoder = _decoder(registry, RECORD_OUTCOMES)
         for record in read_all(settings.kafka_bootstrap, RECORD_OUTCOMES.name):
             outcome = decoder.decode(record.value)

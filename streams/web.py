@@ -9,15 +9,15 @@ from streams.engine.app import BatchApp
 def add_pages(app: BatchApp) -> None:
     """`/metrics`, `/live` (the event loop turns) and `/ready` (inputs flow)."""
 
-    @app.page("/metrics")
+    @app.page("/metrics")  # type: ignore[untyped-decorator]
     async def metrics(self: View, request: Request) -> Response:
         return self.bytes(generate_latest(), headers={"Content-Type": CONTENT_TYPE_LATEST})
 
-    @app.page("/live")
+    @app.page("/live")  # type: ignore[untyped-decorator]
     async def live(self: View, request: Request) -> Response:
         return self.json({"live": True})
 
-    @app.page("/ready")
+    @app.page("/ready")  # type: ignore[untyped-decorator]
     async def ready(self: View, request: Request) -> Response:
         is_ready = not app.rebalancing and app.consumer.flow_active
         assigned = sorted(f"{tp.topic}/{tp.partition}" for tp in app.consumer.assignment())

@@ -7,6 +7,7 @@ key seen. The outcome of an accepted record is decided downstream, where its con
 from dataclasses import dataclass, replace
 from typing import Any, Self
 
+from streams.core.errors import Rejected
 from streams.core.records import (
     ASSET_KINDS,
     AvroRecord,
@@ -19,7 +20,6 @@ from streams.core.records import (
     RawCoordinates,
     RawRecord,
 )
-from streams.core.errors import Rejected
 from streams.core.regions import region_of
 
 NO_REGION = -1
@@ -102,6 +102,9 @@ def decide(
     """Decide on one readable raw record.
 
     Args:
+        raw: The record.
+        order: Its order key.
+        coordinates: Where it stands.
         mapped: Validated content or why it was rejected; None for `no_longer_listed`.
         kind: Canonical kind of the record's stream.
         held: State of the source record, None when it is new.

@@ -31,7 +31,7 @@ class _Payload:
     @classmethod
     def field_names(cls) -> tuple[str, ...]:
         """Names of the fields, in Avro order."""
-        return _field_names(cls)
+        return _field_names(cls)  # type: ignore[arg-type]
 
 
 @cache

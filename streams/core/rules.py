@@ -115,4 +115,4 @@ RULES: MappingProxyType[str, Rule] = MappingProxyType(
         )
     }
 )
-"""Every rule by its id; a test proves that no dead letter carries another one."""
+"""Every rule by its id; a test proves that no code rejects by another one."""

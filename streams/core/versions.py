@@ -1,8 +1,8 @@
 """Version of a canonical record: one number that grows with every change of that record.
 
-Generation (7 bits), move count (24 bits) and change counter (32 bits), high to low. A rebuild raises
-the generation, a change of region the move count, any other change the counter; so versions of one
-record grow across rebuilds and partitions, and never depend on batches.
+Generation (7 bits), move count (24 bits) and change counter (32 bits), high to low. A rebuild
+raises the generation, a change of region the move count, any other change the counter; so versions
+of one record grow across rebuilds and partitions, and never depend on batches.
 """
 
 _CHANGE_BITS = 32

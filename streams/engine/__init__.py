@@ -11,7 +11,7 @@ One batch is the records of one fetch of one input partition. Its life, in this 
 | crash | what the next owner finds |
 |---|---|
 | before 2 commits | `init_transactions` aborts it; the inputs are read again |
-| between 2 and 3 | the changelog holds the batch: restored, and its inputs are skipped (`applied`) |
+| between 2 and 3 | the changelog holds the batch: restored, its inputs skipped (`applied`) |
 | between 3 and 4 | the same, nothing to restore |
 | after 4, before Faust commits the offset | inputs at or below `applied` are skipped |
 

@@ -10,7 +10,7 @@ from faust.types import AgentT, TopicT
 from streams.engine.engine import Engine
 from streams.engine.recovery import EngineTableManager
 from streams.engine.table import StageTable
-from streams.engine.transport import BatchSchema, BatchScheduler
+from streams.engine.transport import BatchScheduler, BatchSchema
 from streams.settings import Settings
 
 _FETCH_BYTES = 256 * 1024

@@ -1,8 +1,8 @@
 """Faust's place for recovery, filled with the engine's take-over.
 
-Faust restores tables by streaming changelog records through its consumer. Here the engine fences and
-restores in bulk, while the consumer's own thread keeps the group membership alive; only then do the
-inputs flow, from their committed offsets.
+Faust restores tables by streaming changelog records through its consumer. Here the engine fences
+and restores in bulk, while the consumer's own thread keeps the group membership alive; only then do
+the inputs flow, from their committed offsets.
 """
 
 from typing import Any, Protocol, cast

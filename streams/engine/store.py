@@ -66,8 +66,10 @@ class PartitionStore:
     def items(self) -> Iterator[tuple[bytes, bytes]]:
         """Every table entry, ascending by key."""
         for key, value in self._db.items():
-            if not bytes(key).startswith(b"\x00"):
-                yield bytes(key), bytes(value)
+            assert isinstance(key, bytes)
+            assert isinstance(value, bytes)
+            if not key.startswith(b"\x00"):
+                yield key, value
 
     def discard(self) -> None:
         """Throw the content away; the store is empty and usable afterwards."""

@@ -65,8 +65,7 @@ class StageStore(Store):  # type: ignore[misc]
 
     def __iter__(self) -> Iterator[bytes]:
         for store in self._partitions.values():
-            for key, _ in store.items():
-                yield key
+            yield from (key for key, _ in store.items())
 
     def __len__(self) -> int:
         return sum(1 for _ in self)

@@ -28,7 +28,7 @@ from streams.batch import Batch
 _FETCH_MAX_WAIT_MS = 100
 
 
-class BatchScheduler(DefaultSchedulingStrategy):
+class BatchScheduler(DefaultSchedulingStrategy):  # type: ignore[misc]
     """Hands on one message for each fetched partition instead of one for each record."""
 
     def iterate(self, records: Mapping[TP, list[Any]]) -> Iterator[tuple[TP, Any]]:

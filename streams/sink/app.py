@@ -118,7 +118,7 @@ for _topic in SINK_TOPICS:
 add_pages(app)
 
 
-@app.page("/rows")
+@app.page("/rows")  # type: ignore[untyped-decorator]
 async def rows(self: View, request: Request) -> Response:
     """What ClickHouse holds, for processes that cannot open the embedded engine."""
     return self.json(await asyncio.to_thread(_rows))

@@ -96,7 +96,7 @@ def test_location_survives_its_avro_form() -> None:
 
 
 def test_newest_record_wins_in_every_order_of_arrival() -> None:
-    arrivals = [
+    arrivals: list[tuple[RawRecord, Mapped | Rejected | None, int]] = [
         (raw(fetched=0), mapped(), 0),
         (raw(fetched=1), REJECTED, 1),
         (raw(fetched=2, listed=False), None, 2),

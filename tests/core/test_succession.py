@@ -5,16 +5,17 @@ from itertools import permutations
 import orjson
 
 from streams.core.canonical import canonical_record
+from streams.core.errors import Rejected
 from streams.core.keys import asset_id
 from streams.core.normalize import Location, decide
-from streams.core.records import AvroRecord
+from streams.core.records import AvroRecord, Mapped, Outcome
 from streams.core.succession import Held, Succession, succeed
 from tests.core.builders import REJECTED, at, mapped, order_of, plant, raw
 
 GENERATION = 1
 
 
-def events(*arrivals: tuple[int, object]) -> list[AvroRecord]:
+def events(*arrivals: tuple[int, Mapped | Rejected | None]) -> list[AvroRecord]:
     """Normalized events of raw records given as (minute, content); content None delists."""
     held: Location | None = None
     found: list[AvroRecord] = []
@@ -26,7 +27,7 @@ def events(*arrivals: tuple[int, object]) -> list[AvroRecord]:
             "power_plant",
             order_of(record, str(minute)),
             at(minute),
-            held,  # type: ignore[arg-type]
+            held,
         )
         held = decision.location or held
         found += decision.normalized
@@ -47,9 +48,10 @@ def content_of(held: Held) -> AvroRecord:
     return content
 
 
-def run(found: list[AvroRecord]) -> tuple[Held | None, list[Held], list[str | None]]:
+def run(found: list[AvroRecord]) -> tuple[Held | None, list[Held], list[Outcome | None]]:
     held: Held | None = None
-    published, outcomes = [], []
+    published: list[Held] = []
+    outcomes: list[Outcome | None] = []
     for event in found:
         succession = apply(event, held)
         held = succession.held

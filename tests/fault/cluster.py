@@ -8,6 +8,7 @@ from collections import Counter
 from collections.abc import Callable, Iterator, Mapping, Sequence
 from contextlib import contextmanager
 from dataclasses import dataclass, field
+from functools import partial
 from pathlib import Path
 
 import httpx
@@ -216,7 +217,7 @@ class Cluster:
             self.wait_for(lambda: not set(doomed) & set(admin.list_topics(timeout=30).topics))
         known = {group.group_id for group in admin.list_consumer_groups().result().valid}
         for group in set(groups) & known:
-            self.wait_for(lambda group=group: _deleted(admin, group))
+            self.wait_for(partial(_deleted, admin, group))
         create_topics(self.settings)
 
     def _lag(self, group: str, topics: Sequence[str]) -> int:

@@ -1,6 +1,7 @@
 """How long a worker takes from its start to its first new acknowledgement."""
 
 import time
+from functools import partial
 
 import pytest
 
@@ -46,7 +47,7 @@ def test_first_acknowledgement_after_a_kill(
         before = _outcomes(cluster)
         started = time.monotonic()
         worker = cluster.pipeline()
-        cluster.wait_for(lambda before=before: _outcomes(cluster) > before)
+        cluster.wait_for(partial(_grown, cluster, before))
         seconds = time.monotonic() - started
         cluster.wait_drained()
         figures.append(
@@ -54,6 +55,10 @@ def test_first_acknowledgement_after_a_kill(
             f"({entries:,} changelog records): {seconds:.1f} s, and {session:.1f} s session wait"
         )
         assert seconds < limit
+
+
+def _grown(cluster: Cluster, before: int) -> bool:
+    return _outcomes(cluster) > before
 
 
 def _outcomes(cluster: Cluster) -> int:

@@ -55,7 +55,7 @@ def test_a_then_b_then_a_with_kept_state_deletions_and_compaction(
 
 def held_by(cluster: Cluster, name: str) -> dict[tuple[str, bytes], bytes]:
     """Everything in a stopped worker's state directory, by changelog partition and key."""
-    found = {}
+    found: dict[tuple[str, bytes], bytes] = {}
     tables = next(cluster.state_dir(name).glob("*/tables"))
     for table in tables.iterdir():
         for partition in table.iterdir():

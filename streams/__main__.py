@@ -17,12 +17,16 @@ out = Console()
 
 _EXIT_FAILED = 3
 
+# These log every request and retry themselves; our messages say the same once.
+_QUIET = ("httpx", "pyrate_limiter", "stamina")
+
 
 @app.callback()
 def prepare() -> None:
     """Run, deploy and look into the stream processing of energy infrastructure."""
     logging.basicConfig(level=settings().log_level.upper(), format="%(levelname)s %(message)s")
-    logging.getLogger("httpx").setLevel(logging.WARNING)
+    for name in _QUIET:
+        logging.getLogger(name).setLevel(logging.ERROR)
 
 
 @app.command()
@@ -51,16 +55,63 @@ def topics() -> None:
         out.print(table)
 
 
+@app.command("schemas-check")
+def schemas_check() -> None:
+    """Check every contract against all its kept versions, without any service."""
+    from streams.schemas import check, print_findings
+
+    with _explained():
+        findings = check()
+        print_findings(findings, out)
+        raise typer.Exit(1 if findings else 0)
+
+
+@app.command("schemas-release")
+def schemas_release() -> None:
+    """Write new versions of contracts into the release list; they never change after that."""
+    from streams.schemas import release
+
+    with _explained():
+        for name in release():
+            out.print(f"released {name}")
+
+
 @app.command("schemas-register")
 def schemas_register() -> None:
     """Register every contract; refuses what is incompatible with an earlier version."""
     from streams.deploy import register_schemas
+    from streams.schemas import print_registered
 
     with _explained():
-        table = Table("subject", "schema id")
-        for subject, schema_id in register_schemas(settings()).items():
-            table.add_row(subject, str(schema_id))
-        out.print(table)
+        print_registered(register_schemas(settings()), out)
+
+
+@app.command()
+def inspect(
+    topic: str,
+    partition: Annotated[int | None, typer.Option(help="Only this partition.")] = None,
+    offset: Annotated[
+        int, typer.Option(help="First offset of every partition; -5 is the fifth from the end.")
+    ] = 0,
+    limit: Annotated[int | None, typer.Option(min=1, help="Stop after so many records.")] = None,
+    follow: Annotated[bool, typer.Option("--follow", help="Go on with what comes later.")] = False,
+) -> None:
+    """Print the decoded records of any topic as JSON lines."""
+    from streams.codec import Registry
+    from streams.inspect import inspect as look
+    from streams.inspect import print_records
+
+    with _explained(), Registry(settings().schema_registry_url) as registry:
+        found = look(
+            settings().kafka_bootstrap,
+            registry,
+            topic,
+            partition=partition,
+            from_offset=offset,
+            limit=limit,
+            follow=follow,
+        )
+        print_records(found)
 
 
 @app.command()

@@ -7,6 +7,7 @@ create anything.
 from producers.connectors import CONNECTORS
 from streams.codec import Registry
 from streams.contracts import contract
+from streams.schemas import register_all, register_subjects
 from streams.settings import Settings
 from streams.stages.encoders import APPLIED_SUBJECT
 from streams.topic_admin import ensure_topics
@@ -35,9 +36,5 @@ def register_schemas(settings: Settings) -> dict[str, int]:
         RegistryError: refused or no answer.
     """
     with Registry(settings.schema_registry_url) as registry:
-        ids = {
-            topic.subject(): registry.register(topic.subject(), contract(topic.contract_name))
-            for topic in all_topics(settings)
-        }
-        ids[APPLIED_SUBJECT] = registry.register(APPLIED_SUBJECT, contract("state.applied"))
-    return ids
+        ids = register_all(registry, all_topics(settings))
+        return ids | register_subjects(registry, [(APPLIED_SUBJECT, contract("state.applied"))])

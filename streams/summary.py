@@ -8,7 +8,7 @@ from rich.table import Table
 
 from streams.codec import Decoder, Registry
 from streams.contracts import contract
-from streams.core.conservation import Account, Ledger
+from streams.core.conservation import OUTCOMES, Account, Ledger
 from streams.core.records import RawCoordinates
 from streams.settings import Settings
 from streams.topic_reader import read_all
@@ -93,40 +93,26 @@ def count_published(settings: Settings) -> Published:
 
 
 def account_table(account: Account, published: Published, polled: Mapping[str, int]) -> Table:
-    """The account for people, one row a source; `polled` is about this run, the rest about all."""
-    table = Table(title="What became of every raw record", title_justify="left")
-    table.add_column("source")
-    for name in (
-        "polled now",
-        "raw",
-        "normalized",
-        "rejected",
-        "unchanged",
-        "superseded",
-        "withdrawn",
-        "changed",
-        "canonical",
-    ):
-        table.add_column(name, justify="right")
+    """The account for people, one column a source.
+
+    `polled` is about this run (sources that are missing were not polled), the rest about all runs.
+    """
+    table = Table("", title="What became of every raw record", title_justify="left")
     for source in account.sources:
-        outcomes = source.outcomes
-        table.add_row(
-            source.source_id,
-            *(
-                f"{value:,}"
-                for value in (
-                    polled.get(source.source_id, 0),
-                    source.raw,
-                    published.normalized.get(source.source_id, 0),
-                    outcomes.get("rejected", 0),
-                    outcomes.get("unchanged", 0),
-                    outcomes.get("superseded", 0),
-                    outcomes.get("withdrawn", 0),
-                    outcomes.get("changed", 0),
-                    published.canonical.get(source.source_id, 0),
-                )
-            ),
-        )
+        table.add_column(source.source_id, justify="right")
+    rows = {
+        "polled in this run": [polled.get(source.source_id) for source in account.sources],
+        "raw records": [source.raw for source in account.sources],
+        "normalized": [published.normalized.get(it.source_id, 0) for it in account.sources],
+        **{
+            f"outcome {outcome}": [it.outcomes.get(outcome, 0) for it in account.sources]
+            for outcome in OUTCOMES
+        },
+        "dead letters": [source.dead_letters for source in account.sources],
+        "canonical records": [published.canonical.get(it.source_id, 0) for it in account.sources],
+    }
+    for name, values in rows.items():
+        table.add_row(name, *("-" if value is None else f"{value:,}" for value in values))
     return table
 
 

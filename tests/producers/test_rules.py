@@ -1,0 +1,41 @@
+"""The closed list of rejection rules."""
+
+import json
+import re
+
+from streams.core import rules
+from streams.core.errors import Rejected
+from streams.core.rules import RULES, Rule
+from streams.settings import PROJECT_ROOT
+from tests.producers.golden import GOLDEN
+
+LITERAL_RULE = re.compile(r'(?:UndecodableError|Rejected)\(\s*"([a-z_]+)"')
+
+
+def test_every_rule_is_listed_under_its_own_id() -> None:
+    declared = {value.id: value for value in vars(rules).values() if isinstance(value, Rule)}
+    assert dict(RULES) == declared
+    assert all(value is getattr(rules, value.id.upper()) for value in declared.values())
+
+
+def test_no_code_and_no_recorded_rejection_uses_another_id() -> None:
+    used = set()
+    for package in ("streams", "producers"):
+        for path in (PROJECT_ROOT / package).rglob("*.py"):
+            used |= set(LITERAL_RULE.findall(path.read_text(encoding="utf-8")))
+    for path in GOLDEN.rglob("*.expected.json"):
+        lines = json.loads(path.read_text(encoding="utf-8"))
+        used |= {line["rejected"]["rule_id"] for line in lines if "rejected" in line}
+    assert used
+    assert used <= RULES.keys()
+
+
+def test_what_was_seen_is_shortened() -> None:
+    rejected = rules.UNREADABLE_NUMBER.reject("9" * 1000, field="sendOut", limit="a number")
+    assert rejected == Rejected(
+        "unreadable_number",
+        rules.UNREADABLE_NUMBER.sentence,
+        "sendOut",
+        "9" * 200,
+        "a number",
+    )

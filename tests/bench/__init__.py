@@ -1,0 +1,9 @@
+"""Speed against named alternatives, measured side by side on one machine in one run.
+
+job.py              the job: decode a framed raw record, set a table key, encode, produce
+load.py             the input: made-up ALSI days
+contenders/         the job in each way: this engine, Faust, Quix Streams, confluent-kafka
+measure.py          one run of one contender: a process of its own, timed by the broker's clock
+compare.py          rounds of all contenders, and their medians and ratios
+__main__.py         `make bench`
+"""

@@ -10,13 +10,14 @@ from collections.abc import Callable, Mapping
 from dataclasses import dataclass, field
 from io import BytesIO
 from types import TracebackType
-from typing import Any, Self
+from typing import Any, Self, TypeAlias, cast
 
 from confluent_kafka.schema_registry import Schema, SchemaRegistryClient, SchemaRegistryError
 from fastavro import schemaless_reader
 from fastavro.read import SchemaResolutionError
 from httpx import URL, HTTPError
 
+from streams.avro_reader import AvroError, compile_reader
 from streams.avro_writer import compile_writer
 from streams.contracts import AvroSchema, Contract, canonical_json, parse
 from streams.core.errors import RegistryError, SettingsError
@@ -24,8 +25,10 @@ from streams.core.errors import RegistryError, SettingsError
 MAGIC = 0
 _HEADER = struct.Struct(">bi")
 
-# What fastavro raises on bytes that do not fit the schema.
-_BAD_AVRO = (EOFError, ValueError, IndexError, KeyError, OverflowError, TypeError, struct.error)
+# What fastavro raises on values that another version of the schema has no place for.
+_UNRESOLVABLE = (SchemaResolutionError, ValueError, LookupError, ArithmeticError, TypeError)
+
+_Read: TypeAlias = Callable[[bytes, int], dict[str, Any]]
 
 _CONFLICT = 409
 _NOT_FOUND = 404
@@ -184,8 +187,8 @@ class Decoder:
     def __init__(self, registry: Registry, reader_schema: AvroSchema | None) -> None:
         self._registry = registry
         self._reader_schema = reader_schema
-        # Comparing two schemas costs more than reading a record: done once per schema id.
-        self._resolutions: dict[int, tuple[AvroSchema, AvroSchema | None]] = {}
+        # Compiling costs more than reading hundreds of records: done once per schema id.
+        self._readers: dict[int, _Read] = {}
 
     def decode(self, value: bytes | None) -> dict[str, Any]:
         """Record with the fields of the latest version; timestamps are aware UTC datetimes.
@@ -198,38 +201,39 @@ class Decoder:
         if not value or len(value) < _HEADER.size or value[0] != MAGIC:
             raise UndecodableError("bad_framing", "The value does not start with a schema id.")
         _, schema_id = _HEADER.unpack_from(value)
-        resolution = self._resolutions.get(schema_id) or self._resolve(schema_id)
-        body = BytesIO(value)
-        body.seek(_HEADER.size)
+        read = self._readers.get(schema_id) or self._reader(schema_id)
         try:
-            record = schemaless_reader(body, *resolution)
-        except SchemaResolutionError as error:
-            writer, reader = resolution
-            raise UndecodableError(
-                "bad_avro",
-                f"Schema {schema_id} ({writer['name']}) cannot be read as "
-                f"{reader['name'] if reader else writer['name']}.",
-                schema_id,
-            ) from error
-        except _BAD_AVRO as error:
+            return read(value, _HEADER.size)
+        except AvroError as error:
             raise UndecodableError(
                 "bad_avro", f"The bytes do not fit schema {schema_id}: {error}", schema_id
             ) from error
-        if body.read(1) or not isinstance(record, dict):
-            raise UndecodableError(
-                "bad_avro", f"Bytes are left over after schema {schema_id}.", schema_id
-            )
-        return record
 
-    def _resolve(self, schema_id: int) -> tuple[AvroSchema, AvroSchema | None]:
+    def _reader(self, schema_id: int) -> _Read:
         writer = self._registry.writer_schema(schema_id)
         if writer is None:
             raise UndecodableError(
                 "unknown_schema_id", f"The registry has no schema {schema_id}.", schema_id
             )
-        reader = None if writer == self._reader_schema else self._reader_schema
-        self._resolutions[schema_id] = (writer, reader)
-        return self._resolutions[schema_id]
+        read = compile_reader(writer)
+        if self._reader_schema is not None and writer != self._reader_schema:
+            read = _resolving(read, writer, self._reader_schema)
+        self._readers[schema_id] = read
+        return read
+
+
+def _resolving(read: _Read, writer: AvroSchema, reader: AvroSchema) -> _Read:
+    def resolve(value: bytes, offset: int) -> dict[str, Any]:
+        # The strict reader goes first: fastavro believes any count.
+        read(value, offset)
+        body = BytesIO(value)
+        body.seek(offset)
+        try:
+            return cast(dict[str, Any], schemaless_reader(body, writer, reader))
+        except _UNRESOLVABLE as error:
+            raise AvroError(f"{writer['name']} cannot be read as {reader['name']}") from error
+
+    return resolve
 
 
 def frame_schema_id(value: bytes | None) -> int | None:

@@ -37,6 +37,10 @@ _SUPERUSER: Final = "postgres"
 _SYSTEM_USER: Final = "infrastructure-postgres"
 """Runs the server where we are root, which PostgreSQL refuses to run as."""
 
+_HERE: Final = "/proc/self/cwd"
+"""The working directory, for a server that runs as another user. Entered with our rights, it needs
+no folder above it to be open to others, and one that is closed later breaks no running server."""
+
 # A socket address has room for 104 bytes (macOS; Linux 108), "/.s.PGSQL.65535" included.
 _LONGEST_SOCKET_DIR: Final = 104 - 16
 
@@ -85,8 +89,7 @@ class Postgres:
         settings = {
             "listen_addresses": HOST,
             "port": str(self._port),
-            "unix_socket_directories": str(self._sockets),
-            "hba_file": str(self._home / "pg_hba.conf"),
+            "unix_socket_directories": self._socket_setting(),
             "logging_collector": "off",
             "max_connections": "50",
             "shared_buffers": "32MB",
@@ -95,10 +98,11 @@ class Postgres:
             [
                 str(programs / "postgres"),
                 "-D",
-                str(self._cluster),
+                _HERE if run_as.uid != os.getuid() else str(self._cluster),
                 *(word for name, value in settings.items() for word in ("-c", f"{name}={value}")),
             ],
             run_as,
+            cwd=self._cluster,
         )
         self.process.wait_until(self._answers, timeout_seconds)
         self._create_database()
@@ -122,22 +126,30 @@ class Postgres:
         """Make the cluster unless it was made, to the end; clear what a kill left."""
         for directory in (self._home, self._sockets):
             _own_directory(directory, run_as)
-        if run_as.uid != os.getuid():
-            _let_search(self._home.parent)
+        other_user = run_as.uid != os.getuid()
+        if other_user:
             _let_search(programs)
-        access = self._home / "pg_hba.conf"
-        access.write_text(_ACCESS)
-        access.chmod(0o644)
         if not self._cluster.exists():
             unfinished = self._home / "unfinished"
             shutil.rmtree(unfinished, ignore_errors=True)
-            arguments = ["--auth=trust", "--encoding=UTF8", "--locale=C", "--no-sync"]
+            _own_directory(unfinished, run_as)
+            target = _HERE if other_user else str(unfinished)
+            options = ["--auth=trust", "--encoding=UTF8", "--locale=C"]
             self.process.run(
-                [str(programs / "initdb"), "-U", _SUPERUSER, "-D", str(unfinished), *arguments],
+                [str(programs / "initdb"), "-U", _SUPERUSER, "-D", target, *options],
                 run_as,
+                cwd=unfinished,
             )
             unfinished.replace(self._cluster)
+        access = self._cluster / "pg_hba.conf"
+        access.write_text(_ACCESS)
         _remove_stale_lock(self._cluster / "postmaster.pid")
+
+    def _socket_setting(self) -> str:
+        """Relative to the cluster, where the server runs; for the same reason as `_HERE`."""
+        if self._sockets.is_relative_to(self._home):
+            return os.path.relpath(self._sockets, self._cluster)
+        return str(self._sockets)
 
     def _answers(self) -> bool:
         try:

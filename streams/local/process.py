@@ -77,6 +77,7 @@ class ManagedProcess:
         command: list[str],
         run_as: RunAs | None = None,
         environment: Mapping[str, str] | None = None,
+        cwd: Path | None = None,
     ) -> subprocess.Popen[bytes]:
         """Start the program; returns before it is ready.
 
@@ -84,26 +85,27 @@ class ManagedProcess:
             command: Absolute path of the program, and its arguments.
             run_as: System user it runs as; default ours.
             environment: Variables it gets besides the few that every part inherits.
+            cwd: Working directory, entered with our rights; default the data directory.
         """
         self.log_path.parent.mkdir(parents=True, exist_ok=True)
         if self.log_path.exists():
             self.log_path.replace(self.log_path.with_suffix(".log.1"))
         with self.log_path.open("wb") as output:
             child = self._child = _start(
-                command, self._home, output.fileno(), run_as, environment or {}
+                command, cwd or self._home, output.fileno(), run_as, environment or {}
             )
         self._record.parent.mkdir(parents=True, exist_ok=True)
         created = psutil.Process(child.pid).create_time()
         self._record.write_text(json.dumps({"pid": child.pid, "create_time": created}))
         return child
 
-    def run(self, command: list[str], run_as: RunAs | None = None) -> None:
-        """Run a program to its end, as a preparation.
+    def run(self, command: list[str], run_as: RunAs | None = None, cwd: Path | None = None) -> None:
+        """Run a program to its end, as a preparation; arguments as in `spawn`.
 
         Raises:
             PartFailed: it ended with an error.
         """
-        code = self.spawn(command, run_as).wait()
+        code = self.spawn(command, run_as, cwd=cwd).wait()
         if code != 0:
             raise self._failed(f"could not be prepared (exit code {code})")
 

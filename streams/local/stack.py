@@ -45,6 +45,8 @@ class LocalStack:
         start_seconds: Longest time a part may take to become ready.
 
     Attributes:
+        data_dir: The data directory, absolute.
+        ports: Where the parts listen.
         kafka: The broker; may be stopped, killed and started again while the others run.
         registry: The schema registry; likewise.
         postgres: PostgreSQL; likewise.
@@ -60,15 +62,15 @@ class LocalStack:
         progress: Progress = _log_ready,
         start_seconds: float = START_SECONDS,
     ) -> None:
-        self._data_dir = data_dir.absolute()
-        self._ports = ports or StackPorts.from_environment()
+        self.data_dir = data_dir.absolute()
+        self.ports = ports or StackPorts.from_environment()
         self._progress = progress
         self._start_seconds = start_seconds
-        self._ownership = Ownership(self._data_dir)
+        self._ownership = Ownership(self.data_dir)
         found = parts or fetch_parts()
-        self.kafka = Kafka(self._data_dir, found, self._ports, kafka_properties)
-        self.registry = Registry(self._data_dir, found, self._ports)
-        self.postgres = Postgres(self._data_dir, self._ports)
+        self.kafka = Kafka(self.data_dir, found, self.ports, kafka_properties)
+        self.registry = Registry(self.data_dir, found, self.ports)
+        self.postgres = Postgres(self.data_dir, self.ports)
 
     def start(self) -> None:
         """Start all parts at once; return when all are ready, or stop all and raise.
@@ -83,10 +85,10 @@ class LocalStack:
         try:
             for part in self._parts():
                 part.process.end_orphan()
-            self._ports.require_free()
-            free = shutil.disk_usage(self._data_dir).free
+            self.ports.require_free()
+            free = shutil.disk_usage(self.data_dir).free
             if free < _NEEDED_BYTES:
-                raise DiskTooFull(self._data_dir, _NEEDED_BYTES, free, "DATA_DIR")
+                raise DiskTooFull(self.data_dir, _NEEDED_BYTES, free, "DATA_DIR")
             self._start_parts()
         except BaseException:
             self._ownership.release()

@@ -217,7 +217,7 @@ def _describe_all(admin: AdminClient, names: Iterable[str]) -> dict[str, TopicDe
     missing = [name for name in wanted if name not in described]
     if missing:
         raise TopicMismatchError(
-            f"There is no topic {', '.join(missing)}; `make run` creates the declared ones."
+            f"There is no topic {', '.join(missing)}; `make topics` creates the declared ones."
         )
     return described
 

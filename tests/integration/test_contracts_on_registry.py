@@ -1,0 +1,256 @@
+"""Contracts on the real registry, and what any reader with its address gets to see."""
+
+import io
+import json
+from collections.abc import Iterator
+from copy import deepcopy
+from uuid import uuid4
+
+import pytest
+from confluent_kafka import Producer
+from confluent_kafka.schema_registry import Schema, SchemaRegistryClient
+from rich.console import Console
+
+from streams.codec import Encoder, Registry, UndecodableError
+from streams.contracts import AvroSchema, Contract, contract, contract_names
+from streams.core.errors import RegistryError
+from streams.inspect import Inspected, inspect, print_records
+from streams.local.stack import LocalStack
+from streams.schemas import print_registered, register_all, register_subjects
+from streams.topic_admin import ensure_topics
+from streams.topics import Topic, declared_topics
+from tests.contract.examples import Example, examples, to_record
+
+pytestmark = pytest.mark.integration
+
+OUTCOMES = "record.outcomes"
+RAW = "raw.alsi_lng"
+
+
+@pytest.fixture
+def registry(stack: LocalStack) -> Iterator[Registry]:
+    """A client that has seen nothing yet."""
+    with Registry(stack.registry.url) as found:
+        yield found
+
+
+@pytest.fixture
+def client(stack: LocalStack) -> Iterator[SchemaRegistryClient]:
+    """The registry as any other tool sees it."""
+    with SchemaRegistryClient({"url": stack.registry.url}) as found:
+        yield found
+
+
+@pytest.fixture
+def subject() -> str:
+    """A subject nobody has used."""
+    return f"test-{uuid4().hex}-value"
+
+
+@pytest.fixture
+def topic(stack: LocalStack) -> Topic:
+    """An empty topic."""
+    found = Topic(f"test-{uuid4().hex}", partitions=2)
+    ensure_topics(stack.kafka.bootstrap, [found], 1)
+    return found
+
+
+def with_field(name: str, field: AvroSchema) -> Contract:
+    """A contract with one more version that has one more field."""
+    second = deepcopy(contract(name).latest)
+    second["fields"].append(field)
+    return Contract(name, (*contract(name).versions, second))
+
+
+NULLABLE = {"name": "added", "type": ["null", "string"], "default": None, "doc": "Null: new."}
+REQUIRED = {"name": "added", "type": "string", "doc": "New."}
+
+
+def test_registering_again_changes_nothing(
+    registry: Registry, client: SchemaRegistryClient, stack: LocalStack
+) -> None:
+    topics = declared_topics(["alsi_lng", "wri_powerplants"])
+    ids = register_all(registry, topics)
+    assert set(ids) == {topic.subject() for topic in topics}
+    versions = {subject: client.get_versions(subject) for subject in ids}
+    with Registry(stack.registry.url) as other:
+        assert register_all(other, topics) == ids
+    assert {subject: client.get_versions(subject) for subject in ids} == versions
+    shown = io.StringIO()
+    print_registered(ids, Console(file=shown, width=120))
+    assert all(subject in shown.getvalue() for subject in ids)
+
+
+@pytest.mark.parametrize("name", contract_names())
+def test_every_subject_has_the_rule_of_its_contract(
+    registry: Registry, client: SchemaRegistryClient, subject: str, name: str
+) -> None:
+    """Records of the same full name stand inside several subjects: each keeps its own."""
+    (schema_id,) = register_subjects(registry, [(subject, contract(name))]).values()
+    assert client.get_compatibility(subject) == contract(name).compatibility
+    assert registry.writer_schema(schema_id) == contract(name).parsed()
+
+
+@pytest.mark.parametrize("name", [OUTCOMES, RAW])
+def test_the_registry_itself_refuses_an_incompatible_version(
+    registry: Registry, client: SchemaRegistryClient, subject: str, name: str
+) -> None:
+    register_subjects(registry, [(subject, contract(name))])
+    refused = with_field(name, REQUIRED)
+    assert not client.test_compatibility(subject, Schema(json.dumps(refused.latest), "AVRO"))
+    with pytest.raises(RegistryError, match="make schemas-check"):
+        registry.register(subject, refused)
+    assert client.get_versions(subject) == [1]
+
+
+def test_an_incompatible_version_is_refused_on_an_empty_registry_too(
+    registry: Registry, subject: str
+) -> None:
+    """The rule is set before the second version goes in."""
+    with pytest.raises(RegistryError, match=subject):
+        registry.register(subject, with_field(OUTCOMES, REQUIRED))
+
+
+@pytest.mark.parametrize("name", [OUTCOMES, RAW])
+def test_records_of_the_first_version_are_read_after_the_second(
+    registry: Registry, subject: str, stack: LocalStack, name: str
+) -> None:
+    example = next(found for found in examples("valid") if found.contract == name)
+    record = to_record(contract(name).latest, example.value, complete=True)
+    registry.register(subject, contract(name))
+    framed = registry.encoder(subject, contract(name)).encode(record)
+    evolved = with_field(name, NULLABLE)
+    with Registry(stack.registry.url) as later:
+        later.register(subject, evolved)
+        assert later.decoder(evolved).decode(framed) == record | {"added": None}
+        newer = later.encoder(subject, evolved).encode(record | {"added": "now"})
+    assert registry.decoder(contract(name)).decode(newer) == record
+
+
+def test_an_encoder_needs_the_registration(registry: Registry, subject: str) -> None:
+    with pytest.raises(RegistryError, match="make schemas-register"):
+        registry.encoder(subject, contract(OUTCOMES))
+
+
+def test_an_unknown_id_is_undecodable(registry: Registry) -> None:
+    framed = b"\x00" + (2**31 - 1).to_bytes(4, "big") + b"body"
+    for _ in range(2):
+        with pytest.raises(UndecodableError) as caught:
+            registry.any_decoder().decode(framed)
+        assert caught.value.rule_id == "unknown_schema_id"
+
+
+def test_a_schema_that_is_not_avro_is_undecodable(
+    registry: Registry, client: SchemaRegistryClient, subject: str
+) -> None:
+    schema = Schema('{"type": "object", "properties": {"a": {"type": "string"}}}', "JSON")
+    framed = b"\x00" + client.register_schema(subject, schema).to_bytes(4, "big") + b'{"a": "b"}'
+    with pytest.raises(UndecodableError, match="no Avro record") as caught:
+        registry.decoder(contract(OUTCOMES)).decode(framed)
+    assert caught.value.rule_id == "bad_avro"
+
+
+def publish(
+    stack: LocalStack, topic: Topic, values: list[tuple[bytes | None, bytes | None]]
+) -> None:
+    """Write keys and values to partition 0, in order."""
+    producer = Producer({"bootstrap.servers": stack.kafka.bootstrap})
+    for key, value in values:
+        producer.produce(topic.name, value, key, partition=0, headers=[("trace", b"a1")])
+    assert producer.flush(30) == 0
+
+
+def of(name: str) -> list[Example]:
+    """Valid examples of one contract."""
+    return [example for example in examples("valid") if example.contract == name]
+
+
+@pytest.mark.parametrize("name", contract_names())
+def test_inspect_shows_every_example_as_it_is_written_in_its_file(
+    stack: LocalStack, registry: Registry, topic: Topic, name: str
+) -> None:
+    schema = contract(name).latest
+    records = [to_record(schema, example.value, complete=True) for example in of(name)]
+    registry.register(topic.subject(), contract(name))
+    encoder = registry.encoder(topic.subject(), contract(name))
+    publish(stack, topic, [(b"k", encoder.encode(record)) for record in records])
+    shown = io.StringIO()
+    with Registry(stack.registry.url) as other:
+        count = print_records(inspect(stack.kafka.bootstrap, other, topic.name), shown)
+    assert count == len(records)
+    lines = [json.loads(line) for line in shown.getvalue().splitlines()]
+    assert [to_record(schema, line["value"]) for line in lines] == records
+    assert [line["offset"] for line in lines] == list(range(len(records)))
+    assert {line["schema_id"] for line in lines} == {encoder.schema_id}
+    assert {line["key"] for line in lines} == {"k"}
+    assert {line["reason"] for line in lines} == {None}
+
+
+def test_inspect_shows_what_cannot_be_decoded_and_why(
+    stack: LocalStack, registry: Registry, topic: Topic
+) -> None:
+    registry.register(topic.subject(), contract(OUTCOMES))
+    encoder: Encoder = registry.encoder(topic.subject(), contract(OUTCOMES))
+    good = encoder.encode(to_record(contract(OUTCOMES).latest, of(OUTCOMES)[0].value))
+    unknown = b"\x00\x7f\xff\xff\xffbody"
+    publish(
+        stack,
+        topic,
+        [(b"a", good), (None, b"{}\x9b"), (b"\xff\x00", good[:-1]), (b"d", unknown), (b"e", None)],
+    )
+    found = list(inspect(stack.kafka.bootstrap, registry, topic.name))
+    assert [(record.schema_id, reason(record)) for record in found] == [
+        (encoder.schema_id, None),
+        (None, "bad_framing"),
+        (encoder.schema_id, "bad_avro"),
+        (2**31 - 1, "unknown_schema_id"),
+        (None, None),
+    ]
+    assert [record.key for record in found] == ["a", None, b"\xff\x00", "d", "e"]
+    assert [record.value for record in found][1:] == [b"{}\x9b", good[:-1], unknown, None]
+    line = found[1].to_json()
+    # A terminal takes this byte for the start of a command.
+    assert "\x9b" not in line
+    assert json.loads(line)["value"] == "{}\x9b"
+    assert json.loads(line)["headers"] == [["trace", "a1"]]
+
+
+def reason(record: Inspected) -> str | None:
+    """Rule that stands in a reason."""
+    return record.reason and record.reason.partition(":")[0]
+
+
+def test_inspect_begins_where_it_is_told_and_stops_at_the_limit(
+    stack: LocalStack, registry: Registry, topic: Topic
+) -> None:
+    publish(stack, topic, [(str(number).encode(), None) for number in range(10)])
+
+    def keys(
+        partition: int | None = None, from_offset: int = 0, limit: int | None = None
+    ) -> list[str | bytes | None]:
+        found = inspect(
+            stack.kafka.bootstrap,
+            registry,
+            topic.name,
+            partition=partition,
+            from_offset=from_offset,
+            limit=limit,
+        )
+        return [record.key for record in found]
+
+    assert keys(limit=3) == ["0", "1", "2"]
+    assert keys(from_offset=8) == ["8", "9"]
+    assert keys(from_offset=-2) == ["8", "9"]
+    assert keys(from_offset=100) == []
+    assert keys(partition=1) == []
+    assert keys(partition=0, from_offset=-100, limit=1) == ["0"]
+
+
+def test_inspect_follows_what_comes_later(
+    stack: LocalStack, registry: Registry, topic: Topic
+) -> None:
+    publish(stack, topic, [(b"before", None)])
+    following = inspect(stack.kafka.bootstrap, registry, topic.name, follow=True)
+    assert next(following).key == "before"
+    publish(stack, topic, [(b"after", None)])
+    assert next(following).key == "after"

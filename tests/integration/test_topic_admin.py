@@ -1,0 +1,254 @@
+"""Topics, offsets and lag on the real broker."""
+
+from concurrent.futures import ThreadPoolExecutor
+from uuid import uuid4
+
+import pytest
+import stamina
+from confluent_kafka import Consumer, Producer, TopicPartition
+from confluent_kafka.admin import AdminClient
+
+from streams.core.errors import BrokerError, TopicMismatchError
+from streams.local.stack import LocalStack
+from streams.topic_admin import (
+    PartitionId,
+    committed_offsets,
+    end_offsets,
+    ensure_topics,
+    lag,
+    topic_uuids,
+)
+from streams.topic_reader import read_all
+from streams.topics import Topic
+
+pytestmark = pytest.mark.integration
+
+
+@pytest.fixture
+def bootstrap(stack: LocalStack) -> str:
+    """The broker."""
+    return stack.kafka.bootstrap
+
+
+@pytest.fixture
+def topic(bootstrap: str) -> Topic:
+    """An empty topic."""
+    found = declared()
+    ensure_topics(bootstrap, [found], 1)
+    return found
+
+
+@pytest.fixture
+def group() -> str:
+    """A group nobody has used."""
+    return f"group-{uuid4().hex}"
+
+
+def transaction(bootstrap: str, topic: Topic, records: int) -> Producer:
+    """Begin a transaction and write so many records to partition 0; left open."""
+    producer = Producer({"bootstrap.servers": bootstrap, "transactional.id": uuid4().hex})
+    producer.init_transactions(30)
+    producer.begin_transaction()
+    for number in range(records):
+        producer.produce(topic.name, b"value", str(number).encode(), partition=0)
+    producer.flush(30)
+    return producer
+
+
+def declared(name: str | None = None, partitions: int = 2) -> Topic:
+    """A compacted topic of a new name."""
+    return Topic(name or f"test-{uuid4().hex}", partitions=partitions, cleanup="compact")
+
+
+def publish(bootstrap: str, topic: Topic, records: int) -> None:
+    """Write outside of any transaction, to partition 0."""
+    producer = Producer({"bootstrap.servers": bootstrap, "linger.ms": 5})
+    for number in range(records):
+        producer.produce(topic.name, b"value", str(number).encode(), partition=0)
+    assert producer.flush(30) == 0
+
+
+def commit(bootstrap: str, group: str, topic: Topic, offset: int) -> None:
+    """Commit as a consumer does that has read up to the offset."""
+    consumer = Consumer({"bootstrap.servers": bootstrap, "group.id": group})
+    consumer.commit(offsets=[TopicPartition(topic.name, 0, offset)], asynchronous=False)
+    consumer.close()
+
+
+def lag_of(bootstrap: str, group: str, topic: Topic) -> int:
+    """Lag of partition 0; the others are empty."""
+    found = lag(bootstrap, group, [topic.name])
+    assert set(found) == {PartitionId(topic.name, number) for number in range(topic.partitions)}
+    assert found[PartitionId(topic.name, 1)] == 0
+    return found[PartitionId(topic.name, 0)]
+
+
+def test_missing_topics_are_created_as_declared_and_only_once(bootstrap: str) -> None:
+    topics = [declared(), declared(partitions=3)]
+    assert set(ensure_topics(bootstrap, topics, 1)) == {topic.name for topic in topics}
+    assert ensure_topics(bootstrap, topics, 1) == ()
+    assert set(end_offsets(bootstrap, [topic.name for topic in topics])) == {
+        PartitionId(topic.name, number) for topic in topics for number in range(topic.partitions)
+    }
+
+
+def test_a_created_topic_can_be_written_to_at_once(bootstrap: str) -> None:
+    found = declared(partitions=8)
+    ensure_topics(bootstrap, [found], 1)
+    publish(bootstrap, found, 1)
+    assert len(list(read_all(bootstrap, found.name))) == 1
+
+
+def test_several_processes_may_create_topics_at_once(bootstrap: str) -> None:
+    topics = [declared() for _ in range(3)]
+    with ThreadPoolExecutor(4) as pool:
+        jobs = [pool.submit(ensure_topics, bootstrap, topics, 1) for _ in range(4)]
+        created = [name for job in jobs for name in job.result()]
+    assert sorted(created) == sorted(topic.name for topic in topics)
+
+
+def test_another_partition_count_names_the_topic_and_the_rebuild(
+    bootstrap: str, topic: Topic
+) -> None:
+    with pytest.raises(TopicMismatchError, match=rf"{topic.name} has 2 .* declared are 5.*rebuild"):
+        ensure_topics(bootstrap, [declared(topic.name, partitions=5)], 1)
+    assert len(end_offsets(bootstrap, [topic.name])) == 2
+
+
+def test_another_clean_up_policy_names_the_mend(bootstrap: str, topic: Topic) -> None:
+    """Compaction would eat records that are kept for ever."""
+    with pytest.raises(TopicMismatchError, match=r"cleanup\.policy compact, declared is delete"):
+        ensure_topics(bootstrap, [Topic(topic.name, partitions=2)], 1)
+
+
+def test_another_retention_is_the_operators_choice(
+    bootstrap: str, topic: Topic, caplog: pytest.LogCaptureFixture
+) -> None:
+    longer = Topic(topic.name, partitions=2, cleanup="compact", retention_ms=1000)
+    assert ensure_topics(bootstrap, [longer], 1) == ()
+    assert f"{topic.name} has retention.ms=-1, declared is 1000" in caplog.text
+
+
+def test_too_few_brokers_name_the_setting(bootstrap: str) -> None:
+    with pytest.raises(BrokerError, match="REPLICATION_FACTOR"):
+        ensure_topics(bootstrap, [declared()], 3)
+
+
+def test_a_missing_topic_is_named(bootstrap: str, topic: Topic) -> None:
+    for ask in (topic_uuids, end_offsets):
+        with pytest.raises(TopicMismatchError, match="no topic nowhere; `make topics`"):
+            ask(bootstrap, [topic.name, "nowhere"])
+
+
+def test_a_recreated_topic_has_another_identity(bootstrap: str, topic: Topic) -> None:
+    first = topic_uuids(bootstrap, [topic.name])
+    assert topic_uuids(bootstrap, [topic.name]) == first
+    admin = AdminClient({"bootstrap.servers": bootstrap})
+    admin.delete_topics([topic.name])[topic.name].result()
+    ensure_topics(bootstrap, [topic], 1)
+    assert topic_uuids(bootstrap, [topic.name]).keys() == first.keys()
+    assert topic_uuids(bootstrap, [topic.name]) != first
+
+
+def test_only_what_was_committed_is_told(bootstrap: str, topic: Topic, group: str) -> None:
+    assert committed_offsets(bootstrap, group, [topic.name]) == {}
+    commit(bootstrap, group, topic, 7)
+    assert committed_offsets(bootstrap, group, [topic.name]) == {PartitionId(topic.name, 0): 7}
+
+
+def test_a_group_that_never_committed_has_everything_to_read(
+    bootstrap: str, topic: Topic, group: str
+) -> None:
+    assert lag_of(bootstrap, group, topic) == 0
+    publish(bootstrap, topic, 5)
+    assert lag_of(bootstrap, group, topic) == 5
+
+
+def test_lag_without_transactions_counts_records(bootstrap: str, topic: Topic, group: str) -> None:
+    publish(bootstrap, topic, 5)
+    commit(bootstrap, group, topic, 3)
+    assert lag_of(bootstrap, group, topic) == 2
+    commit(bootstrap, group, topic, 5)
+    assert lag_of(bootstrap, group, topic) == 0
+
+
+def test_nothing_is_left_behind_the_last_record_of_a_transaction(
+    bootstrap: str, topic: Topic, group: str
+) -> None:
+    """The commit marker takes an offset that no consumer ever reads or commits."""
+    transaction(bootstrap, topic, 10).commit_transaction(30)
+    commit(bootstrap, group, topic, 10)
+    assert end_offsets(bootstrap, [topic.name])[PartitionId(topic.name, 0)] == 11
+    assert lag_of(bootstrap, group, topic) == 0
+    commit(bootstrap, group, topic, 9)
+    assert lag_of(bootstrap, group, topic) > 0
+
+
+def test_aborted_records_are_nothing_to_read(bootstrap: str, topic: Topic, group: str) -> None:
+    transaction(bootstrap, topic, 3).commit_transaction(30)
+    commit(bootstrap, group, topic, 3)
+    transaction(bootstrap, topic, 3000).abort_transaction(30)
+    assert lag_of(bootstrap, group, topic) == 0
+    publish(bootstrap, topic, 4)
+    # Counted from the next record, not from the committed offset.
+    assert lag_of(bootstrap, group, topic) == 4
+
+
+def test_an_open_transaction_is_something_to_wait_for(
+    bootstrap: str, topic: Topic, group: str
+) -> None:
+    """A worker killed in a transaction hides what others have committed behind it."""
+    transaction(bootstrap, topic, 3).commit_transaction(30)
+    commit(bootstrap, group, topic, 3)
+    hiding = transaction(bootstrap, topic, 5)
+    publish(bootstrap, topic, 2)
+    assert lag_of(bootstrap, group, topic) == 7
+    hiding.abort_transaction(30)
+    # Two records and the marker behind them.
+    assert lag_of(bootstrap, group, topic) == 3
+    commit(bootstrap, group, topic, 11)
+    assert lag_of(bootstrap, group, topic) == 0
+
+
+def test_an_offset_outside_of_the_log_starts_over(bootstrap: str, topic: Topic, group: str) -> None:
+    """As the consumer does: the topic was recreated, the group's offsets are from before."""
+    publish(bootstrap, topic, 5)
+    commit(bootstrap, group, topic, 1000)
+    assert lag_of(bootstrap, group, topic) == 5
+
+
+def test_a_topic_is_read_whole_and_without_what_was_aborted(bootstrap: str, topic: Topic) -> None:
+    assert list(read_all(bootstrap, topic.name)) == []
+    publish(bootstrap, topic, 3)
+    transaction(bootstrap, topic, 20_000).commit_transaction(30)
+    transaction(bootstrap, topic, 7).abort_transaction(30)
+    found = list(read_all(bootstrap, topic.name))
+    assert [record.offset for record in found] == [0, 1, 2, *range(3, 20_003)]
+    assert found[0].key == b"0"
+    assert found[0].value == b"value"
+    assert found[0].headers == ()
+
+
+def test_reading_ends_before_an_open_transaction(bootstrap: str, topic: Topic) -> None:
+    publish(bootstrap, topic, 3)
+    hiding = transaction(bootstrap, topic, 5)
+    assert len(list(read_all(bootstrap, topic.name))) == 3
+    hiding.commit_transaction(30)
+    assert len(list(read_all(bootstrap, topic.name))) == 8
+
+
+def test_reading_ends_where_the_topic_ended_when_it_began(bootstrap: str, topic: Topic) -> None:
+    publish(bootstrap, topic, 10)
+    reading = read_all(bootstrap, topic.name)
+    first = next(reading)
+    publish(bootstrap, topic, 10)
+    assert [record.offset for record in [first, *reading]] == list(range(10))
+
+
+def test_no_broker_names_the_setting(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr("streams.topic_admin._REQUEST_SECONDS", 1.0)
+    with (
+        stamina.set_testing(True, attempts=2),
+        pytest.raises(BrokerError, match="KAFKA_BOOTSTRAP"),
+    ):
+        topic_uuids("127.0.0.1:1", ["anything"])

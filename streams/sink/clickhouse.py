@@ -15,7 +15,7 @@ from dataclasses import dataclass
 from pathlib import Path
 from queue import LifoQueue
 from typing import Any
-from urllib.parse import urlsplit
+from urllib.parse import unquote, urlsplit
 
 import clickhouse_connect
 from clickhouse_connect.driver.client import Client
@@ -87,7 +87,8 @@ class ClickHouse:
             SinkError: wrong address, no answer, wrong password, or the data directory is in use.
         """
         self._dsn = dsn
-        self._password = urlsplit(dsn).password or ""
+        password = urlsplit(dsn).password or ""
+        self._secrets = {secret for secret in (password, unquote(password)) if secret}
         # A connection runs one statement at a time, so each caller borrows one. None: not open yet.
         self._pool: LifoQueue[Client | None] = LifoQueue()
         self._pool.put(self._open())
@@ -98,7 +99,7 @@ class ClickHouse:
     @property
     def address(self) -> str:
         """The address without its password."""
-        return self._dsn.replace(f":{self._password}@", ":***@") if self._password else self._dsn
+        return self._without_secrets(self._dsn)
 
     def insert(self, insert: Insert) -> None:
         """Insert records and wait until they are stored; a token seen before inserts nothing.
@@ -213,7 +214,7 @@ class ClickHouse:
             ) from error
 
     def _error(self, error: Exception) -> SinkError:
-        text = str(error).replace(self._password, "***") if self._password else str(error)
+        text = self._without_secrets(str(error))
         # The Avro library's exceptions arrive as STD_EXCEPTION with their class in the text.
         if getattr(error, "code", None) in _REFUSALS or "avro::Exception" in text:
             return RefusedError(text.strip())
@@ -221,6 +222,11 @@ class ClickHouse:
             f"ClickHouse {self.address} failed: {text.strip()} "
             "Check that it runs and that CLICKHOUSE_DSN is right."
         )
+
+    def _without_secrets(self, text: str) -> str:
+        for secret in self._secrets:
+            text = text.replace(f":{secret}@", ":***@").replace(secret, "***")
+        return text
 
 
 def _holder(path: Path) -> str | None:

@@ -1,9 +1,10 @@
 from datetime import UTC, datetime
+from functools import cache
 from io import BytesIO
 from typing import Any
 
 from fastavro import reader
-from hypothesis import given
+from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from streams.batch import Batch
@@ -25,6 +26,7 @@ SCHEMAS = schemas()
 UNKNOWN_ID = 99
 
 
+@cache
 def entrance_of(topic: str, schema_id: int) -> Entrance | Rejected:
     if schema_id not in SCHEMAS:
         return Rejected("unknown_schema_id", "None of that id.")
@@ -91,6 +93,8 @@ def test_offsets_may_have_gaps() -> None:
     assert insert.token(insert.avro_file()).startswith("a:0:4-11:")
 
 
+# No deadline: the first example waits for the schemas to be compared.
+@settings(deadline=None)
 @given(st.lists(st.sampled_from(["good", "other schema", "unknown id", "no framing", "null"])))
 def test_every_record_is_in_exactly_one_insert_or_rejected(kinds: list[str]) -> None:
     value: dict[str, bytes | None] = {

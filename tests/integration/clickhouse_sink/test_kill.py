@@ -11,7 +11,7 @@ import pytest
 
 pytestmark = pytest.mark.integration
 
-BATCHES = 40
+BATCHES = 24
 
 
 @pytest.mark.fault
@@ -26,7 +26,7 @@ def test_killed_at_any_moment_the_tables_end_equal(tmp_path: Path) -> None:
         lines = _run(
             tmp_path / "killed",
             confirmed + 1,
-            kill_after=moment.randrange(1, 6),
+            kill_after=moment.randrange(1, 4),
             delay=moment.uniform(0, 0.05),
         )
         confirmed = max([confirmed, *(int(it.split()[1]) for it in lines if it[:6] == "loaded")])

@@ -4,9 +4,12 @@ from datetime import UTC, date, datetime
 
 import pytest
 
+from streams.contracts import contract
 from streams.sink.clickhouse import ClickHouse
+from streams.sink.landing import TOPICS
 from streams.sink.loader import Loader
 from streams.sink.readback import OutcomeCount, count_current, count_dead_letters, outcome_counts
+from tests.contract.examples import Example, examples, to_record
 from tests.sink.engine import CANONICAL, plants
 from tests.sink.records import (
     KAFKA_TIME,
@@ -44,6 +47,20 @@ def test_the_history_keeps_lineage(clickhouse: ClickHouse, loader: Loader) -> No
     ).rows
     assert members == plant(7)["members"]
     assert provenance == plant(7)["provenance"]
+
+
+@pytest.mark.parametrize(
+    "example", [it for it in examples("valid") if it.contract in TOPICS], ids=str
+)
+def test_every_valid_example_is_loaded(
+    clickhouse: ClickHouse, loader: Loader, example: Example
+) -> None:
+    topic = example.contract
+    record = to_record(contract(topic).latest, example.value, complete=True)
+    result = loader.load(batch(topic, [framed(topic, record)]))
+    assert (result.loaded, result.rejected) == (1, 0)
+    view = "infrastructure" if topic == CANONICAL else topic.replace(".", "_")
+    assert len(clickhouse.query(f"SELECT * FROM {view}").rows) == 1
 
 
 def test_a_gas_day_arrives_with_dates_and_nulls(clickhouse: ClickHouse, loader: Loader) -> None:

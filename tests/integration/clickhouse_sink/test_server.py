@@ -63,7 +63,7 @@ def test_no_session_binds_requests_together(remote: ClickHouse, server: Server) 
 
 
 def test_a_wrong_password_is_not_repeated_in_the_error(server: Server) -> None:
-    wrong = f"clickhouse://reader:wr0ng@127.0.0.1:{server.server_address[1]}/default"
+    wrong = f"clickhouse://reader:wr0ng%2F@127.0.0.1:{server.server_address[1]}/default"
     with pytest.raises(SinkError, match=r"516.*CLICKHOUSE_DSN") as caught:
         ClickHouse(wrong)
     assert "wr0ng" not in str(caught.value)

@@ -2,8 +2,7 @@
 
 fastavro writes a union by validating the value against every branch: for a raw power plant (36
 nullable texts, inside one more union) that takes six times as long. The bytes are the same, a test
-proves it for every contract. Reading stays with fastavro. Source: Avro 1.12 specification, binary
-encoding.
+proves it for every contract. Source: Avro 1.12 specification, binary encoding.
 """
 
 import struct

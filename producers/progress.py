@@ -51,7 +51,7 @@ def shown(source: str, console: Console) -> Iterator[Reports]:
 
         def on_items(done: int, expected: int | None) -> None:
             if done % _ITEMS_BETWEEN_LOOKS == 0 or done == expected:
-                items_bar.update(task, completed=done, total=expected)
+                items_bar.update(task, completed=done, total=expected, description=source)
 
         def on_download(received: int, expected: int | None) -> None:
             items_bar.update(

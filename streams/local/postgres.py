@@ -41,6 +41,9 @@ _HERE: Final = "/proc/self/cwd"
 """The working directory, for a server that runs as another user. Entered with our rights, it needs
 no folder above it to be open to others, and one that is closed later breaks no running server."""
 
+_STATUS_LINE: Final = 7
+"""Of `postmaster.pid`, counted from 0."""
+
 # A socket address has room for 104 bytes (macOS; Linux 108), "/.s.PGSQL.65535" included.
 _LONGEST_SOCKET_DIR: Final = 104 - 16
 
@@ -104,7 +107,7 @@ class Postgres:
             run_as,
             cwd=self._cluster,
         )
-        self.process.wait_until(self._answers, timeout_seconds)
+        self.process.wait_until(self._is_ready, timeout_seconds)
         self._create_database()
 
     def stop(self, grace_seconds: float = STOP_SECONDS) -> None:
@@ -117,6 +120,7 @@ class Postgres:
     def kill(self) -> None:
         """End at once, as a crash would."""
         self.process.kill()
+        _clear_after_kill(self._cluster)
 
     def _dsn(self, user: str, database: str) -> str:
         sockets = quote(str(self._sockets), safe="")
@@ -143,7 +147,7 @@ class Postgres:
             unfinished.replace(self._cluster)
         access = self._cluster / "pg_hba.conf"
         access.write_text(_ACCESS)
-        _remove_stale_lock(self._cluster / "postmaster.pid")
+        _clear_after_kill(self._cluster)
 
     def _socket_setting(self) -> str:
         """Relative to the cluster, where the server runs; for the same reason as `_HERE`."""
@@ -151,12 +155,13 @@ class Postgres:
             return os.path.relpath(self._sockets, self._cluster)
         return str(self._sockets)
 
-    def _answers(self) -> bool:
+    def _is_ready(self) -> bool:
+        """What `pg_ctl` looks at as well; asking by a connection would fill the log."""
         try:
-            psycopg.connect(self.superuser_dsn, connect_timeout=2).close()
-        except psycopg.OperationalError:
+            state = (self._cluster / "postmaster.pid").read_text().splitlines()
+        except FileNotFoundError:
             return False
-        return True
+        return len(state) > _STATUS_LINE and state[_STATUS_LINE].strip() == "ready"
 
     def _create_database(self) -> None:
         with psycopg.connect(self.superuser_dsn, autocommit=True) as connection:
@@ -240,16 +245,24 @@ def _let_search(path: Path) -> None:
             directory.chmod(mode | stat.S_IXOTH)
 
 
-def _remove_stale_lock(path: Path) -> None:
-    """Remove the lock file of a killed server.
+def _clear_after_kill(cluster: Path) -> None:
+    """End what a killed server left: its lock file, and backends still busy with a query.
 
-    PostgreSQL does so itself unless its old process id now belongs to some other process.
+    The server itself refuses to start beside such a backend, or when its old process id now
+    belongs to another process. The caller owns the data, so no living server does.
     """
-    try:
-        if psutil.Process(int(path.read_text().split("\n", 1)[0])).name() == "postgres":
-            return
-    except FileNotFoundError:
+    lock = cluster / "postmaster.pid"
+    if not lock.exists():
         return
-    except (psutil.NoSuchProcess, ValueError):
-        pass
-    path.unlink()
+    left = [p for p in psutil.process_iter() if _works_in(p, cluster)]
+    for process in left:
+        process.kill()
+    psutil.wait_procs(left, timeout=START_SECONDS)
+    lock.unlink()
+
+
+def _works_in(process: psutil.Process, cluster: Path) -> bool:
+    try:
+        return process.name() == "postgres" and process.cwd() == str(cluster)
+    except psutil.Error:
+        return False

@@ -79,7 +79,7 @@ class ManagedProcess:
         environment: Mapping[str, str] | None = None,
         cwd: Path | None = None,
     ) -> subprocess.Popen[bytes]:
-        """Start the program; returns before it is ready.
+        """Start the program, in place of one still running; returns before it is ready.
 
         Args:
             command: Absolute path of the program, and its arguments.
@@ -87,6 +87,7 @@ class ManagedProcess:
             environment: Variables it gets besides the few that every part inherits.
             cwd: Working directory, entered with our rights; default the data directory.
         """
+        self.kill()
         self.log_path.parent.mkdir(parents=True, exist_ok=True)
         if self.log_path.exists():
             self.log_path.replace(self.log_path.with_suffix(".log.1"))

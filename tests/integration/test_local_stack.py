@@ -8,6 +8,7 @@ import subprocess
 import sys
 import time
 from collections.abc import Iterator
+from contextlib import closing
 from pathlib import Path
 
 import psutil
@@ -200,6 +201,18 @@ def test_a_part_that_crashes_is_noticed(own: LocalStack) -> None:
     with pytest.raises(PartFailed, match=r"PostgreSQL ended by itself \(SIGKILL\)"):
         own.require_running()
     own.postgres.start()
+
+
+def test_postgres_comes_back_after_a_kill_in_the_middle_of_a_query(own: LocalStack) -> None:
+    """A backend busy with a query outlives its server for a while, and locks the next one out."""
+    with closing(psycopg.connect(own.postgres.dsn)) as connection:
+        backend = connection.info.backend_pid
+        connection.pgconn.send_query(b"SELECT count(*) FROM generate_series(1, 1000000000000)")
+        assert own.postgres.process.pid is not None
+        os.kill(own.postgres.process.pid, signal.SIGKILL)
+        own.postgres.start()
+        wait_gone([backend])
+    Tenant(own).rows()
 
 
 def test_a_second_stack_on_the_same_directory_is_refused(own: LocalStack, tmp_path: Path) -> None:

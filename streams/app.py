@@ -103,7 +103,7 @@ def _normalize(connector_name: str) -> _Declared:
 
     def compute(registry: Registry, state: StateCodec, encoders: Encoders) -> Compute:
         decoder = topic_decoder(registry, topic)
-        return Normalize(CONNECTORS[connector_name], decoder, state, encoders)
+        return Normalize(CONNECTORS[connector_name], decoder, state, encoders, _settings.generation)
 
     return _Declared(
         normalize_table(connector_name),

@@ -41,7 +41,10 @@ def take_account(settings: Settings, sources: Mapping[str, str]) -> Account:
         for record in read_all(settings.kafka_bootstrap, RECORD_OUTCOMES.name):
             outcome = decoder.decode(record.value)
             ledger.add_outcome(
-                RawCoordinates.from_avro(outcome["raw"]), outcome["output_kind"], outcome["outcome"]
+                RawCoordinates.from_avro(outcome["raw"]),
+                outcome["output_kind"],
+                outcome["outcome"],
+                outcome["generation"],
             )
         decoder = _decoder(registry, DEAD_LETTERS)
         for record in read_all(settings.kafka_bootstrap, DEAD_LETTERS.name):

@@ -4,7 +4,7 @@ Pure. The summary and the fault tests count the topics and hand the counts in.
 """
 
 from collections import Counter
-from collections.abc import Iterable, Mapping
+from collections.abc import Iterable, Iterator, Mapping
 from dataclasses import dataclass, field
 
 from streams.core.records import Outcome, RawCoordinates
@@ -46,12 +46,17 @@ class Ledger:
     """Collects coordinates while topics are read."""
 
     raw: dict[RawCoordinates, str] = field(default_factory=dict)
-    outcomes: dict[tuple[RawCoordinates, str], list[Outcome]] = field(default_factory=dict)
+    outcomes: dict[tuple[RawCoordinates, str], dict[int, list[Outcome]]] = field(
+        default_factory=dict
+    )
     dead_letters: set[RawCoordinates] = field(default_factory=set)
 
-    def add_outcome(self, raw: RawCoordinates, output_kind: str, outcome: Outcome) -> None:
-        """Count one outcome as published."""
-        self.outcomes.setdefault((raw, output_kind), []).append(outcome)
+    def add_outcome(
+        self, raw: RawCoordinates, output_kind: str, outcome: Outcome, generation: int = 1
+    ) -> None:
+        """Count one outcome as published. A rebuild decides once more, under a higher generation."""
+        by_generation = self.outcomes.setdefault((raw, output_kind), {})
+        by_generation.setdefault(generation, []).append(outcome)
 
     def close(self, topics: Mapping[str, str]) -> Account:
         """Compare what came in with what came out.
@@ -60,7 +65,7 @@ class Ledger:
             topics: Source id of every raw topic.
         """
         decided = {raw for raw, _ in self.outcomes}
-        rejected = {raw for (raw, _), found in self.outcomes.items() if "rejected" in found}
+        rejected = {raw for (raw, _), found in self._newest() if "rejected" in found}
         problems = [
             *_problems("raw record", "without an outcome", self.raw.keys() - decided),
             *_problems("outcome", "of a raw record that does not exist", decided - self.raw.keys()),
@@ -69,18 +74,34 @@ class Ledger:
             *_problems(
                 "dead letter",
                 "of a record that was not rejected",
-                {raw for raw in self.dead_letters if raw.topic in topics} - rejected,
+                {raw for raw in self.dead_letters if raw.topic in topics} - self._ever_rejected(),
             ),
         ]
         sources = tuple(self._count(topic, source_id) for topic, source_id in topics.items())
         return Account(sources, tuple(problems))
 
     def _repeated(self) -> set[RawCoordinates]:
-        return {raw for (raw, _), found in self.outcomes.items() if len(found) > 1}
+        return {
+            raw
+            for (raw, _), generations in self.outcomes.items()
+            if any(len(found) > 1 for found in generations.values())
+        }
+
+    def _ever_rejected(self) -> set[RawCoordinates]:
+        return {
+            raw
+            for (raw, _), generations in self.outcomes.items()
+            if any("rejected" in found for found in generations.values())
+        }
+
+    def _newest(self) -> Iterator[tuple[tuple[RawCoordinates, str], list[Outcome]]]:
+        """Outcomes of the newest generation that decided."""
+        for key, generations in self.outcomes.items():
+            yield key, generations[max(generations)]
 
     def _count(self, topic: str, source_id: str) -> SourceCount:
         outcomes: Counter[Outcome] = Counter()
-        for (raw, _), found in self.outcomes.items():
+        for (raw, _), found in self._newest():
             if raw.topic == topic:
                 outcomes[found[0]] += 1
         return SourceCount(

@@ -29,6 +29,7 @@ Compute = Callable[[Batch, Overlay], Sequence[Outgoing]]
 """A stage's work on one batch: reads and writes the overlay, returns what to publish. No I/O."""
 
 _THREADS = 8
+_REBUILD = "Rebuild it from the raw topics: stop the workers, then `python -m streams rebuild`."
 
 
 @dataclass(frozen=True, slots=True)
@@ -186,21 +187,20 @@ class Engine:
                 raise StateError(
                     f"{tp.topic}/{tp.partition}: the group has committed offset {committed}, but "
                     "the changelog has no applied offset: state is lost. Nothing was read. "
-                    f"Rebuild it: stop the workers, run `python -m streams rebuild`, start again."
+                    + _REBUILD
                 )
             return -1
         entry = self._applied_decoder.decode(value)
         if entry["topic_uuid"] != input_uuid:
             raise StateError(
                 f"{tp.topic}/{tp.partition}: the input topic was recreated since the state was "
-                "written. Rebuild: stop the workers, run `python -m streams rebuild`, start again."
+                "written. " + _REBUILD
             )
         applied = int(entry["offset"])
         if committed is not None and committed > applied + 1:
             raise StateError(
                 f"{tp.topic}/{tp.partition}: committed offset {committed} is ahead of the applied "
-                f"one ({applied}): the changelog lost its end. Rebuild: stop the workers, run "
-                "`python -m streams rebuild`, start again."
+                f"one ({applied}): the changelog lost its end. " + _REBUILD
             )
         return applied
 

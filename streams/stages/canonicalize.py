@@ -94,6 +94,7 @@ class Canonicalize:
             kind=event["kind"],
             result=succession.outcome,
             stage=self._stage,
+            generation=self._generation,
             record_time=event["order"]["fetched_at"],
             canonical=(published.canonical_id, published.version) if published else None,
         )

@@ -40,11 +40,13 @@ class Normalize:
         decoder: Decoder,
         state: StateCodec,
         encoders: Encoders,
+        generation: int,
     ) -> None:
         self._connector = connector
         self._decoder = decoder
         self._state = state
         self._encoders = encoders
+        self._generation = generation
         self._kinds = {stream.name: stream.kind for stream in connector.discover()}
 
     def __call__(self, batch: Batch, overlay: Overlay) -> Sequence[Outgoing]:
@@ -99,6 +101,7 @@ class Normalize:
                 kind=UNKNOWN_KIND,
                 result="rejected",
                 stage=STAGE,
+                generation=self._generation,
                 record_time=kafka_time(record),
                 rule_id=rejected.rule_id,
             ),
@@ -143,6 +146,7 @@ class Normalize:
             kind=decision.kind,
             result=decision.outcome,
             stage=STAGE,
+            generation=self._generation,
             record_time=raw.fetched_at,
             rule_id=decision.rejected.rule_id if decision.rejected else None,
         )

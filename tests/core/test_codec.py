@@ -60,12 +60,14 @@ def refusal(found: Decoder, framed: bytes) -> tuple[str, int | None] | None:
 def test_every_record_is_read_as_it_was_written(name: str) -> None:
     schema = contract(name).parsed()
 
+    write, read, show = encoder(name), decoder(name), REGISTRY.any_decoder()
+
     @settings(max_examples=40, deadline=None, derandomize=True)
     @given(values(schema, {}))
     def unchanged(record: Any) -> None:
-        framed = encoder(name).encode(record)
-        assert decoder(name).decode(framed) == record
-        assert REGISTRY.any_decoder().decode(framed) == record
+        framed = write.encode(record)
+        assert read.decode(framed) == record
+        assert show.decode(framed) == record
         assert frame_schema_id(framed) == IDS[name]
 
     unchanged()
@@ -83,11 +85,14 @@ def test_bytes_without_framing_are_named_so(value: bytes | None) -> None:
     assert frame_schema_id(value) is None
 
 
+READERS = (decoder(OUTCOMES), REGISTRY.any_decoder())
+
+
 @given(st.sampled_from(sorted(IDS.values())), st.binary(max_size=300))
 @settings(max_examples=500, deadline=None, derandomize=True)
 def test_no_bytes_raise_anything_else_than_undecodable(schema_id: int, body: bytes) -> None:
     framed = struct.pack(">bI", 0, schema_id) + body
-    for found in (decoder(OUTCOMES), REGISTRY.any_decoder()):
+    for found in READERS:
         assert refusal(found, framed) in (None, ("bad_avro", schema_id))
 
 
@@ -95,23 +100,22 @@ def test_no_bytes_raise_anything_else_than_undecodable(schema_id: int, body: byt
 def test_one_flipped_byte_never_raises_anything_else(name: str) -> None:
     example = next(found for found in examples("valid") if found.contract == name)
     framed = encoder(name).encode(to_record(contract(name).latest, example.value))
+    read = decoder(name)
     for position in range(5, len(framed)):
         for flip in (0x01, 0x80, 0xFF):
             broken = bytearray(framed)
             broken[position] ^= flip
-            assert refusal(decoder(name), bytes(broken)) in (None, ("bad_avro", IDS[name]))
+            assert refusal(read, bytes(broken)) in (None, ("bad_avro", IDS[name]))
 
 
 def test_a_record_cut_anywhere_is_refused() -> None:
-    framed = an_outcome()
+    framed, read = an_outcome(), decoder(OUTCOMES)
     for length in range(5, len(framed)):
-        with pytest.raises(UndecodableError, match="do not fit"):
-            decoder(OUTCOMES).decode(framed[:length])
+        assert refusal(read, framed[:length]) == ("bad_avro", IDS[OUTCOMES])
 
 
 def test_bytes_after_the_record_are_refused() -> None:
-    with pytest.raises(UndecodableError, match="left over"):
-        decoder(OUTCOMES).decode(an_outcome() + b"\x00")
+    assert refusal(decoder(OUTCOMES), an_outcome() + b"\x00") == ("bad_avro", IDS[OUTCOMES])
 
 
 @pytest.mark.parametrize("other", [name for name in contract_names() if name != OUTCOMES])

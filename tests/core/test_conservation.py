@@ -50,3 +50,11 @@ def test_dead_letters_of_other_topics_are_not_raw_records() -> None:
     found = ledger(1, (0, "changed"))
     found.dead_letters.add(RawCoordinates("normalized.assets", 0, 5))
     assert found.close(TOPICS).problems == ()
+
+
+def test_rebuild_decides_again_without_a_problem() -> None:
+    found = ledger(1, (0, "changed"))
+    found.add_outcome(at(0), "power_plant", "unchanged", generation=2)
+    account = found.close(TOPICS)
+    assert account.problems == ()
+    assert account.sources[0].outcomes == {"unchanged": 1}

@@ -94,7 +94,10 @@ def _problems(settings: Settings) -> tuple[str, ...]:
         for record in read_all(settings.kafka_bootstrap, RECORD_OUTCOMES.name):
             outcome = decoder.decode(record.value)
             ledger.add_outcome(
-                RawCoordinates.from_avro(outcome["raw"]), outcome["output_kind"], outcome["outcome"]
+                RawCoordinates.from_avro(outcome["raw"]),
+                outcome["output_kind"],
+                outcome["outcome"],
+                outcome["generation"],
             )
         decoder = registry.decoder(contract(DEAD_LETTERS.contract_name))
         for record in read_all(settings.kafka_bootstrap, DEAD_LETTERS.name):

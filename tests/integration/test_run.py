@@ -1,0 +1,166 @@
+"""`make run` as a user sees it: from nothing to rows in ClickHouse, again, interrupted, killed."""
+
+import os
+import re
+import signal
+import socket
+import subprocess
+import sys
+import time
+from collections.abc import Iterator, Mapping
+from dataclasses import dataclass, field
+from pathlib import Path
+from random import sample
+
+import psutil
+import pytest
+
+from streams.local.ports import is_free
+from streams.settings import PROJECT_ROOT
+
+pytestmark = [pytest.mark.integration, pytest.mark.timeout(600)]
+
+DEADLINE_SECONDS = 240.0
+STOP_SECONDS = 10.0
+_PORTS = (
+    "KAFKA_PORT",
+    "KAFKA_CONTROLLER_PORT",
+    "REGISTRY_PORT",
+    "POSTGRES_PORT",
+    "SANDBOX_PORT",
+    "WORKER_PORT",
+    "SINK_PORT",
+)
+
+
+@dataclass(slots=True)
+class Home:
+    """One data directory with ports of its own, and the runs on it."""
+
+    data_dir: Path
+    variables: Mapping[str, str]
+    _started: list[subprocess.Popen[str]] = field(default_factory=list)
+
+    def run(self, *arguments: str) -> subprocess.CompletedProcess[str]:
+        """Run to the end."""
+        process = self.start(*arguments)
+        output, _ = process.communicate(timeout=DEADLINE_SECONDS)
+        return subprocess.CompletedProcess(process.args, process.returncode, output)
+
+    def start(self, *arguments: str) -> subprocess.Popen[str]:
+        """Start and return at once."""
+        process = subprocess.Popen(
+            [sys.executable, "-m", "streams", "run", *arguments],
+            cwd=PROJECT_ROOT,
+            env={**os.environ, **self.variables, "DATA_DIR": str(self.data_dir), "COLUMNS": "120"},
+            stdout=subprocess.PIPE,
+            stderr=subprocess.STDOUT,
+            text=True,
+        )
+        self._started.append(process)
+        return process
+
+    def wait_for_line(self, process: subprocess.Popen[str], text: str) -> None:
+        """Read a run's output until a line holds the text."""
+        assert process.stdout is not None
+        for line in process.stdout:
+            if text in line:
+                return
+        pytest.fail(f"the run ended without saying {text!r}")
+
+    def processes(self) -> list[int]:
+        """Processes that still use the data directory."""
+        return [
+            process.pid
+            for process in psutil.process_iter(["cmdline", "environ", "cwd"])
+            if str(self.data_dir) in " ".join(process.info["cmdline"] or [])
+            or (process.info["environ"] or {}).get("DATA_DIR") == str(self.data_dir)
+            or str(process.info["cwd"] or "").startswith(str(self.data_dir))
+        ]
+
+    def end(self) -> None:
+        """Kill what a failed test left."""
+        for process in self._started:
+            process.kill()
+            process.wait()
+
+
+@pytest.fixture(scope="module")
+def home(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Home]:
+    """A home that the tests of this module use one after the other, as a user would."""
+    ports = (port for port in sample(range(20_000, 32_000), 500) if is_free(port))
+    home = Home(
+        tmp_path_factory.mktemp("home"),
+        {name: str(next(ports)) for name in _PORTS} | {"SESSION_TIMEOUT_SECONDS": "4"},
+    )
+    yield home
+    home.end()
+
+
+def numbers(output: str, row: str) -> list[int]:
+    """Figures of one row of the account."""
+    (line,) = [line for line in output.splitlines() if f"│ {row} " in line]
+    return [int(text.replace(",", "")) for text in re.findall(r"[\d,]+", line.split(row)[1])]
+
+
+@pytest.fixture(scope="module")
+def first(home: Home) -> subprocess.CompletedProcess[str]:
+    """The first run of all."""
+    return home.run("--once")
+
+
+def test_first_run_accounts_for_every_record(
+    home: Home, first: subprocess.CompletedProcess[str]
+) -> None:
+    assert first.returncode == 0, first.stdout
+    assert "Every record is accounted for." in first.stdout
+    raw = numbers(first.stdout, "raw records")
+    assert numbers(first.stdout, "polled in this run") == raw
+    assert numbers(first.stdout, "canonical records") == raw
+    assert min(raw) > 1000
+    assert home.processes() == []
+
+
+@pytest.mark.real_data
+def test_real_files_flow_through_whole(
+    real_data: Path, first: subprocess.CompletedProcess[str]
+) -> None:
+    assert numbers(first.stdout, "canonical records") == [5_253, 34_936]
+    assert "ClickHouse, current power_plant: 34,936" in first.stdout
+    assert "ClickHouse, current lng_inventory: 5,253" in first.stdout
+
+
+def test_second_run_publishes_nothing_new(
+    home: Home, first: subprocess.CompletedProcess[str]
+) -> None:
+    second = home.run("--once")
+    assert second.returncode == 0, second.stdout
+    assert "wri_powerplants: unchanged since the last run" in second.stdout
+    assert numbers(second.stdout, "outcome changed") == numbers(first.stdout, "outcome changed")
+    alsi_polled = numbers(second.stdout, "polled in this run")[0]
+    assert numbers(second.stdout, "outcome unchanged")[0] == alsi_polled
+
+
+def test_killed_run_can_be_started_again_and_interrupted(home: Home) -> None:
+    killed = home.start()
+    home.wait_for_line(killed, "the pipeline worker:")
+    killed.kill()
+    killed.wait()
+    again = home.start()
+    home.wait_for_line(again, "Everything runs.")
+    began = time.monotonic()
+    again.send_signal(signal.SIGINT)
+    again.communicate(timeout=DEADLINE_SECONDS)
+    assert time.monotonic() - began < STOP_SECONDS
+    assert again.returncode == 0
+    assert home.processes() == []
+
+
+def test_port_in_use_is_said_in_one_sentence(home: Home) -> None:
+    with socket.create_server(("127.0.0.1", int(home.variables["REGISTRY_PORT"]))):
+        refused = home.run("--once")
+    assert refused.returncode == 3
+    said = " ".join(refused.stdout.split())
+    assert f"Port {home.variables['REGISTRY_PORT']}" in said
+    assert "REGISTRY_PORT=<port>" in said
+    assert home.processes() == []

@@ -230,7 +230,9 @@ class _Cache:
         stamp.unlink(missing_ok=True)
         unpacked = self._incoming / "registry"
         with tarfile.open(self.path(self._archive)) as archive:
-            archive.extractall(unpacked, filter="data")
+            # Python before 3.11.4 (Debian 12 has 3.11.2) has no filters; the archive is verified.
+            archive.extraction_filter = getattr(tarfile, "data_filter", None)
+            archive.extractall(unpacked)  # noqa: S202
         shutil.rmtree(self.registry_home, ignore_errors=True)
         unpacked.replace(self.registry_home)
 

@@ -114,6 +114,16 @@ def inspect(
         print_records(found)
 
 
+@app.command("rebuild")
+def rebuild_state() -> None:
+    """Forget the pipeline's state, so that the next start decides on every raw record again."""
+    from streams.rebuild import rebuild
+
+    with _explained():
+        generation = rebuild(settings())
+        out.print(f"Done. Start the workers with GENERATION={generation}.")
+
+
 @app.command()
 def account() -> None:
     """Recompute from the topics what became of every raw record; exit code 1 if a count is open."""

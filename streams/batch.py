@@ -37,7 +37,6 @@ class ConsumedRecord(Protocol):
         """Message headers, in order."""
 
 
-
 @dataclass(frozen=True, slots=True)
 class Batch:
     """Consecutive records of one partition, ascending by offset, at least one.

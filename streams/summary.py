@@ -103,7 +103,7 @@ def account_table(account: Account, published: Published, polled: Mapping[str, i
     table = Table("", title="What became of every raw record", title_justify="left")
     for source in account.sources:
         table.add_column(source.source_id, justify="right")
-    rows = {
+    rows: dict[str, list[int | None]] = {
         "polled in this run": [polled.get(source.source_id) for source in account.sources],
         "raw records": [source.raw for source in account.sources],
         "normalized": [published.normalized.get(it.source_id, 0) for it in account.sources],

@@ -53,6 +53,7 @@ _MISSING = frozenset({KafkaError.UNKNOWN_TOPIC_OR_PART, KafkaError._UNKNOWN_TOPI
 # A look at the next record of a partition needs no large fetch, and at the end no readable.
 _PEEK_BYTES = 65_536
 _PEEK_WAIT_MS = 10
+_DELETE_LOOK_SECONDS = 0.1
 _PEEK_SECONDS = 0.1
 
 
@@ -90,6 +91,26 @@ def ensure_topics(
         OffsetSpec.earliest(),
     )
     return created
+
+
+def delete_topics(bootstrap: str, names: Iterable[str]) -> None:
+    """Delete topics that exist; returns when they are gone.
+
+    Raises:
+        BrokerError: no answer, or the broker refuses.
+    """
+    admin = _admin(bootstrap)
+    doomed = list(_describe(admin, names))
+    try:
+        for future in (admin.delete_topics(doomed) if doomed else {}).values():
+            future.result()
+    except KafkaException as exception:
+        raise _failure("delete topics", exception) from exception
+    deadline = time.monotonic() + _SECONDS
+    while _describe(admin, doomed):
+        if time.monotonic() > deadline:
+            raise BrokerError(f"Kafka has not deleted {', '.join(doomed)}; try again.")
+        time.sleep(_DELETE_LOOK_SECONDS)
 
 
 def topic_uuids(bootstrap: str, names: Iterable[str]) -> dict[str, str]:

@@ -54,7 +54,7 @@ class Ledger:
     def add_outcome(
         self, raw: RawCoordinates, output_kind: str, outcome: Outcome, generation: int = 1
     ) -> None:
-        """Count one outcome as published. A rebuild decides once more, under a higher generation."""
+        """Count one outcome as published; a rebuild decides again, as a higher generation."""
         by_generation = self.outcomes.setdefault((raw, output_kind), {})
         by_generation.setdefault(generation, []).append(outcome)
 

@@ -69,7 +69,14 @@ class EngineApp(BatchApp):
             self._engine.close()
 
 
-def faust_settings(settings: Settings, state_dir: Path, web_port: int) -> dict[str, Any]:
+def faust_settings(
+    settings: Settings,
+    state_dir: Path,
+    web_port: int,
+    *,
+    batch_records: int,
+    fetch_bytes: int = _FETCH_BYTES,
+) -> dict[str, Any]:
     """Faust settings of a batch app; the reasons stand beside those that are not obvious."""
     return {
         "broker": ";".join(f"batch://{server}" for server in settings.kafka_bootstrap.split(",")),
@@ -83,8 +90,8 @@ def faust_settings(settings: Settings, state_dir: Path, web_port: int) -> dict[s
         "broker_heartbeat_interval": settings.session_timeout_seconds / 5,
         "broker_request_timeout": max(30.0, settings.session_timeout_seconds * 2),
         "broker_commit_interval": 1.0,
-        "broker_max_poll_records": settings.batch_records,
-        "consumer_max_fetch_size": _FETCH_BYTES,
+        "broker_max_poll_records": batch_records,
+        "consumer_max_fetch_size": fetch_bytes,
         # Counted in batches, not in records.
         "stream_buffer_maxsize": _QUEUED_BATCHES,
         "stream_wait_empty": False,

@@ -21,7 +21,7 @@ from streams.local.ports import is_free
 from streams.local.stack import LocalStack
 from streams.local.workers import LocalWorker, faust_worker
 from streams.settings import Settings
-from streams.topic_admin import end_offsets, lag
+from streams.topic_admin import delete_topics, end_offsets, lag
 from streams.topic_reader import read_all
 from streams.topics import (
     DEAD_LETTERS,
@@ -209,12 +209,7 @@ class Cluster:
     def recreate(self, topics: Sequence[Topic], groups: Sequence[str] = ()) -> None:
         """Delete topics and groups, and create the topics anew."""
         admin = AdminClient({"bootstrap.servers": self.settings.kafka_bootstrap})
-        existing = admin.list_topics(timeout=30).topics
-        doomed = [topic.name for topic in topics if topic.name in existing]
-        if doomed:
-            for future in admin.delete_topics(doomed, operation_timeout=30).values():
-                future.result()
-            self.wait_for(lambda: not set(doomed) & set(admin.list_topics(timeout=30).topics))
+        delete_topics(self.settings.kafka_bootstrap, [topic.name for topic in topics])
         known = {group.group_id for group in admin.list_consumer_groups().result().valid}
         for group in set(groups) & known:
             self.wait_for(partial(_deleted, admin, group))

@@ -50,7 +50,12 @@ def _build_engine(app: EngineApp) -> Engine:
 app = EngineApp(
     _settings.app_id,
     build_engine=_build_engine,
-    **faust_settings(_settings, _settings.pipeline_state_dir(), _settings.worker_port),
+    **faust_settings(
+        _settings,
+        _settings.pipeline_state_dir(),
+        _settings.worker_port,
+        batch_records=_settings.batch_records,
+    ),
 )
 _table: StageTable = app.Table(TABLE, key_type=bytes, value_type=bytes)
 

@@ -1,0 +1,58 @@
+"""A worker that cannot trust its state refuses to start; a rebuild brings everything back."""
+
+import pytest
+
+from streams.codec import Registry
+from streams.contracts import contract
+from streams.core.records import AvroRecord
+from streams.rebuild import rebuild
+from streams.settings import Settings
+from streams.topic_reader import read_all
+from streams.topics import MARKET_INFRASTRUCTURE, changelogs
+from tests.fault.cluster import Cluster
+from tests.fault.load import Load
+from tests.fault.snapshot import CONNECTOR, take_snapshot
+
+pytestmark = [pytest.mark.integration, pytest.mark.fault, pytest.mark.timeout(600)]
+
+
+def newest(settings: Settings) -> dict[str, AvroRecord]:
+    """Canonical record of the highest version, by id."""
+    found: dict[str, AvroRecord] = {}
+    with Registry(settings.schema_registry_url) as registry:
+        decoder = registry.decoder(contract(MARKET_INFRASTRUCTURE.contract_name))
+        for record in read_all(settings.kafka_bootstrap, MARKET_INFRASTRUCTURE.name):
+            canonical = decoder.decode(record.value)
+            held = found.setdefault(canonical["record_id"], canonical)
+            if canonical["version"] > held["version"]:
+                found[canonical["record_id"]] = canonical
+    return found
+
+
+def test_lost_changelog_stops_the_worker_and_a_rebuild_restores_the_content(
+    cluster: Cluster,
+) -> None:
+    cluster.load(Load(3_000, plants=700))
+    cluster.pipeline()
+    cluster.wait_drained()
+    cluster.stop_all()
+    before = newest(cluster.settings)
+    cluster.recreate(changelogs(cluster.settings.app_id, [CONNECTOR]))
+    refused = cluster.pipeline()
+    cluster.wait_ended(refused)
+    said = refused.process.log_path.read_text(errors="replace")
+    assert "state is lost" in said
+    assert "python -m streams rebuild" in said
+    cluster.wait_group_empty()
+    generation = rebuild(cluster.settings)
+    cluster.forget_state()
+    cluster.pipeline(GENERATION=str(generation))
+    cluster.wait_drained()
+    cluster.stop_all()
+    after = newest(cluster.settings)
+    current = {key: it for key, it in before.items() if it["status"] == "current"}
+    assert {key for key, it in after.items() if it["status"] == "current"} == current.keys()
+    for key, record in current.items():
+        assert after[key]["power_plant"] == record["power_plant"]
+        assert after[key]["version"] > record["version"]
+    assert take_snapshot(cluster.settings).problems == ()

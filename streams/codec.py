@@ -6,13 +6,13 @@ once a minute for an id it does not know. Both are safe to call from several thr
 
 import struct
 import time
+import warnings
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass, field
 from io import BytesIO
 from types import TracebackType
 from typing import Any, Self, TypeAlias, cast
 
-from confluent_kafka.schema_registry import Schema, SchemaRegistryClient, SchemaRegistryError
 from fastavro import schemaless_reader
 from fastavro.read import SchemaResolutionError
 from httpx import URL, HTTPError
@@ -21,6 +21,10 @@ from streams.avro_reader import AvroError, compile_reader
 from streams.avro_writer import compile_writer
 from streams.contracts import AvroSchema, Contract, canonical_json, parse
 from streams.core.errors import RegistryError, SettingsError
+
+# The client imports authlib, which announces its next major version to everybody.
+with warnings.catch_warnings(record=True):
+    from confluent_kafka.schema_registry import Schema, SchemaRegistryClient, SchemaRegistryError
 
 MAGIC = 0
 _HEADER = struct.Struct(">bi")

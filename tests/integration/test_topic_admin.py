@@ -246,7 +246,7 @@ def test_reading_ends_where_the_topic_ended_when_it_began(bootstrap: str, topic:
 
 
 def test_no_broker_names_the_setting(monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr("streams.topic_admin._REQUEST_SECONDS", 1.0)
+    monkeypatch.setattr("streams.broker._REQUEST_SECONDS", 1.0)
     with (
         stamina.set_testing(True, attempts=2),
         pytest.raises(BrokerError, match="KAFKA_BOOTSTRAP"),

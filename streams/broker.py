@@ -1,0 +1,245 @@
+"""Questions to a Kafka broker, asked again while it says that it is not ready.
+
+Every question raises BrokerError when there is no answer within `PATIENCE_SECONDS`.
+"""
+
+import logging
+import time
+from collections.abc import Collection, Iterable, Mapping
+from typing import Any, NamedTuple
+
+import stamina
+from confluent_kafka import (
+    Consumer,
+    IsolationLevel,
+    KafkaError,
+    KafkaException,
+    TopicCollection,
+    TopicPartition,
+)
+from confluent_kafka.admin import AdminClient, ConfigResource, OffsetSpec, TopicDescription
+
+from streams.core.errors import BrokerError, TopicMismatchError
+
+logger = logging.getLogger(__name__)
+
+PATIENCE_SECONDS = 30.0
+"""How long a call waits for a broker that is starting or busy."""
+
+_REQUEST_SECONDS = 10.0
+
+_MISSING = frozenset({KafkaError.UNKNOWN_TOPIC_OR_PART, KafkaError._UNKNOWN_TOPIC})
+
+# What a broker says while it is starting, or of a topic that has just been created elsewhere.
+_TRANSIENT = _MISSING | {
+    KafkaError.COORDINATOR_LOAD_IN_PROGRESS,
+    KafkaError.COORDINATOR_NOT_AVAILABLE,
+    KafkaError.LEADER_NOT_AVAILABLE,
+    KafkaError.NOT_COORDINATOR,
+    KafkaError.NOT_LEADER_FOR_PARTITION,
+    KafkaError.REQUEST_TIMED_OUT,
+    KafkaError._NOENT,
+    KafkaError._TIMED_OUT,
+    KafkaError._TRANSPORT,
+}
+
+# A look at the next record of a partition needs no large fetch, and at the end no waiting.
+_PEEK_BYTES = 65_536
+_PEEK_WAIT_MS = 10
+_PEEK_SECONDS = 0.1
+
+
+class PartitionId(NamedTuple):
+    """One partition of a topic."""
+
+    topic: str
+    partition: int
+
+
+def _transient(error: Exception) -> bool:
+    return isinstance(error, KafkaException) and error.args[0].code() in _TRANSIENT
+
+
+_retry = stamina.retry(
+    on=_transient,
+    attempts=None,
+    timeout=PATIENCE_SECONDS,
+    wait_initial=0.05,
+    wait_jitter=0.05,
+    wait_max=1.0,
+)
+
+
+def connect(bootstrap: str) -> AdminClient:
+    """An administration client whose complaints go to the log."""
+    return AdminClient({"bootstrap.servers": bootstrap}, logger=logger)
+
+
+def failure(what: str, exception: KafkaException) -> BrokerError:
+    """The error for a call the broker refused."""
+    error: KafkaError = exception.args[0]
+    return BrokerError(
+        f"Kafka could not {what}: {error.str()}. Check that the broker runs and that "
+        "KAFKA_BOOTSTRAP names it."
+    )
+
+
+class Broker:
+    """One connection for a few questions."""
+
+    def __init__(self, bootstrap: str) -> None:
+        self._bootstrap = bootstrap
+        self._admin = connect(bootstrap)
+
+    def existing(self, names: Iterable[str]) -> dict[str, TopicDescription]:
+        """Those of the topics that exist."""
+
+        @_retry
+        def ask() -> dict[str, TopicDescription]:
+            found = {}
+            futures = self._admin.describe_topics(
+                TopicCollection(list(names)), request_timeout=_REQUEST_SECONDS
+            )
+            for name, future in futures.items():
+                try:
+                    found[name] = future.result()
+                except KafkaException as exception:
+                    if exception.args[0].code() not in _MISSING:
+                        raise
+            return found
+
+        try:
+            return ask()
+        except KafkaException as exception:
+            raise failure("describe topics", exception) from exception
+
+    def described(self, names: Iterable[str]) -> dict[str, TopicDescription]:
+        """All of the topics."""
+        wanted = tuple(dict.fromkeys(names))
+        described = self.existing(wanted)
+        missing = [name for name in wanted if name not in described]
+        if missing:
+            raise TopicMismatchError(
+                f"There is no topic {', '.join(missing)}; `make topics` creates the declared ones."
+            )
+        return described
+
+    def partitions(self, topics: Iterable[str]) -> tuple[PartitionId, ...]:
+        """Every partition of the topics."""
+        return tuple(
+            PartitionId(name, partition.id)
+            for name, description in self.described(topics).items()
+            for partition in description.partitions
+        )
+
+    def settings(self, names: Collection[str]) -> list[dict[str, str]]:
+        """Settings of each topic, in the order asked."""
+
+        @_retry
+        def ask() -> list[dict[str, str]]:
+            resources = [ConfigResource(ConfigResource.Type.TOPIC, name) for name in names]
+            futures: Mapping[Any, Any] = (
+                self._admin.describe_configs(resources) if resources else {}
+            )
+            return [
+                {name: entry.value for name, entry in futures[resource].result().items()}
+                for resource in resources
+            ]
+
+        try:
+            return ask()
+        except KafkaException as exception:
+            raise failure("describe topic settings", exception) from exception
+
+    def offsets(
+        self, partitions: Collection[PartitionId], spec: OffsetSpec
+    ) -> dict[PartitionId, int]:
+        """First offsets or high-water marks; waits for the leader of a new partition."""
+
+        @_retry
+        def ask() -> dict[PartitionId, int]:
+            futures = self._admin.list_offsets(
+                {TopicPartition(*partition): spec for partition in partitions},
+                isolation_level=IsolationLevel.READ_UNCOMMITTED,
+                request_timeout=_REQUEST_SECONDS,
+            )
+            return {
+                PartitionId(key.topic, key.partition): future.result().offset
+                for key, future in futures.items()
+            }
+
+        try:
+            return ask() if partitions else {}
+        except KafkaException as exception:
+            raise failure("list offsets", exception) from exception
+
+    def committed(self, group: str, partitions: Collection[PartitionId]) -> dict[PartitionId, int]:
+        """Committed offsets of a group where it has any, asked as a consumer that never joins.
+
+        Not by `AdminClient.list_consumer_group_offsets`: librdkafka 2.12 dereferences a null
+        pointer when its coordinator answers with a group error, for instance while it loads.
+        """
+        consumer = Consumer(
+            {
+                "bootstrap.servers": self._bootstrap,
+                "group.id": group,
+                "enable.auto.commit": False,
+            },
+            logger=logger,
+        )
+
+        @_retry
+        def ask() -> dict[PartitionId, int]:
+            found = consumer.committed(
+                [TopicPartition(*partition) for partition in partitions], timeout=_REQUEST_SECONDS
+            )
+            return {
+                PartitionId(it.topic, it.partition): it.offset for it in found if it.offset >= 0
+            }
+
+        try:
+            return ask() if partitions else {}
+        except KafkaException as exception:
+            raise failure(f"read the offsets of group {group}", exception) from exception
+        finally:
+            consumer.close()
+
+    def next_readable(self, positions: Mapping[PartitionId, int]) -> dict[PartitionId, int]:
+        """Offset of the next record, or the end of what can be read now where none follows."""
+        consumer = Consumer(
+            {
+                "bootstrap.servers": self._bootstrap,
+                "group.id": "peek",
+                "enable.auto.commit": False,
+                "auto.offset.reset": "earliest",
+                "isolation.level": "read_committed",
+                "enable.partition.eof": True,
+                "fetch.wait.max.ms": _PEEK_WAIT_MS,
+                "fetch.message.max.bytes": _PEEK_BYTES,
+            },
+            logger=logger,
+        )
+        readable: dict[PartitionId, int] = {}
+        deadline = time.monotonic() + PATIENCE_SECONDS
+        try:
+            consumer.assign(
+                [TopicPartition(*partition, offset) for partition, offset in positions.items()]
+            )
+            while len(readable) < len(positions):
+                if time.monotonic() > deadline:
+                    raise BrokerError(
+                        f"Kafka did not serve {sorted(positions.keys() - readable.keys())} within "
+                        f"{PATIENCE_SECONDS:.0f} s; check the broker's log and try again."
+                    )
+                message = consumer.poll(_PEEK_SECONDS)
+                if message is None:
+                    continue
+                partition = PartitionId(message.topic(), message.partition())
+                error = message.error()
+                if error is None or error.code() == KafkaError._PARTITION_EOF:
+                    readable.setdefault(partition, message.offset())
+                elif error.code() not in _TRANSIENT:
+                    raise failure("read a partition", KafkaException(error))
+        finally:
+            consumer.close()
+        return readable

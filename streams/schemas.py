@@ -228,7 +228,7 @@ def _check_release(found: Contract, released: Sequence[str]) -> Iterator[Finding
                 found.name,
                 version,
                 "unreleased",
-                "Not in released.json: `make schemas-release` adds it.",
+                "Not in released.json: `python -m streams schemas-release` adds it.",
             )
         elif fingerprint(schema) != released[version - 1]:
             yield Finding(

@@ -64,7 +64,7 @@ def restore_partition(
     )
     try:
         low, high = _watermarks(consumer, topic, partition)
-        discarded = _distrust(store.position(), topic_uuid, low, high)
+        discarded = distrust(store.position(), topic_uuid, low, high)
         if discarded:
             logger.warning("%s/%d: local state discarded: %s", topic, partition, discarded)
             store.discard()
@@ -86,7 +86,15 @@ def _watermarks(consumer: Consumer, topic: str, partition: int) -> tuple[int, in
     return int(low), int(high)
 
 
-def _distrust(position: Position | None, topic_uuid: str, low: int, high: int) -> str | None:
+def distrust(position: Position | None, topic_uuid: str, low: int, high: int) -> str | None:
+    """Why a local copy must not be used, or None when it may.
+
+    Args:
+        position: Where the copy stands; None when there is none.
+        topic_uuid: Identity of the changelog topic now.
+        low: First offset of the changelog partition.
+        high: End of it.
+    """
     if position is None:
         return None
     if position.topic_uuid != topic_uuid:

@@ -135,7 +135,7 @@ def account() -> None:
         found = take_account(settings(), sources)
         out.print(account_table(found, count_published(settings()), {}))
         for problem in found.problems:
-            out.print(f"[red]Not accounted for: {problem}[/red]")
+            out.print(f"Not accounted for: {problem}", style="red", markup=False)
         raise typer.Exit(1 if found.problems else 0)
 
 
@@ -144,7 +144,7 @@ def _explained() -> Iterator[None]:
     try:
         yield
     except InfrastructureError as error:
-        out.print(f"[red]{error}[/red]")
+        out.print(str(error), style="red", markup=False)
         raise typer.Exit(_EXIT_FAILED) from error
 
 

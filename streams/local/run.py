@@ -100,7 +100,7 @@ def run(*, once: bool, live: bool, console: Console) -> int:
             closed = _account(local, summaries, console, time.monotonic() - began)
             reached = True
             for failure in failures:
-                console.print(f"[red]{failure}[/red]")
+                console.print(failure, style="red", markup=False)
             code = EXIT_FAILED if failures else EXIT_OK if closed else EXIT_NOT_CLOSED
             if not once:
                 console.print("Everything runs. Ctrl-C stops it; the data stay.")
@@ -108,7 +108,7 @@ def run(*, once: bool, live: bool, console: Console) -> int:
         except KeyboardInterrupt:
             return EXIT_OK if reached else EXIT_INTERRUPTED
         except InfrastructureError as error:
-            console.print(f"[red]{error}[/red]")
+            console.print(str(error), style="red", markup=False)
             return EXIT_FAILED
         return code
 
@@ -275,7 +275,7 @@ def _account(
         problems.append(f"ClickHouse holds {rows['outcomes']:,} outcomes, {outcomes:,} published")
     console.print(f"Elapsed: {elapsed:.1f} s")
     for problem in problems:
-        console.print(f"[red]Not accounted for: {problem}[/red]")
+        console.print(f"Not accounted for: {problem}", style="red", markup=False)
     if not problems:
         console.print("[green]Every record is accounted for.[/green]")
     return not problems

@@ -1,0 +1,1 @@
+"""What stands below k8s/ fits the code."""

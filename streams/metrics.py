@@ -16,12 +16,6 @@ STAGE_BATCH_RECORDS = Histogram(
 STAGE_BATCH_SECONDS = Histogram(
     "stage_batch_seconds", "Seconds from the start of a batch to its acknowledgement.", ["stage"]
 )
-RECORDS_PROCESSED = Counter(
-    "connector_records_processed", "Raw records with an outcome.", ["source_id", "outcome"]
-)
-DEAD_LETTERS = Counter(
-    "dead_letters_total", "Records that ended as a dead letter.", ["source_id", "rule_id"]
-)
 RECOVERY_SECONDS = Gauge("recovery_seconds", "Seconds the last take-over of partitions took.")
 RECOVERY_ENTRIES = Gauge("recovery_entries", "Changelog entries the last take-over restored.")
 SINK_ROWS = Counter("sink_rows_total", "Rows inserted into ClickHouse.", ["table"])

@@ -50,6 +50,7 @@ class Settings(BaseSettings):
     batch_records: int = Field(2000, ge=1, description="Records fetched at once, at most.")
     worker_port: int = Field(6066, description="Faust web server of the pipeline worker.")
     sink_port: int = Field(6067, description="Faust web server of the sink worker.")
+    web_bind: str = Field("127.0.0.1", description="Address the workers' pages listen on.")
     log_level: str = Field("INFO", description="DEBUG, INFO, WARNING or ERROR.")
 
     def pipeline_state_dir(self) -> Path:

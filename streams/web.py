@@ -19,6 +19,6 @@ def add_pages(app: BatchApp) -> None:
 
     @app.page("/ready")  # type: ignore[untyped-decorator]
     async def ready(self: View, request: Request) -> Response:
-        is_ready = not app.rebalancing and app.consumer.flow_active
+        is_ready = app.tables.recovery.completed.is_set() and not app.rebalancing
         assigned = sorted(f"{tp.topic}/{tp.partition}" for tp in app.consumer.assignment())
         return self.json({"ready": is_ready, "assigned": assigned}, status=200 if is_ready else 503)

@@ -97,6 +97,6 @@ def faust_settings(
         "stream_wait_empty": False,
         "stream_recovery_delay": 0.0,
         "web_port": web_port,
-        "web_bind": "127.0.0.1",
+        "web_bind": settings.web_bind,
         "web_host": "127.0.0.1",
     }

@@ -5,7 +5,7 @@ import logging
 import time
 from collections.abc import Callable, Collection, Sequence
 from concurrent.futures import ThreadPoolExecutor
-from dataclasses import dataclass, field
+from dataclasses import dataclass
 
 from confluent_kafka import Consumer, TopicPartition
 from faust.types import TP, AppT, EventT
@@ -20,7 +20,7 @@ from streams.engine.store import APPLIED_KEY, PartitionStore, Position
 from streams.engine.table import StageTable
 from streams.engine.transactions import Changelog, Outgoing, PartitionTransactions
 from streams.engine.transport import BatchConsumer
-from streams.metrics import StageMetrics
+from streams.metrics import RECOVERY_ENTRIES, RECOVERY_SECONDS, StageMetrics
 from streams.topic_admin import topic_uuids
 
 logger = logging.getLogger(__name__)
@@ -55,13 +55,12 @@ class _Owned:
 
 
 @dataclass(slots=True)
-class RestoreReport:
-    """Figures of the last take-over, for the log, the metrics and the page."""
+class _TakeOver:
+    """Figures of one take-over, for the log and the metrics."""
 
-    partitions: int = 0
+    partitions: int
     entries: int = 0
     seconds: float = 0.0
-    discarded: dict[str, str] = field(default_factory=dict)
 
 
 class Engine:
@@ -79,7 +78,6 @@ class Engine:
         self._locks: dict[TP, asyncio.Lock] = {}
         self._executor = ThreadPoolExecutor(_THREADS, thread_name_prefix="engine")
         self._failed = False
-        self.last_restore = RestoreReport()
 
     def add(self, stage: Stage) -> Stage:
         """Declare a stage; one for each input topic."""
@@ -106,7 +104,7 @@ class Engine:
         loop = asyncio.get_running_loop()
         identities = await loop.run_in_executor(self._executor, self._identities)
         committed = await loop.run_in_executor(self._executor, self._committed, tps)
-        report = RestoreReport(partitions=len(tps))
+        report = _TakeOver(partitions=len(tps))
         await asyncio.gather(
             *(
                 loop.run_in_executor(
@@ -122,7 +120,8 @@ class Engine:
             )
         )
         report.seconds = time.monotonic() - started
-        self.last_restore = report
+        RECOVERY_SECONDS.set(report.seconds)
+        RECOVERY_ENTRIES.set(report.entries)
         failpoint("after_restore")
         logger.info(
             "Took over %d partitions: %d changelog entries restored in %.2f s",
@@ -148,7 +147,7 @@ class Engine:
         tp: TP,
         identities: dict[str, str],
         committed: int | None,
-        report: RestoreReport,
+        report: _TakeOver,
         still_wanted: Callable[[], bool],
     ) -> None:
         stage = self._stages[tp.topic]
@@ -171,8 +170,6 @@ class Engine:
             transactions.close()
             return
         report.entries += restored.entries
-        if restored.discarded:
-            report.discarded[f"{changelog}/{tp.partition}"] = restored.discarded
         applied = self._applied(tp, store, identities[tp.topic], committed)
         self._owned[tp] = _Owned(
             transactions, store, changelog, identities[changelog], identities[tp.topic], applied

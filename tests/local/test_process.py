@@ -6,8 +6,7 @@ import signal
 import subprocess
 import sys
 import threading
-import time
-from collections.abc import Callable, Iterator
+from collections.abc import Iterator
 from contextlib import ExitStack
 from pathlib import Path
 
@@ -16,10 +15,10 @@ import pytest
 
 from streams.local.errors import PartFailed, StartTimeout
 from streams.local.process import ManagedProcess
-
-DEADLINE_SECONDS = 30.0
+from tests.local.conditions import DEADLINE_SECONDS, wait_for
 
 OBEYS = "print('up', flush=True); import time; time.sleep(300)"
+BEATS = "import time\nwhile True: print('up', flush=True); time.sleep(0.05)"
 REFUSES = "import signal; signal.signal(signal.SIGTERM, signal.SIG_IGN); " + OBEYS
 
 
@@ -33,13 +32,6 @@ def process(tmp_path: Path) -> Iterator[ManagedProcess]:
 
 def python(program: str) -> list[str]:
     return [sys.executable, "-c", program]
-
-
-def wait_for(condition: Callable[[], bool]) -> None:
-    deadline = time.monotonic() + DEADLINE_SECONDS
-    while not condition():
-        assert time.monotonic() < deadline
-        time.sleep(0.02)
 
 
 def start(process: ManagedProcess, program: str) -> int:
@@ -140,18 +132,18 @@ def test_it_gets_no_variable_of_ours_but_those_given(
 
 def test_it_survives_the_thread_that_started_it(process: ManagedProcess) -> None:
     """Linux sends a parent-death signal when the starting *thread* ends, not the process."""
-    starter = threading.Thread(target=lambda: process.spawn(python(OBEYS)))
+    starter = threading.Thread(target=start, args=(process, BEATS))
     starter.start()
     starter.join()
-    process.wait_until(lambda: "up" in process.log_path.read_text(), DEADLINE_SECONDS)
-    assert process.pid is not None
-    process.require_running()
+    beats = process.log_path.stat().st_size
+    process.wait_until(lambda: process.log_path.stat().st_size > beats, DEADLINE_SECONDS)
 
 
 OWNER = """
 import sys, time
 from pathlib import Path
 from streams.local.process import ManagedProcess
+from tests.local.conditions import DEADLINE_SECONDS, wait_for
 process = ManagedProcess("The part", "part", Path(sys.argv[1]))
 process.spawn([sys.executable, "-c", sys.argv[2]])
 process.wait_until(lambda: "up" in process.log_path.read_text(), 30)

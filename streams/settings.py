@@ -19,7 +19,7 @@ class Settings(BaseSettings):
         pydantic.ValidationError: a variable has a value of the wrong type; the message names it.
     """
 
-    model_config = SettingsConfigDict(env_file=".env", extra="ignore", frozen=True)
+    model_config = SettingsConfigDict(env_file=PROJECT_ROOT / ".env", extra="ignore", frozen=True)
 
     kafka_bootstrap: str = Field("127.0.0.1:9092", description="Kafka bootstrap servers.")
     schema_registry_url: str = Field(

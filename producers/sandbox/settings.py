@@ -16,7 +16,7 @@ class SandboxSettings(BaseSettings):
     """
 
     model_config = SettingsConfigDict(
-        env_prefix="SANDBOX_", env_file=".env", extra="ignore", frozen=True
+        env_prefix="SANDBOX_", env_file=PROJECT_ROOT / ".env", extra="ignore", frozen=True
     )
 
     host: str = Field("127.0.0.1", description="Address to listen on.")

@@ -63,7 +63,9 @@ class EngineApp(BatchApp):
         await super().on_start()
 
     async def on_stop(self) -> None:
-        """Release producers after the last batch."""
+        """Let running batches end, so that what they applied is committed; release producers."""
+        if self._engine is not None:
+            await self._engine.drain()
         await super().on_stop()
         if self._engine is not None:
             self._engine.close()

@@ -29,6 +29,7 @@ Compute = Callable[[Batch, Overlay], Sequence[Outgoing]]
 """A stage's work on one batch: reads and writes the overlay, returns what to publish. No I/O."""
 
 _THREADS = 8
+_BATCHES_AT_ONCE = 4
 _REBUILD = "Rebuild it from the raw topics: stop the workers, then `python -m streams rebuild`."
 
 
@@ -77,7 +78,10 @@ class Engine:
         self._owned: dict[TP, _Owned] = {}
         self._locks: dict[TP, asyncio.Lock] = {}
         self._executor = ThreadPoolExecutor(_THREADS, thread_name_prefix="engine")
-        self._failed = False
+        self._stopped = False
+        self._places = asyncio.Semaphore(_BATCHES_AT_ONCE)
+        self._running: set[asyncio.Task[None]] = set()
+        self._crashing: asyncio.Future[None] | None = None
 
     def add(self, stage: Stage) -> Stage:
         """Declare a stage; one for each input topic."""
@@ -220,13 +224,29 @@ class Engine:
         return self._locks.setdefault(tp, asyncio.Lock())
 
     async def run(self, event: EventT) -> None:
-        """Take one batch through all its steps, or skip it when it is not ours any more.
+        """Start a batch; returns when there is a place for the next one.
 
-        A skipped batch is delivered again: inputs are read from the committed offset after every
-        take-over. Any error ends the process; the batch then stays unacknowledged.
+        Batches of different partitions overlap: one computes while the broker commits another.
+        Those of one partition keep their order. A batch that is not ours any more is skipped, and
+        delivered again: inputs are read from the committed offset after every take-over. Any error
+        ends the process; the batch then stays unacknowledged.
         """
-        # Faust may cancel an agent while its batch is being committed: the batch goes on.
-        await asyncio.shield(asyncio.ensure_future(self._run_locked(event)))
+        await self._places.acquire()
+        task = asyncio.create_task(self._run_locked(event))
+        self._running.add(task)
+        task.add_done_callback(self._ended)
+
+    def _ended(self, task: asyncio.Task[None]) -> None:
+        self._running.discard(task)
+        self._places.release()
+        error = None if task.cancelled() else task.exception()
+        if error is not None:
+            self._crashing = asyncio.ensure_future(self._app.crash(error))
+
+    async def drain(self) -> None:
+        """Let running batches end and begin no other."""
+        self._stopped = True
+        await asyncio.gather(*self._running, return_exceptions=True)
 
     async def _run_locked(self, event: EventT) -> None:
         message = event.message
@@ -234,7 +254,7 @@ class Engine:
         async with self._lock(message.tp):
             owned = self._owned.get(message.tp)
             if (
-                self._failed
+                self._stopped
                 or owned is None
                 or message.generation_id != self._app.consumer_generation_id
             ):
@@ -245,7 +265,7 @@ class Engine:
                 applied = True
             finally:
                 if not applied:
-                    self._failed = True
+                    self._stopped = True
                     logger.critical(
                         "Stage %s failed on %s/%d offsets %d to %d; nothing of it is acknowledged",
                         stage.name,

@@ -24,7 +24,7 @@ from streams.core.errors import InfrastructureError
 from streams.deploy import create_topics, register_schemas
 from streams.local.stack import LocalStack
 from streams.local.workers import LocalWorker, Program, faust_worker
-from streams.settings import Settings
+from streams.settings import PROJECT_ROOT, Settings
 from streams.summary import account_table, count_published, take_account
 from streams.topic_admin import lag
 from streams.topics import (
@@ -52,7 +52,7 @@ EXIT_INTERRUPTED: Final = 130
 class RunSettings(BaseSettings):
     """Settings of the local run that no other process has."""
 
-    model_config = SettingsConfigDict(env_file=".env", extra="ignore", frozen=True)
+    model_config = SettingsConfigDict(env_file=PROJECT_ROOT / ".env", extra="ignore", frozen=True)
 
     sandbox_port: int = Field(8765, description="The local upstream server.")
 
@@ -262,7 +262,7 @@ def _account(
     polled = {sources[summary.source]: summary.polled for summary in summaries}
     console.print(account_table(account, published, polled))
     rows: dict[str, Any] = httpx.get(
-        f"http://127.0.0.1:{settings.sink_port}/rows", timeout=60
+        f"http://127.0.0.1:{settings.sink_port}/rows", timeout=60, trust_env=False
     ).json()
     problems = list(account.problems)
     for kind, expected in sorted(published.current.items()):

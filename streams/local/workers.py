@@ -59,6 +59,7 @@ class LocalWorker:
         port = self.program.port
         if not is_free(port):
             raise PortInUse(port, self.program.part, self.program.variable, holder_of(port))
+        self.process.end_orphan()
         self.process.spawn([sys.executable, *self.program.arguments], environment=self._environment)
 
     def wait_ready(self, timeout_seconds: float) -> None:
@@ -81,7 +82,9 @@ class LocalWorker:
 
     def _is_ready(self) -> bool:
         try:
-            answer = httpx.get(self.url + self.program.ready_path, timeout=_ANSWER_SECONDS)
+            answer = httpx.get(
+                self.url + self.program.ready_path, timeout=_ANSWER_SECONDS, trust_env=False
+            )
         except httpx.TransportError:
             return False
         return answer.status_code == httpx.codes.OK

@@ -100,11 +100,15 @@ class Cluster:
         if sink:
             self.wait_for(lambda: self._lag(self.settings.sink_app_id, SINK_INPUTS) == 0)
 
-    def wait_for_progress(self, topic: str, records: int) -> None:
-        """Wait until a topic has grown by so many offsets."""
+    def growth(self, topic: str) -> Callable[[], int]:
+        """How many offsets a topic has grown by since this call."""
         bootstrap = self.settings.kafka_bootstrap
         start = sum(end_offsets(bootstrap, [topic]).values())
-        self.wait_for(lambda: sum(end_offsets(bootstrap, [topic]).values()) >= start + records)
+        return lambda: sum(end_offsets(bootstrap, [topic]).values()) - start
+
+    def wait_for_growth(self, grown: Callable[[], int], offsets: int) -> None:
+        """Wait until `growth` has reached so many offsets."""
+        self.wait_for(lambda: grown() >= offsets)
 
     def wait_for_rows(self, sink: LocalWorker, rows: int) -> None:
         """Wait until a sink says that ClickHouse holds so many outcomes more."""

@@ -32,6 +32,14 @@ class Load:
     plants: int
     first: int = 0
 
+    def split(self, parts: int) -> list["Load"]:
+        """The same load in consecutive parts."""
+        size = -(-self.records // parts)
+        return [
+            Load(min(size, self.first + self.records - first), self.plants, first)
+            for first in range(self.first, self.first + self.records, size)
+        ]
+
     def publish(self, bootstrap: str, registry: Registry) -> None:
         """Send everything to the raw topic, each record to the partition of its key."""
         encoder = registry.encoder(RAW.subject(), contract(RAW.contract_name))

@@ -44,47 +44,42 @@ def finish(cluster: Cluster, undisturbed: Undisturbed) -> None:
     assert_same(take_snapshot(cluster.settings), undisturbed.snapshot)
 
 
-def test_killed_at_random_moments(cluster: Cluster, undisturbed: Undisturbed) -> None:
+@pytest.mark.parametrize("kept", [True, False], ids=["kept state", "empty state each time"])
+def test_killed_at_random_moments(cluster: Cluster, undisturbed: Undisturbed, kept: bool) -> None:
     random = Random(5)
-    cluster.load(undisturbed.load)
-    for _ in range(KILLS):
-        worker = cluster.pipeline()
+    *parts, last = undisturbed.load.split(KILLS + 1)
+    for part in parts:
+        cluster.load(part)
         topic = random.choice([NORMALIZED_ASSETS, MARKET_INFRASTRUCTURE, RECORD_OUTCOMES])
-        share = undisturbed.load.records // (KILLS * 3)
-        cluster.wait_for_progress(topic.name, random.randrange(1, share))
-        worker.process.kill()
-    cluster.pipeline()
-    finish(cluster, undisturbed)
-
-
-def test_killed_at_random_moments_with_empty_state_each_time(
-    cluster: Cluster, undisturbed: Undisturbed
-) -> None:
-    random = Random(6)
-    cluster.load(undisturbed.load)
-    for _ in range(KILLS):
+        grown = cluster.growth(topic.name)
         worker = cluster.pipeline()
-        share = undisturbed.load.records // (KILLS * 3)
-        cluster.wait_for_progress(RECORD_OUTCOMES.name, random.randrange(1, share))
+        cluster.wait_for_growth(grown, random.randrange(1, part.records // 2))
         worker.process.kill()
-        cluster.forget_state()
+        if not kept:
+            cluster.forget_state()
+    cluster.load(last)
     cluster.pipeline()
     finish(cluster, undisturbed)
 
 
 def test_crash_between_every_pair_of_steps(cluster: Cluster, undisturbed: Undisturbed) -> None:
-    cluster.load(undisturbed.load)
-    for step, passage in STEPS.items():
+    *parts, last = undisturbed.load.split(len(STEPS) + 1)
+    for part, (step, passage) in zip(parts, STEPS.items(), strict=True):
+        cluster.load(part)
         worker = cluster.pipeline(FAILPOINT=f"{step}:{passage}")
         cluster.wait_ended(worker)
+    cluster.load(last)
     cluster.pipeline()
     finish(cluster, undisturbed)
 
 
 def test_broker_restart_in_the_middle(cluster: Cluster, undisturbed: Undisturbed) -> None:
-    cluster.load(undisturbed.load)
+    first, second = undisturbed.load.split(2)
+    cluster.load(first)
+    grown = cluster.growth(RECORD_OUTCOMES.name)
     worker = cluster.pipeline()
-    cluster.wait_for_progress(RECORD_OUTCOMES.name, 1000)
+    cluster.wait_for_growth(grown, first.records // 4)
+    cluster.load(second)
     cluster.stack.kafka.kill()
     cluster.stack.kafka.start(READY_SECONDS)
     if worker.process.pid is None:
@@ -95,9 +90,12 @@ def test_broker_restart_in_the_middle(cluster: Cluster, undisturbed: Undisturbed
 def test_stopped_worker_is_fenced_and_ends_when_it_wakes(
     cluster: Cluster, undisturbed: Undisturbed
 ) -> None:
-    cluster.load(undisturbed.load)
+    first, second = undisturbed.load.split(2)
+    cluster.load(first)
+    grown = cluster.growth(RECORD_OUTCOMES.name)
     sleeper = cluster.pipeline("sleeper")
-    cluster.wait_for_progress(RECORD_OUTCOMES.name, 1000)
+    cluster.wait_for_growth(grown, first.records // 4)
+    cluster.load(second)
     pid = sleeper.process.pid
     assert pid is not None
     os.kill(pid, signal.SIGSTOP)

@@ -6,7 +6,6 @@ from streams.engine.store import PartitionStore
 from streams.topics import RECORD_OUTCOMES, changelogs
 from tests.fault.cluster import Cluster
 from tests.fault.conftest import Undisturbed
-from tests.fault.load import Load
 from tests.fault.snapshot import CONNECTOR, take_snapshot
 from tests.fault.test_worker_faults import assert_same, finish
 
@@ -16,16 +15,19 @@ pytestmark = [pytest.mark.integration, pytest.mark.fault, pytest.mark.timeout(90
 def test_two_workers_share_the_load_and_one_is_killed(
     cluster: Cluster, undisturbed: Undisturbed
 ) -> None:
-    cluster.load(undisturbed.load)
+    parts = undisturbed.load.split(3)
+    grown = cluster.growth(RECORD_OUTCOMES.name)
+    cluster.load(parts[0])
     first = cluster.pipeline("first")
-    cluster.wait_for_progress(RECORD_OUTCOMES.name, 500)
+    cluster.wait_for_growth(grown, 500)
     second = cluster.pipeline("second")
     cluster.wait_for(lambda: cluster.assigned(second) > 0)
     assert cluster.assigned(first) > 0
-    cluster.wait_for_progress(RECORD_OUTCOMES.name, 500)
+    cluster.load(parts[1])
     first.process.kill()
     third = cluster.pipeline("third")
     cluster.wait_for(lambda: cluster.assigned(third) > 0)
+    cluster.load(parts[2])
     second.process.stop(15)
     finish(cluster, undisturbed)
 
@@ -34,15 +36,9 @@ def test_a_then_b_then_a_with_kept_state_deletions_and_compaction(
     cluster: Cluster, undisturbed: Undisturbed
 ) -> None:
     """A's kept copy must not bring back what B deleted while A was away."""
-    third = undisturbed.load.records // 3
-    parts = [
-        Load(third, undisturbed.load.plants, first=0),
-        Load(third, undisturbed.load.plants, first=third),
-        Load(undisturbed.load.records - 2 * third, undisturbed.load.plants, first=2 * third),
-    ]
     topics = changelogs(cluster.settings.app_id, [CONNECTOR])
     cluster.compact_eagerly(topics)
-    for part, name in zip(parts, ("a", "b", "a"), strict=True):
+    for part, name in zip(undisturbed.load.split(3), ("a", "b", "a"), strict=True):
         cluster.load(part)
         worker = cluster.pipeline(name)
         cluster.wait_drained()

@@ -7,12 +7,9 @@ from collections import Counter
 from dataclasses import dataclass
 from pathlib import Path
 
-from streams.codec import Registry
-from streams.contracts import contract
-from streams.core.conservation import Ledger
-from streams.core.records import RawCoordinates
 from streams.engine.store import APPLIED_KEY
 from streams.settings import Settings
+from streams.summary import take_account
 from streams.topic_reader import read_all
 from streams.topics import (
     DEAD_LETTERS,
@@ -21,7 +18,6 @@ from streams.topics import (
     RECORD_OUTCOMES,
     changelogs,
 )
-from tests.fault.load import RAW
 
 CONNECTOR = "wri_powerplants"
 
@@ -69,7 +65,7 @@ def take_snapshot(settings: Settings) -> Snapshot:
         values[RECORD_OUTCOMES.name],
         values[DEAD_LETTERS.name],
         _state(settings),
-        _problems(settings),
+        take_account(settings, {CONNECTOR: CONNECTOR}).problems,
     )
 
 
@@ -85,26 +81,6 @@ def _state(settings: Settings) -> dict[tuple[str, bytes], bytes]:
             else:
                 state[key] = record.value
     return state
-
-
-def _problems(settings: Settings) -> tuple[str, ...]:
-    with Registry(settings.schema_registry_url) as registry:
-        ledger = Ledger()
-        decoder = registry.decoder(contract(RECORD_OUTCOMES.contract_name))
-        for record in read_all(settings.kafka_bootstrap, RECORD_OUTCOMES.name):
-            outcome = decoder.decode(record.value)
-            ledger.add_outcome(
-                RawCoordinates.from_avro(outcome["raw"]),
-                outcome["output_kind"],
-                outcome["outcome"],
-                outcome["generation"],
-            )
-        decoder = registry.decoder(contract(DEAD_LETTERS.contract_name))
-        for record in read_all(settings.kafka_bootstrap, DEAD_LETTERS.name):
-            ledger.dead_letters.add(RawCoordinates.from_avro(decoder.decode(record.value)["raw"]))
-        for record in read_all(settings.kafka_bootstrap, RAW.name):
-            ledger.raw[RawCoordinates(RAW.name, record.partition, record.offset)] = CONNECTOR
-    return ledger.close({RAW.name: CONNECTOR}).problems
 
 
 def clickhouse_content(path: Path) -> dict[str, str]:

@@ -2,6 +2,7 @@
 
 import asyncio
 import logging
+import threading
 import time
 from collections.abc import Callable, Collection, Sequence
 from concurrent.futures import ThreadPoolExecutor
@@ -77,6 +78,7 @@ class Engine:
         self._stages: dict[str, Stage] = {}
         self._owned: dict[TP, _Owned] = {}
         self._locks: dict[TP, asyncio.Lock] = {}
+        self._restoring: dict[TP, threading.Lock] = {}
         self._executor = ThreadPoolExecutor(_THREADS, thread_name_prefix="engine")
         self._stopped = False
         self._places = asyncio.Semaphore(_BATCHES_AT_ONCE)
@@ -105,6 +107,8 @@ class Engine:
         started = time.monotonic()
         tps = sorted(tp for tp in assigned if tp.topic in self._stages)
         await self._let_go(set(tps))
+        for tp in tps:
+            self._restoring.setdefault(tp, threading.Lock())
         loop = asyncio.get_running_loop()
         identities = await loop.run_in_executor(self._executor, self._identities)
         committed = await loop.run_in_executor(self._executor, self._committed, tps)
@@ -147,6 +151,19 @@ class Engine:
             stage.table.store.close_all_but(ours)
 
     def _acquire(
+        self,
+        tp: TP,
+        identities: dict[str, str],
+        committed: int | None,
+        report: _TakeOver,
+        still_wanted: Callable[[], bool],
+    ) -> None:
+        # A rebalance during a restore starts the next one at once; the first may still be writing.
+        with self._restoring[tp]:
+            if still_wanted():
+                self._fence_and_restore(tp, identities, committed, report, still_wanted)
+
+    def _fence_and_restore(
         self,
         tp: TP,
         identities: dict[str, str],

@@ -1,17 +1,17 @@
-"""`make bench`: the same job in four ways, in one run."""
+"""`make bench`: the same job in four ways, then the whole product, in one run."""
 
 import logging
 import os
 import platform
 import shutil
-from collections.abc import Iterator
-from contextlib import contextmanager
+from collections.abc import Mapping, Sequence
 from enum import StrEnum
 from pathlib import Path
 from typing import Annotated
 
 import typer
 from rich.console import Console
+from rich.table import Table
 
 from streams.codec import Registry
 from streams.contracts import contract
@@ -22,10 +22,19 @@ from streams.settings import settings
 from streams.stages.encoders import APPLIED_SUBJECT
 from streams.topic_admin import ensure_topics
 from streams.topics import Topic
-from tests.bench.compare import CONTENDERS, compare, comparison_table, input_records, missed
+from tests.bench.compare import (
+    CONTENDERS,
+    Spread,
+    compare,
+    comparison_table,
+    input_records,
+    missed,
+    verdict,
+)
+from tests.bench.flow import insert_alone, topic_to_insert, whole_way
 from tests.bench.job import RAW
 from tests.bench.load import publish
-from tests.bench.measure import Arena
+from tests.bench.measure import Arena, Contender
 
 _EXIT_MISSED = 1
 _EXIT_FAILED = 3
@@ -36,62 +45,62 @@ _BROKER = {"log.message.timestamp.type": "LogAppendTime"}
 out = Console()
 
 
-class ContenderName(StrEnum):
-    """What `--only` takes."""
+class Part(StrEnum):
+    """What `--only` takes: contenders, then parts of the product."""
 
     ENGINE = "engine"
     FAUST = "faust"
     QUIX = "quix"
     BARE = "bare"
+    WAY = "way"
+    SINK = "sink"
+    INSERT = "insert"
 
 
 def main(
     records: Annotated[
         int, typer.Option(min=1000, help="Records of each fast contender; Faust gets a twentieth.")
     ] = 400_000,
-    repeats: Annotated[int, typer.Option(min=1, help="Rounds of all contenders.")] = 5,
-    only: Annotated[
-        list[ContenderName], typer.Option(help="Only these; repeat the option.")
-    ] = list(ContenderName),  # noqa: B006
+    repeats: Annotated[int, typer.Option(min=1, help="Rounds of everything.")] = 5,
+    only: Annotated[list[Part], typer.Option(help="Only these; repeat the option.")] = list(Part),  # noqa: B006
 ) -> None:
-    """Measure this engine against stock Faust, Quix Streams and a bare loop, side by side.
+    """Measure the engine beside stock Faust, Quix Streams and a bare loop, then the whole product.
 
-    Exit code 1 when a goal is missed, 3 when a figure is void.
+    way: power plants from poll to queryable. sink: topic to acknowledged insert. insert: ClickHouse
+    alone. Exit code 1 when a goal is missed, 3 when a figure is void.
     """
     logging.basicConfig(level="WARNING", format="%(levelname)s %(message)s")
     logging.getLogger("stamina").setLevel(logging.ERROR)  # retries are its warnings
-    chosen = [it for it in CONTENDERS if it.name in only]
+    home = settings().data_dir / "bench"
+    shutil.rmtree(home, ignore_errors=True)
+    contenders = [it for it in CONTENDERS if it.name in only]
+    problems = []
     try:
-        with _fresh_stack() as (stack, home):
-            inputs = {
-                size: f"bench-input-{size}"
-                for size in sorted({input_records(contender, records) for contender in chosen})
-            }
-            _publish_inputs(stack, inputs)
-            rounds = compare(Arena(stack, home, inputs), chosen, records, repeats, out.print)
+        if contenders:
+            problems += _compare(home, contenders, records, repeats)
+        problems += _measure_product(home, only, records // 2, repeats)
     except InfrastructureError as error:
+        # Its message names a log in the directory, which therefore stays.
         out.print(f"[red]{error}[/red]")
         raise typer.Exit(_EXIT_FAILED) from error
-    out.print(comparison_table(chosen, rounds))
-    out.print(f"Medians of {repeats} rounds, least and greatest in brackets; {_machine()}.")
-    problems = missed(chosen, rounds)
+    shutil.rmtree(home)
     for problem in problems:
         out.print(f"[red]Missed: {problem}[/red]")
     raise typer.Exit(_EXIT_MISSED if problems else 0)
 
 
-@contextmanager
-def _fresh_stack() -> Iterator[tuple[LocalStack, Path]]:
-    """A stack of its own on free ports, in an empty directory that is removed at the end."""
-    home = settings().data_dir / "bench"
-    shutil.rmtree(home, ignore_errors=True)
+def _compare(home: Path, contenders: Sequence[Contender], records: int, repeats: int) -> list[str]:
+    sizes = sorted({input_records(contender, records) for contender in contenders})
+    inputs = {size: f"bench-input-{size}" for size in sizes}
     with LocalStack(home / "stack", StackPorts.free(), kafka_properties=_BROKER) as stack:
-        yield stack, home
-    # After a failure it stays: the message names a log in it.
-    shutil.rmtree(home)
+        _publish_inputs(stack, inputs)
+        rounds = compare(Arena(stack, home, inputs), contenders, records, repeats, out.print)
+    out.print(comparison_table(contenders, rounds))
+    out.print(f"Medians of {repeats} rounds (least … greatest); {_machine()}.")
+    return missed(contenders, rounds)
 
 
-def _publish_inputs(stack: LocalStack, inputs: dict[int, str]) -> None:
+def _publish_inputs(stack: LocalStack, inputs: Mapping[int, str]) -> None:
     bootstrap = stack.kafka.bootstrap
     with Registry(stack.registry.url) as registry:
         registry.register(RAW.subject(), contract(RAW.contract_name))
@@ -101,6 +110,40 @@ def _publish_inputs(stack: LocalStack, inputs: dict[int, str]) -> None:
     for size, name in inputs.items():
         publish(bootstrap, name, encoder, size)
         out.print(f"{size:,} records of input in {name}")
+
+
+def _measure_product(home: Path, only: Sequence[Part], records: int, repeats: int) -> list[str]:
+    table = Table("part", "figure", "goal", "")
+    problems = []
+
+    def show(
+        what: str, figures: Sequence[float], unit: str, goal: float | None, more: bool
+    ) -> None:
+        spread = Spread.of(figures)
+        reached = goal is None or (spread.median >= goal if more else spread.median < goal)
+        bound = "" if goal is None else f"{'at least' if more else 'under'} {goal:,.0f} {unit}"
+        table.add_row(
+            what, f"{spread.text(0 if more else 1)} {unit}", bound, verdict(reached) if goal else ""
+        )
+        if not reached:
+            problems.append(f"{what}: {spread.text(1)} {unit} instead of {bound}")
+
+    if Part.WAY in only:
+        ways = [whole_way(home / f"way-{number}") for number in range(repeats)]
+        plants = f"{ways[0].plants:,} plants"
+        show(f"{plants}, poll to queryable", [it.seconds for it in ways], "s", 30, more=False)
+        speeds = [it.produced_per_second for it in ways]
+        show(f"{plants}, download to raw topic", speeds, "records/s", None, more=True)
+    if Part.SINK in only:
+        speeds = [topic_to_insert(home / f"sink-{number}", records) for number in range(repeats)]
+        show("topic to acknowledged insert", speeds, "records/s", 15_000, more=True)
+    if Part.INSERT in only:
+        speeds = [insert_alone(home / f"insert-{number}", records) for number in range(repeats)]
+        show("ClickHouse insert alone", speeds, "rows/s", 100_000, more=True)
+    if table.rows:
+        out.print(table)
+        out.print(f"Medians of {repeats} runs (least … greatest); {_machine()}.")
+    return problems
 
 
 def _machine() -> str:

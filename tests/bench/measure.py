@@ -5,6 +5,7 @@ alike, whatever they do inside. A run counts from its first output to its last o
 entry, so neither start-up nor joining a group counts; processor time is taken over the same span.
 """
 
+import logging
 import shutil
 import sys
 import time
@@ -24,6 +25,8 @@ from streams.settings import PROJECT_ROOT
 from streams.topic_admin import committed_offsets, end_offsets, ensure_topics
 from streams.topic_reader import read_all
 from streams.topics import PARTITIONS, Topic
+
+logger = logging.getLogger(__name__)
 
 _LOOK_SECONDS = 0.1
 _STALL_SECONDS = 60.0
@@ -175,7 +178,7 @@ class Arena:
     def _forget(self) -> None:
         """Delete topics and state of the run."""
         shutil.rmtree(self._home / "state", ignore_errors=True)
-        admin = AdminClient({"bootstrap.servers": self._bootstrap})
+        admin = AdminClient({"bootstrap.servers": self._bootstrap}, logger=logger)
         kept = set(self._inputs.values())
         doomed = [
             name

@@ -120,7 +120,7 @@ class Postgres:
     def kill(self) -> None:
         """End at once, as a crash would."""
         self.process.kill()
-        _clear_after_kill(self._cluster)
+        _clear_after_kill(self._cluster, self._sockets)
 
     def _dsn(self, user: str, database: str) -> str:
         sockets = quote(str(self._sockets), safe="")
@@ -147,7 +147,7 @@ class Postgres:
             unfinished.replace(self._cluster)
         access = self._cluster / "pg_hba.conf"
         access.write_text(_ACCESS)
-        _clear_after_kill(self._cluster)
+        _clear_after_kill(self._cluster, self._sockets)
 
     def _socket_setting(self) -> str:
         """Relative to the cluster, where the server runs; for the same reason as `_HERE`."""
@@ -245,12 +245,15 @@ def _let_search(path: Path) -> None:
             directory.chmod(mode | stat.S_IXOTH)
 
 
-def _clear_after_kill(cluster: Path) -> None:
-    """End what a killed server left: its lock file, and backends still busy with a query.
+def _clear_after_kill(cluster: Path, sockets: Path) -> None:
+    """End what a killed server left: its lock files, and backends still busy with a query.
 
-    The server itself refuses to start beside such a backend, or when its old process id now
-    belongs to another process. The caller owns the data, so no living server does.
+    The server itself refuses to start beside such a backend, or when its old process id belongs
+    to another process or to a dead one nobody has reaped yet. The caller owns the data, so no
+    living server does.
     """
+    for socket_lock in sockets.glob(".s.PGSQL.*.lock"):
+        socket_lock.unlink()
     lock = cluster / "postmaster.pid"
     if not lock.exists():
         return

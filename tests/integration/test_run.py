@@ -63,10 +63,12 @@ class Home:
     def wait_for_line(self, process: subprocess.Popen[str], text: str) -> None:
         """Read a run's output until a line holds the text."""
         assert process.stdout is not None
+        said = []
         for line in process.stdout:
+            said.append(line)
             if text in line:
                 return
-        pytest.fail(f"the run ended without saying {text!r}")
+        pytest.fail(f"the run ended without saying {text!r}:\n{''.join(said)}")
 
     def processes(self) -> list[int]:
         """Processes that still use the data directory."""

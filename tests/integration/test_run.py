@@ -84,7 +84,7 @@ class Home:
         """Kill what a failed test left."""
         for process in self._started:
             process.kill()
-            process.wait()
+            process.communicate()
 
 
 @pytest.fixture(scope="module")
@@ -147,7 +147,7 @@ def test_killed_run_can_be_started_again_and_interrupted(home: Home) -> None:
     killed = home.start()
     home.wait_for_line(killed, "the pipeline worker:")
     killed.kill()
-    killed.wait()
+    killed.communicate(timeout=DEADLINE_SECONDS)
     again = home.start()
     home.wait_for_line(again, "Everything runs.")
     began = time.monotonic()

@@ -80,9 +80,9 @@ bench: setup-dev ## Speed against named alternatives in the same run
 	@exec $(BIN)/python -m tests.bench $(ARGS)
 
 lock: ## Resolve the newest allowed versions into both lock files (needs uv)
-	uv pip compile --universal --python-version 3.11 --generate-hashes --no-emit-index-url --no-header -q \
+	uv pip compile --universal --python-version 3.11 --generate-hashes --no-strip-extras --no-emit-index-url --no-header -q \
 		pyproject.toml --all-extras -o requirements-dev.lock
-	uv pip compile --universal --python-version 3.11 --generate-hashes --no-emit-index-url --no-header -q \
+	uv pip compile --universal --python-version 3.11 --generate-hashes --no-strip-extras --no-emit-index-url --no-header -q \
 		pyproject.toml --extra build -c requirements-dev.lock -o requirements.lock
 
 clean: ## Remove local data, state and caches (not .venv)

@@ -28,7 +28,8 @@ from producers.http import HttpSource, JsonObject
 from producers.reading import UnreadableNumberError, json_text, number
 from streams.core import rules
 from streams.core.errors import Rejected
-from streams.core.records import LngInventory, Mapped, RawRecord
+from streams.core.payloads import LngInventory
+from streams.core.records import Mapped, RawRecord
 
 _ISO_DAY = re.compile(r"[0-9]{4}-[0-9]{2}-[0-9]{2}")
 

@@ -24,7 +24,8 @@ from producers.reading import UnreadableNumberError, number
 from producers.text_repair import repaired
 from streams.core import rules
 from streams.core.errors import Rejected
-from streams.core.records import GenerationYear, Mapped, PowerPlant, RawRecord
+from streams.core.payloads import GenerationYear, PowerPlant
+from streams.core.records import Mapped, RawRecord
 
 _REPORTED_YEARS = range(2013, 2020)
 _ESTIMATED_YEARS = range(2013, 2018)

@@ -8,15 +8,14 @@ from dataclasses import dataclass, replace
 from typing import Any, Self
 
 from streams.core.errors import Rejected
+from streams.core.payloads import ASSET_KINDS, LngInventory
 from streams.core.records import (
-    ASSET_KINDS,
     AvroRecord,
     Cause,
     Event,
     Mapped,
     OrderKey,
     Outcome,
-    PowerPlant,
     RawCoordinates,
     RawRecord,
 )
@@ -179,10 +178,9 @@ def _unlisted(raw: RawRecord, kind: str, order: OrderKey, coordinates: RawCoordi
 
 
 def _region(mapped: Mapped) -> int:
-    payload = mapped.payload
-    if isinstance(payload, PowerPlant):
-        return region_of(payload.latitude, payload.longitude, payload.country_code)
-    return NO_REGION
+    if isinstance(mapped.payload, LngInventory):
+        return NO_REGION
+    return region_of(*mapped.payload.position)
 
 
 def _normalized(

@@ -5,9 +5,10 @@ Times are aware and UTC; a gas day is a date. `None` means "not reported" everyw
 
 from collections.abc import Mapping
 from dataclasses import dataclass, fields
-from datetime import UTC, date, datetime
-from functools import cache
+from datetime import UTC, datetime
 from typing import Any, Literal, Self
+
+from streams.core.payloads import PAYLOAD_KINDS, Payload
 
 AvroRecord = dict[str, Any]
 """A record as fastavro reads and writes it."""
@@ -17,26 +18,6 @@ Cause = Literal["no_longer_listed", "rejected", "moved"]
 Outcome = Literal["changed", "unchanged", "superseded", "rejected", "withdrawn"]
 
 EPOCH = datetime(1970, 1, 1, tzinfo=UTC)
-
-
-class _Payload:
-    """A frozen dataclass whose fields are exactly those of an Avro record."""
-
-    __slots__ = ()
-
-    def to_avro(self) -> AvroRecord:
-        """Shallow Avro form: nested payloads are converted by the subclass that has them."""
-        return {name: getattr(self, name) for name in self.field_names()}
-
-    @classmethod
-    def field_names(cls) -> tuple[str, ...]:
-        """Names of the fields, in Avro order."""
-        return _field_names(cls)  # type: ignore[arg-type]
-
-
-@cache
-def _field_names(payload: type[_Payload]) -> tuple[str, ...]:
-    return tuple(field.name for field in fields(payload))  # type: ignore[arg-type]
 
 
 @dataclass(frozen=True, slots=True, order=True)
@@ -92,84 +73,6 @@ class OrderKey:
     def from_avro(cls, record: Mapping[str, Any]) -> Self:
         """Inverse of `to_avro`."""
         return cls(record["source_updated_at"], record["fetched_at"], record["raw_hash"])
-
-
-@dataclass(frozen=True, slots=True)
-class GenerationYear(_Payload):
-    """Generation of one calendar year, GWh; negative where a plant consumes more than it makes."""
-
-    year: int
-    generation_gwh: float | None
-    estimated_generation_gwh: float | None
-    estimation_method: str | None
-
-
-@dataclass(frozen=True, slots=True)
-class PowerPlant(_Payload):
-    """A power plant: one technology at one site. Units stand in the names; see the contract."""
-
-    name: str
-    country_code: str | None
-    latitude: float | None
-    longitude: float | None
-    capacity_mw: float | None
-    primary_fuel: str
-    other_fuels: tuple[str, ...]
-    commissioning_year: float | None
-    status: str
-    owner: str | None
-    capacity_year: int | None
-    reported_by: str | None
-    report_url: str | None
-    position_source: str | None
-    plant_ids_wepp: tuple[str, ...]
-    generation_reported_by: str | None
-    generation: tuple[GenerationYear, ...]
-
-    def to_avro(self) -> AvroRecord:
-        """Avro form (`infrastructure.PowerPlant`)."""
-        record = _Payload.to_avro(self)
-        record["other_fuels"] = list(self.other_fuels)
-        record["plant_ids_wepp"] = list(self.plant_ids_wepp)
-        record["generation"] = [year.to_avro() for year in self.generation]
-        return record
-
-
-@dataclass(frozen=True, slots=True)
-class LngInventory(_Payload):
-    """LNG in tanks and gas sent out of one entity on one gas day. Source: GIE ALSI definitions."""
-
-    scope: Literal["eu", "country", "terminal"]
-    entity_id: str
-    entity_name: str
-    country_code: str | None
-    facility_eic: str | None
-    company_eic: str | None
-    gas_day: date
-    gas_day_start: datetime
-    gas_day_end: datetime
-    status: Literal["confirmed", "estimated", "no_data"]
-    inventory_gwh: float | None
-    inventory_thousand_m3_lng: float | None
-    send_out_gwh_per_day: float | None
-    dtmi_gwh: float | None
-    dtmi_thousand_m3_lng: float | None
-    dtrs_gwh_per_day: float | None
-    contracted_capacity_gwh_per_day: float | None
-    available_capacity_gwh_per_day: float | None
-    covered_capacity_pct: float | None
-    fullness_pct: float | None
-
-
-AssetPayload = PowerPlant
-ObservationPayload = LngInventory
-Payload = PowerPlant | LngInventory
-
-PAYLOAD_KINDS: Mapping[type[Payload], str] = {
-    PowerPlant: "power_plant",
-    LngInventory: "lng_inventory",
-}
-ASSET_KINDS = frozenset({"power_plant"})
 
 
 @dataclass(frozen=True, slots=True)

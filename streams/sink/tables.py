@@ -14,7 +14,16 @@ from streams.sink.avro_types import UTC_MILLIS, clickhouse_type
 DEDUPLICATION_WINDOW = 10_000
 """Inserts a table remembers the token of; ClickHouse's own default 0 ignores tokens."""
 
-KINDS: Mapping[str, str] = {"power_plant": "power_plants", "lng_inventory": "lng_inventory"}
+KINDS: Mapping[str, str] = {
+    "power_plant": "power_plants",
+    "lng_terminal": "lng_terminals",
+    "lng_inventory": "lng_inventory",
+    "renewable_resource": "renewable_resources",
+    "renewable_project": "renewable_projects",
+    "substation": "substations",
+    "transmission_line": "transmission_lines",
+    "transmission_project": "transmission_projects",
+}
 """View of each canonical kind that is stored; the kind is the payload field of the contract."""
 
 # Few distinct values: a dictionary is smaller and groups faster.

@@ -8,14 +8,8 @@ from streams.batch import Batch, ConsumedRecord
 from streams.codec import Decoder, UndecodableError
 from streams.core.errors import Rejected
 from streams.core.normalize import Decision, Location, decide
-from streams.core.records import (
-    ASSET_KINDS,
-    AvroRecord,
-    OrderKey,
-    RawCoordinates,
-    RawRecord,
-    source_key,
-)
+from streams.core.payloads import ASSET_KINDS
+from streams.core.records import AvroRecord, OrderKey, RawCoordinates, RawRecord, source_key
 from streams.engine.overlay import Overlay
 from streams.engine.transactions import Outgoing
 from streams.stages.encoders import Encoders, StateCodec

@@ -8,15 +8,18 @@ from typing import Any
 import pytest
 
 from streams.contracts import AvroSchema, contract, contract_names
-from streams.core.records import (
+from streams.core.payloads import (
+    ASSET_PAYLOADS,
     PAYLOAD_KINDS,
     GenerationYear,
+    IssuedId,
     LngInventory,
-    OrderKey,
-    PowerPlant,
-    RawCoordinates,
-    RawRecord,
+    PlantUnit,
+    ProjectPhase,
+    SiteCount,
+    TerminalUnit,
 )
+from streams.core.records import OrderKey, RawCoordinates, RawRecord
 from streams.schemas import check
 
 UNITS = {
@@ -25,14 +28,25 @@ UNITS = {
     "_gwh_per_day": "GWh/d",
     "_thousand_m3_lng": "10^3 m3 LNG",
     "_pct": "percent",
+    "_mtpa": "LNG a year",
+    "_kv": "kV",
+    "_kwh": "kWh",
+    "_kwh_per_m2_day": "kWh/m2/day",
+    "_kw": "kW",
+    "_km": "km",
+    "_m": "metres",
 }
 """Unit suffix of a measurement, and how its doc writes the unit."""
 
 UNITLESS = {
-    "latitude": "degrees",
-    "longitude": "degrees",
+    **{
+        f"{end}{axis}": "degrees"
+        for end in ("", "from_", "to_")
+        for axis in ("latitude", "longitude")
+    },
     "commissioning_year": "Year",
     "score": "0 to 100",
+    "circuits": "Number of circuits",
 }
 """Numbers whose name says all; their docs say what they count in."""
 
@@ -54,6 +68,9 @@ class Field:
         """Logical type of its filled branch."""
         found = [branch for branch in self.branches() if isinstance(branch, dict)]
         return found[0].get("logicalType") if found else None
+
+
+NESTED = (GenerationYear, IssuedId, PlantUnit, ProjectPhase, SiteCount, TerminalUnit)
 
 
 def records(schema: Any) -> Iterator[AvroSchema]:
@@ -151,10 +168,19 @@ def test_every_contract_is_as_released_and_compatible() -> None:
 @pytest.mark.parametrize(
     ("names", "contract_name", "record_name"),
     [
-        (PowerPlant.field_names(), "market.infrastructure", "PowerPlant"),
-        (PowerPlant.field_names(), "normalized.assets", "PowerPlant"),
-        (GenerationYear.field_names(), "market.infrastructure", "GenerationYear"),
-        (GenerationYear.field_names(), "normalized.assets", "GenerationYear"),
+        *(
+            (payload.field_names(), contract_name, payload.__name__)
+            for contract_name in ("market.infrastructure", "normalized.assets")
+            for payload in (
+                *ASSET_PAYLOADS.values(),
+                PlantUnit,
+                TerminalUnit,
+                ProjectPhase,
+                GenerationYear,
+                IssuedId,
+                SiteCount,
+            )
+        ),
         (LngInventory.field_names(), "market.infrastructure", "LngInventory"),
         (LngInventory.field_names(), "normalized.observations", "LngInventory"),
         (tuple(RawCoordinates.__slots__), "record.outcomes", "RawCoordinates"),

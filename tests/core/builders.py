@@ -4,14 +4,8 @@ from datetime import UTC, datetime, timedelta
 from hashlib import sha256
 
 from streams.core.errors import Rejected
-from streams.core.records import (
-    GenerationYear,
-    Mapped,
-    OrderKey,
-    PowerPlant,
-    RawCoordinates,
-    RawRecord,
-)
+from streams.core.payloads import GenerationYear, PowerPlant
+from streams.core.records import Mapped, OrderKey, RawCoordinates, RawRecord
 
 START = datetime(2026, 1, 1, tzinfo=UTC)
 

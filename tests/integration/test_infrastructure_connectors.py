@@ -32,7 +32,8 @@ from producers.wri_powerplants import WriPowerPlantsConnector
 from streams.codec import Encoder
 from streams.contracts import contract
 from streams.core.errors import RegistryError
-from streams.core.records import LngInventory, Mapped, RawRecord
+from streams.core.payloads import LngInventory
+from streams.core.records import Mapped, RawRecord
 from streams.local.stack import LocalStack
 from streams.topic_admin import ensure_topics
 from streams.topics import Topic

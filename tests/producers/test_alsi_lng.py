@@ -26,7 +26,8 @@ from producers.http import HttpSource
 from producers.run import RunOptions
 from streams.contracts import contract
 from streams.core.errors import Rejected
-from streams.core.records import AvroRecord, LngInventory, Mapped, RawRecord
+from streams.core.payloads import LngInventory
+from streams.core.records import AvroRecord, Mapped, RawRecord
 from tests.avro_values import values
 from tests.producers.golden import assert_golden, outcome, payloads
 

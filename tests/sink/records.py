@@ -97,6 +97,13 @@ def plant(number: int = 1, *, version: int = 1, **changes: Any) -> RECORD:
                 "estimation_method": "NO-ESTIMATION",
             }
         ],
+        "aliases": [],
+        "technology": None,
+        "position_accuracy": None,
+        "retired_year": None,
+        "operator": None,
+        "other_ids": [],
+        "units": [],
     }
     return canonical("power_plant", f"plant-{number}", payload, version, changes)
 

@@ -1,0 +1,383 @@
+"""Typed content of every canonical kind, field by field as the contracts have it.
+
+Units stand in the names. `None` means "not reported" everywhere, never zero. The meaning of each
+field is in the `doc` of `avro/market.infrastructure`.
+"""
+
+from collections.abc import Mapping
+from dataclasses import dataclass, fields
+from datetime import date, datetime
+from functools import cache
+from typing import Any, Literal
+
+Position = tuple[float | None, float | None, str | None]
+"""Latitude and longitude (WGS84 degrees) and country (ISO 3166-1 alpha-2)."""
+
+
+class _Payload:
+    """A frozen dataclass whose fields are exactly those of an Avro record."""
+
+    __slots__ = ()
+
+    def to_avro(self) -> dict[str, Any]:
+        """Avro form; tuples become lists, nested payloads records."""
+        record = {name: getattr(self, name) for name in self.field_names()}
+        for name in _list_names(type(self)):  # type: ignore[arg-type]
+            record[name] = [
+                item.to_avro() if isinstance(item, _Payload) else item for item in record[name]
+            ]
+        return record
+
+    @classmethod
+    def field_names(cls) -> tuple[str, ...]:
+        """Names of the fields, in Avro order."""
+        return _field_names(cls)  # type: ignore[arg-type]
+
+
+@cache
+def _field_names(payload: type[_Payload]) -> tuple[str, ...]:
+    return tuple(field.name for field in fields(payload))  # type: ignore[arg-type]
+
+
+@cache
+def _list_names(payload: type[_Payload]) -> tuple[str, ...]:
+    return tuple(
+        field.name
+        for field in fields(payload)  # type: ignore[arg-type]
+        if str(field.type).startswith("tuple[")
+    )
+
+
+class _Placed(_Payload):
+    """An asset that stands at one position."""
+
+    __slots__ = ()
+
+    latitude: float | None
+    longitude: float | None
+    country_code: str | None
+
+    @property
+    def position(self) -> Position:
+        """Where it is; its country where that is not reported."""
+        return self.latitude, self.longitude, self.country_code
+
+
+class _Stretched(_Payload):
+    """An asset between two ends; the first end says which region it belongs to."""
+
+    __slots__ = ()
+
+    from_latitude: float | None
+    from_longitude: float | None
+    country_code: str | None
+
+    @property
+    def position(self) -> Position:
+        """Where its first end is."""
+        return self.from_latitude, self.from_longitude, self.country_code
+
+
+@dataclass(frozen=True, slots=True)
+class PlantUnit(_Payload):
+    """A unit of a power plant that its source reports on its own."""
+
+    unit_id: str
+    name: str | None
+    capacity_mw: float | None
+    fuel: str | None
+    technology: str | None
+    status: str
+    start_year: int | None
+    retired_year: int | None
+
+
+@dataclass(frozen=True, slots=True)
+class TerminalUnit(_Payload):
+    """A unit or phase of a terminal that its source reports on its own."""
+
+    unit_id: str
+    name: str | None
+    capacity_mtpa: float | None
+    status: str
+    start_year: int | None
+    retired_year: int | None
+
+
+@dataclass(frozen=True, slots=True)
+class ProjectPhase(_Payload):
+    """A phase of a project that its source reports on its own."""
+
+    unit_id: str
+    name: str | None
+    capacity_mw: float | None
+    technology: str | None
+    status: str
+    start_year: int | None
+    retired_year: int | None
+
+
+@dataclass(frozen=True, slots=True)
+class IssuedId(_Payload):
+    """Identifier that another issuer gave an asset."""
+
+    issuer: str
+    id: str
+
+
+@dataclass(frozen=True, slots=True)
+class SiteCount(_Payload):
+    """Model sites of one dataset."""
+
+    dataset: str
+    sites: int
+
+
+@dataclass(frozen=True, slots=True)
+class GenerationYear(_Payload):
+    """Generation of one calendar year, GWh; negative where a plant consumes more than it makes."""
+
+    year: int
+    generation_gwh: float | None
+    estimated_generation_gwh: float | None
+    estimation_method: str | None
+
+
+@dataclass(frozen=True, slots=True)
+class PowerPlant(_Placed):
+    """A power plant: one technology at one site. Units stand in the names; see the contract."""
+
+    name: str
+    country_code: str | None
+    latitude: float | None
+    longitude: float | None
+    capacity_mw: float | None
+    primary_fuel: str
+    other_fuels: tuple[str, ...]
+    commissioning_year: float | None
+    status: str
+    owner: str | None
+    capacity_year: int | None
+    reported_by: str | None
+    report_url: str | None
+    position_source: str | None
+    plant_ids_wepp: tuple[str, ...]
+    generation_reported_by: str | None
+    generation: tuple[GenerationYear, ...]
+    aliases: tuple[str, ...] = ()
+    technology: str | None = None
+    position_accuracy: str | None = None
+    retired_year: int | None = None
+    operator: str | None = None
+    other_ids: tuple[IssuedId, ...] = ()
+    units: tuple[PlantUnit, ...] = ()
+
+
+@dataclass(frozen=True, slots=True)
+class LngTerminal(_Placed):
+    """An LNG import or export terminal with its tanks. Underground storage is another thing."""
+
+    name: str
+    aliases: tuple[str, ...]
+    country_code: str | None
+    latitude: float | None
+    longitude: float | None
+    position_accuracy: str | None
+    status: str
+    terminal_type: str
+    floating: bool | None
+    capacity_mtpa: float | None
+    dtmi_gwh: float | None
+    dtmi_thousand_m3_lng: float | None
+    dtrs_gwh_per_day: float | None
+    start_year: int | None
+    owner: str | None
+    operator: str | None
+    facility_eic: str | None
+    company_eic: str | None
+    report_url: str | None
+    units: tuple[TerminalUnit, ...]
+
+
+@dataclass(frozen=True, slots=True)
+class RenewableResource(_Placed):
+    """Long-term solar or wind resource, or modelled yield, at a point."""
+
+    name: str
+    country_code: str | None
+    latitude: float | None
+    longitude: float | None
+    resource_type: str
+    coverage: str
+    dataset: str | None
+    dataset_version: str | None
+    dni_kwh_per_m2_day: float | None
+    ghi_kwh_per_m2_day: float | None
+    tilt_at_latitude_kwh_per_m2_day: float | None
+    monthly_dni_kwh_per_m2_day: tuple[float, ...]
+    monthly_ghi_kwh_per_m2_day: tuple[float, ...]
+    monthly_tilt_at_latitude_kwh_per_m2_day: tuple[float, ...]
+    ac_annual_kwh: float | None
+    ac_monthly_kwh: tuple[float, ...]
+    solrad_annual_kwh_per_m2_day: float | None
+    capacity_factor_pct: float | None
+    system_capacity_kw: float | None
+    station_distance_m: float | None
+    site_counts: tuple[SiteCount, ...]
+    available_years: tuple[int, ...]
+
+
+@dataclass(frozen=True, slots=True)
+class RenewableProject(_Placed):
+    """A planned or unfinished solar or wind plant, as trackers list it."""
+
+    name: str
+    aliases: tuple[str, ...]
+    country_code: str | None
+    latitude: float | None
+    longitude: float | None
+    position_accuracy: str | None
+    status: str
+    technology: str
+    technology_detail: str | None
+    capacity_mw: float | None
+    start_year: int | None
+    owner: str | None
+    report_url: str | None
+    units: tuple[ProjectPhase, ...]
+
+
+@dataclass(frozen=True, slots=True)
+class Substation(_Placed):
+    """A substation or another node of the transmission grid."""
+
+    name: str | None
+    country_code: str | None
+    latitude: float | None
+    longitude: float | None
+    status: str
+    node_type: str
+    voltages_kv: tuple[float, ...]
+    direct_current: bool | None
+    station_id: str | None
+    operator: str | None
+
+
+@dataclass(frozen=True, slots=True)
+class TransmissionLine(_Stretched):
+    """An overhead line, cable or direct-current link between two nodes of the grid."""
+
+    name: str | None
+    country_code: str | None
+    country_codes: tuple[str, ...]
+    from_node_id: str | None
+    from_name: str | None
+    from_latitude: float | None
+    from_longitude: float | None
+    from_substation_id: str | None
+    from_unresolved: str | None
+    to_node_id: str | None
+    to_name: str | None
+    to_latitude: float | None
+    to_longitude: float | None
+    to_substation_id: str | None
+    to_unresolved: str | None
+    status: str
+    direct_current: bool
+    voltage_kv: float | None
+    circuits: int | None
+    length_km: float | None
+    capacity_mw: float | None
+    underground: bool | None
+    operator: str | None
+    line_eic: str | None
+    geometry_wkt: str | None
+
+
+@dataclass(frozen=True, slots=True)
+class TransmissionProject(_Stretched):
+    """A planned line or link, or a planned upgrade of one."""
+
+    name: str
+    country_code: str | None
+    country_codes: tuple[str, ...]
+    from_node_id: str | None
+    from_name: str | None
+    from_latitude: float | None
+    from_longitude: float | None
+    from_substation_id: str | None
+    from_unresolved: str | None
+    to_node_id: str | None
+    to_name: str | None
+    to_latitude: float | None
+    to_longitude: float | None
+    to_substation_id: str | None
+    to_unresolved: str | None
+    status: str
+    status_in_source: str
+    project_type: str
+    plan: str
+    upgrades_line_id: str | None
+    direct_current: bool
+    voltage_kv: float | None
+    circuits: float | None
+    length_km: float | None
+    capacity_mw: float | None
+    underground: bool | None
+    commissioning_year: int | None
+    report_url: str | None
+
+
+@dataclass(frozen=True, slots=True)
+class LngInventory(_Payload):
+    """LNG in tanks and gas sent out of one entity on one gas day. Source: GIE ALSI definitions."""
+
+    scope: Literal["eu", "country", "terminal"]
+    entity_id: str
+    entity_name: str
+    country_code: str | None
+    facility_eic: str | None
+    company_eic: str | None
+    gas_day: date
+    gas_day_start: datetime
+    gas_day_end: datetime
+    status: Literal["confirmed", "estimated", "no_data"]
+    inventory_gwh: float | None
+    inventory_thousand_m3_lng: float | None
+    send_out_gwh_per_day: float | None
+    dtmi_gwh: float | None
+    dtmi_thousand_m3_lng: float | None
+    dtrs_gwh_per_day: float | None
+    contracted_capacity_gwh_per_day: float | None
+    available_capacity_gwh_per_day: float | None
+    covered_capacity_pct: float | None
+    fullness_pct: float | None
+
+
+AssetPayload = (
+    PowerPlant
+    | LngTerminal
+    | RenewableResource
+    | RenewableProject
+    | Substation
+    | TransmissionLine
+    | TransmissionProject
+)
+ObservationPayload = LngInventory
+Payload = AssetPayload | LngInventory
+
+ASSET_PAYLOADS: Mapping[str, type[AssetPayload]] = {
+    "power_plant": PowerPlant,
+    "lng_terminal": LngTerminal,
+    "renewable_resource": RenewableResource,
+    "renewable_project": RenewableProject,
+    "substation": Substation,
+    "transmission_line": TransmissionLine,
+    "transmission_project": TransmissionProject,
+}
+ASSET_KINDS = frozenset(ASSET_PAYLOADS)
+
+PAYLOAD_KINDS: Mapping[type[Payload], str] = {
+    **{payload: kind for kind, payload in ASSET_PAYLOADS.items()},
+    LngInventory: "lng_inventory",
+}

@@ -11,7 +11,7 @@ from faust.types import StreamT
 from producers.connectors import CONNECTORS
 from streams.codec import Registry
 from streams.contracts import contract
-from streams.core.keys import asset_id, observation_id
+from streams.core.keys import asset_id
 from streams.engine.app import EngineApp, faust_settings
 from streams.engine.engine import Compute, Engine, Stage
 from streams.engine.table import StageTable
@@ -26,6 +26,8 @@ from streams.stages.encoders import (
     topic_decoder,
 )
 from streams.stages.normalize import Normalize
+from streams.stages.observe import Observe
+from streams.tolerance_file import load_tolerances
 from streams.topics import (
     NORMALIZED_ASSETS,
     NORMALIZED_OBSERVATIONS,
@@ -39,6 +41,7 @@ from streams.topics import (
 from streams.web import add_pages
 
 _settings = settings()
+_tolerances = load_tolerances(_settings.tolerances_file)
 
 
 def _build_engine(app: EngineApp) -> Engine:
@@ -108,7 +111,14 @@ def _normalize(connector_name: str) -> _Declared:
 
     def compute(registry: Registry, state: StateCodec, encoders: Encoders) -> Compute:
         decoder = topic_decoder(registry, topic)
-        return Normalize(CONNECTORS[connector_name], decoder, state, encoders, _settings.generation)
+        return Normalize(
+            CONNECTORS[connector_name],
+            decoder,
+            state,
+            encoders,
+            _settings.generation,
+            _tolerances,
+        )
 
     return _Declared(
         normalize_table(connector_name),
@@ -126,7 +136,7 @@ def _reconcile(registry: Registry, state: StateCodec, encoders: Encoders) -> Com
 
 def _observe(registry: Registry, state: StateCodec, encoders: Encoders) -> Compute:
     decoder = topic_decoder(registry, NORMALIZED_OBSERVATIONS)
-    return Canonicalize("observe", decoder, state, encoders, _settings.generation, observation_id)
+    return Observe(decoder, state, encoders, _settings.generation, _tolerances)
 
 
 _STAGES: tuple[_Declared, ...] = (

@@ -34,7 +34,7 @@ def test_the_terminal_shows_every_rule() -> None:
     [
         ("  stuck_days: 3 ", "  stuck_days: 1 ", "lng.stuck_days"),
         ("  voltage_kv: {least: 1,", "  voltage_kv: {least: 2000,", "validity.voltage_kv"),
-        ("  estimate_days: 30 ", "  estimat_days: 30 ", "timeliness.estimat_days"),
+        ("  stuck_days: 3 ", "  stuk_days: 3 ", "lng.stuk_days"),
         ("    share: 0.2 ", "    share: a lot ", "lng.jump.share"),
     ],
 )

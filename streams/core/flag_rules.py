@@ -232,14 +232,6 @@ OVERDUE = _flag(
     "GIE ALSI publishes at 19:30 CET after the end of the gas day, late reporters at 23:00",
     "timeliness.gas_day",
 )
-STILL_ESTIMATED = _flag(
-    "still_estimated",
-    "status",
-    "timeliness",
-    "The gas day was still an estimate when its confirmation was due.",
-    "GIE ALSI: 96 % of gas days were last touched within 16 days, the rest within 26",
-    "timeliness.estimate_days",
-)
 NEXT_DAY_OVERDUE = _flag(
     "next_day_overdue",
     "gas_day",

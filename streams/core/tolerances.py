@@ -110,7 +110,6 @@ class Timeliness(_Limits):
     """Publication calendars; keys of mappings are source ids."""
 
     gas_day: GasDayCalendar
-    estimate_days: int = Field(ge=1)
     periods: dict[str, int]
     frozen: dict[str, Frozen]
 

@@ -47,6 +47,8 @@ UNITLESS = {
     "commissioning_year": "Year",
     "score": "0 to 100",
     "circuits": "Number of circuits",
+    "reported": "unit of the field",
+    "corrected": "unit of the field",
 }
 """Numbers whose name says all; their docs say what they count in."""
 

@@ -6,15 +6,14 @@ gives the same flags. These rules flag, they never reject: the neighbour may be 
 """
 
 from collections.abc import Callable, Iterator, Mapping, Sequence
-from dataclasses import dataclass, fields
+from dataclasses import dataclass
 from datetime import date, datetime, timedelta
-from operator import itemgetter
 from typing import Any, Self
 
 from streams.core import flag_rules as rules
 from streams.core.records import AvroRecord
 from streams.core.rule import Rule
-from streams.core.tolerances import Tolerances
+from streams.core.tolerances import EnergyPerVolume, Tolerances
 from streams.core.unloading import NOT_DERIVED, GasDayBalance, unloading_gwh
 
 ONE_DAY = timedelta(days=1)
@@ -22,25 +21,50 @@ ONE_DAY = timedelta(days=1)
 
 @dataclass(frozen=True, slots=True)
 class GasDay:
-    """What the rules need of one accepted gas day of one entity. None means not reported."""
+    """What the rules need of one accepted gas day of one entity. None means not reported.
+
+    Attributes:
+        balance: Inventory, send-out and status.
+        stored_gwh: What the tanks may have held, GWh: one reading, or two where energy and volume
+            disagree. Which of them is wrong cannot be told from the day alone: before 2019 it is
+            mostly the energy, on 2018-10-09 it was the volume.
+    """
 
     gas_day: date
     gas_day_end: datetime
-    status: str
-    inventory_gwh: float | None
-    inventory_thousand_m3_lng: float | None
-    send_out_gwh_per_day: float | None
+    balance: GasDayBalance
     dtmi_gwh: float | None
     dtmi_thousand_m3_lng: float | None
     dtrs_gwh_per_day: float | None
+    stored_gwh: tuple[float, ...]
 
     @classmethod
-    def from_avro(cls, lng_inventory: Mapping[str, Any]) -> Self:
+    def from_avro(cls, lng_inventory: Mapping[str, Any], limits: Tolerances) -> Self:
         """From the payload `lng_inventory` of a normalized record."""
-        return cls(*_gas_day_values(lng_inventory))
+        balance = GasDayBalance.from_avro(lng_inventory)
+        return cls(
+            balance.gas_day,
+            lng_inventory["gas_day_end"],
+            balance,
+            lng_inventory["dtmi_gwh"],
+            lng_inventory["dtmi_thousand_m3_lng"],
+            lng_inventory["dtrs_gwh_per_day"],
+            _stored_gwh(balance, limits.lng.energy_per_volume_gwh_per_thousand_m3),
+        )
 
 
-_gas_day_values = itemgetter(*(field.name for field in fields(GasDay)))
+def _stored_gwh(day: GasDayBalance, per_volume: EnergyPerVolume) -> tuple[float, ...]:
+    if day.status == "no_data":
+        return ()
+    energy, volume = day.inventory_gwh, day.inventory_thousand_m3_lng
+    if volume is None:
+        return () if energy is None else (energy,)
+    converted = volume * per_volume.nominal
+    if energy is None:
+        return (converted,)
+    if volume > 0 and not per_volume.excludes(energy / volume):
+        return (energy,)
+    return (energy, converted)
 
 
 @dataclass(frozen=True, slots=True)
@@ -98,73 +122,59 @@ def dependent_days(day: date, tolerances: Tolerances) -> Iterator[date]:
         yield day + distance * ONE_DAY
 
 
-def judge(day: GasDay, window: Window, fetched_at: datetime, tolerances: Tolerances) -> Judgement:
+def judge(day: GasDay, window: Window, fetched_at: datetime, limits: Tolerances) -> Judgement:
     """The verdict of the neighbours on a gas day.
 
     Args:
         day: The day.
         window: Its neighbours.
         fetched_at: When the record of the day was fetched, the only clock.
-        tolerances: Limits.
+        limits: Tolerances.
     """
     flags = [
-        check.rule.id
-        for check in HISTORY_CHECKS
-        if check.fails(day, window, fetched_at, tolerances)
+        check.rule.id for check in HISTORY_CHECKS if check.fails(day, window, fetched_at, limits)
     ]
-    return Judgement(tuple(sorted(flags)), _unloading(day, window))
+    flags.sort()
+    unloaded = window.after and unloading_gwh(day.balance, window.after.balance)
+    return Judgement(tuple(flags), unloaded.to_avro() if unloaded else NOT_DERIVED)
 
 
 def judged(record: AvroRecord, judgement: Judgement) -> AvroRecord:
     """A normalized record with the verdict of its neighbours."""
     kind = record["kind"]
-    return {
-        **record,
-        "flags": sorted({*record["flags"], *judgement.flags}),
-        kind: {**record[kind], **judgement.derived},
-    }
-
-
-def _unloading(day: GasDay, window: Window) -> Mapping[str, Any]:
-    if window.after is None:
-        return NOT_DERIVED
-    found = unloading_gwh(_balance(day), _balance(window.after))
-    return NOT_DERIVED if found is None else found.to_avro()
-
-
-def _balance(day: GasDay) -> GasDayBalance:
-    return GasDayBalance(
-        day.gas_day,
-        day.status,
-        day.inventory_gwh,
-        day.inventory_thousand_m3_lng,
-        day.send_out_gwh_per_day,
-    )
+    flags = record["flags"]
+    if judgement.flags:
+        flags = sorted({*flags, *judgement.flags})
+    return {**record, "flags": flags, kind: {**record[kind], **judgement.derived}}
 
 
 def inventory_jump(day: GasDay, window: Window, _fetched_at: datetime, limits: Tolerances) -> bool:
     """A reported inventory differs from the day before by more than ships and send-out explain."""
     previous = window.previous
-    if previous is None:
+    if previous is None or not previous.stored_gwh:
         return False
-    bases = _stored_gwh(previous, limits)
-    if not bases:
-        return False
-    reference = _first(previous.dtrs_gwh_per_day, day.dtrs_gwh_per_day) or 0.0
+    share = limits.lng.jump.share
+    for stored in day.stored_gwh:
+        for base in previous.stored_gwh:
+            if abs(stored - base) <= share * base:
+                break
+        else:
+            if not _explained(stored, previous, day, limits):
+                return True
+    return False
+
+
+def _explained(stored: float, previous: GasDay, day: GasDay, limits: Tolerances) -> bool:
+    """Whether ships or send-out lead from a reading of the day before to this one."""
+    reference = previous.dtrs_gwh_per_day or day.dtrs_gwh_per_day or 0.0
     # Without a send-out the whole reference may have left.
-    sent_out = previous.send_out_gwh_per_day
-    most_fall = (reference if sent_out is None else sent_out) + _gap(reference, limits)
+    sent_out = previous.balance.send_out_gwh_per_day
+    most_fall = reference if sent_out is None else sent_out
+    most_fall += limits.lng.mass_balance_gap_share * reference
     jump = limits.lng.jump
     most_rise = max(jump.unloaded_gwh_per_day, jump.unloaded_per_reference * reference)
     most_rise -= sent_out or 0.0
-
-    def explained(change: float, base: float) -> bool:
-        return abs(change) <= jump.share * base or -most_fall <= change <= most_rise
-
-    return any(
-        not any(explained(stored - base, base) for base in bases)
-        for stored in _stored_gwh(day, limits)
-    )
+    return any(-most_fall <= stored - base <= most_rise for base in previous.stored_gwh)
 
 
 def mass_balance_open(
@@ -172,20 +182,26 @@ def mass_balance_open(
 ) -> bool:
     """The inventory fell since the day before by more than that day's send-out."""
     previous = window.previous
-    if previous is None or previous.send_out_gwh_per_day is None:
+    if previous is None or not previous.stored_gwh or not day.stored_gwh:
         return False
-    bases, stored = _stored_gwh(previous, limits), _stored_gwh(day, limits)
-    if not bases or not stored:
+    sent_out = previous.balance.send_out_gwh_per_day
+    least = min(previous.stored_gwh)
+    if sent_out is None:
         return False
-    reference = _first(previous.dtrs_gwh_per_day, day.dtrs_gwh_per_day) or min(bases)
-    unloaded = max(stored) - min(bases) + previous.send_out_gwh_per_day
-    return unloaded < -_gap(reference, limits)
+    unloaded = max(day.stored_gwh) - least + sent_out
+    if unloaded >= 0:
+        return False
+    reference = previous.dtrs_gwh_per_day or day.dtrs_gwh_per_day or least
+    return unloaded < -limits.lng.mass_balance_gap_share * reference
 
 
 def value_stuck(day: GasDay, window: Window, _fetched_at: datetime, limits: Tolerances) -> bool:
     """Inventory and send-out repeat for so many days although gas is sent out."""
+    previous = window.previous
+    if previous is None or not day.balance.send_out_gwh_per_day or not day.stored_gwh:
+        return False
     reported = _reported(day)
-    if not day.send_out_gwh_per_day or reported[:2] == (None, None):
+    if _reported(previous) != reported:
         return False
     return all(
         earlier is not None and _reported(earlier) == reported
@@ -193,24 +209,52 @@ def value_stuck(day: GasDay, window: Window, _fetched_at: datetime, limits: Tole
     )
 
 
+def _reported(day: GasDay) -> tuple[float | None, float | None, float | None]:
+    balance = day.balance
+    return (
+        balance.inventory_gwh,
+        balance.inventory_thousand_m3_lng,
+        balance.send_out_gwh_per_day,
+    )
+
+
 def inventory_above_capacity(
     day: GasDay, window: Window, _fetched_at: datetime, limits: Tolerances
 ) -> bool:
     """More in tanks than the declared maximum, of the day or of its nearest neighbour."""
-    share = 1 + limits.lng.inventory_above_capacity_share
-    near = _nearest(day, window)
-    return _exceeds(day.inventory_gwh, _first(*(it.dtmi_gwh for it in near)), share) or _exceeds(
-        day.inventory_thousand_m3_lng, _first(*(it.dtmi_thousand_m3_lng for it in near)), share
-    )
+    most = 1 + limits.lng.inventory_above_capacity_share
+    balance = day.balance
+    energy, volume = balance.inventory_gwh, balance.inventory_thousand_m3_lng
+    # A capacity of zero is how some rows write "none declared".
+    if energy is not None:
+        capacity = day.dtmi_gwh or _near(window, "dtmi_gwh")
+        if capacity and energy > capacity * most:
+            return True
+    if volume is not None:
+        capacity = day.dtmi_thousand_m3_lng or _near(window, "dtmi_thousand_m3_lng")
+        return bool(capacity) and volume > capacity * most
+    return False
 
 
 def send_out_above_reference(
     day: GasDay, window: Window, _fetched_at: datetime, limits: Tolerances
 ) -> bool:
     """More sent out than the declared reference, of the day or of its nearest neighbour."""
-    share = 1 + limits.lng.send_out_above_reference_share
-    reference = _first(*(it.dtrs_gwh_per_day for it in _nearest(day, window)))
-    return _exceeds(day.send_out_gwh_per_day, reference, share)
+    sent_out = day.balance.send_out_gwh_per_day
+    if sent_out is None:
+        return False
+    reference = day.dtrs_gwh_per_day or _near(window, "dtrs_gwh_per_day")
+    return bool(reference) and sent_out > reference * (
+        1 + limits.lng.send_out_above_reference_share
+    )
+
+
+def _near(window: Window, field: str) -> float:
+    """A declared capacity of the day before, else of the day after, else 0."""
+    for day in (window.before[0], window.after):
+        if day is not None and (capacity := getattr(day, field)):
+            return float(capacity)
+    return 0.0
 
 
 def next_day_overdue(day: GasDay, window: Window, fetched_at: datetime, limits: Tolerances) -> bool:
@@ -229,45 +273,3 @@ HISTORY_CHECKS: Sequence[HistoryCheck] = (
     HistoryCheck(rules.NEXT_DAY_OVERDUE, next_day_overdue),
 )
 """Checks of a gas day among its neighbours, all of them made whenever one of them changes."""
-
-
-def _stored_gwh(day: GasDay, limits: Tolerances) -> tuple[float, ...]:
-    """What the tanks may have held, GWh: one reading, or two where energy and volume disagree.
-
-    Which of the two is wrong cannot be told from the day alone: before 2019 it is mostly the
-    energy, on 2018-10-09 it was the volume.
-    """
-    energy = day.inventory_gwh
-    volume = day.inventory_thousand_m3_lng
-    if day.status == "no_data":
-        return ()
-    if volume is None:
-        return () if energy is None else (energy,)
-    per_volume = limits.lng.energy_per_volume_gwh_per_thousand_m3
-    converted = volume * per_volume.nominal
-    if energy is None:
-        return (converted,)
-    if volume > 0 and not per_volume.excludes(energy / volume):
-        return (energy,)
-    return (energy, converted)
-
-
-def _gap(reference: float, limits: Tolerances) -> float:
-    return limits.lng.mass_balance_gap_share * reference
-
-
-def _reported(day: GasDay) -> tuple[float | None, float | None, float | None]:
-    return day.inventory_gwh, day.inventory_thousand_m3_lng, day.send_out_gwh_per_day
-
-
-def _nearest(day: GasDay, window: Window) -> tuple[GasDay, ...]:
-    return (day, *(it for it in (window.previous, window.after) if it is not None))
-
-
-def _first(*values: float | None) -> float | None:
-    return next((value for value in values if value is not None), None)
-
-
-def _exceeds(value: float | None, most: float | None, share: float) -> bool:
-    # A capacity of zero is how some rows write "none declared".
-    return value is not None and bool(most) and value > (most or 0.0) * share

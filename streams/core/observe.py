@@ -6,14 +6,13 @@ outcome of their own: an outcome belongs to a raw record, and theirs was decided
 """
 
 from collections.abc import Callable, Iterator
-from dataclasses import dataclass, replace
-from datetime import date
+from dataclasses import dataclass
+from datetime import date, timedelta
 from typing import Self
 
 from streams.core.history import (
     ONE_DAY,
     GasDay,
-    Judgement,
     Window,
     days_before,
     dependent_days,
@@ -41,10 +40,10 @@ class Point:
     day: GasDay | None
 
     @classmethod
-    def of(cls, held: Held, normalized: AvroRecord) -> Self:
+    def of(cls, held: Held, normalized: AvroRecord, tolerances: Tolerances) -> Self:
         """The point of a state and its last accepted record."""
         current = held.status == "current"
-        return cls(held, normalized, _day(normalized) if current else None)
+        return cls(held, normalized, _day(normalized, tolerances) if current else None)
 
 
 Points = Callable[[str], Point | None]
@@ -100,81 +99,101 @@ def observe(
         tolerances: Limits of the rules.
     """
     before = points(event["record_id"])
-    entity_id = event["entity_id"]
+    old = None if before is None else before.held
+    near = _Near(event["entity_id"], points, tolerances)
     upsert = event["event"] == "upsert"
-    as_judged = _judge(event, entity_id, points, tolerances) if upsert else event
-    succession = succeed(
-        as_judged, framed, before.held if before else None, generation, observation_id
-    )
+    day = _day(event, tolerances) if upsert else None
+    as_judged = _judged(event, day, near) if day is not None else event
+    succession = succeed(as_judged, framed, old, generation, observation_id)
     flags = tuple(as_judged["flags"]) if succession.outcome in ("changed", "unchanged") else ()
-    if succession.held is (before.held if before else None):
+    held = succession.held
+    if held is old:
         return Observed((), succession.outcome, flags)
+    kept = event if upsert or before is None else before.normalized
     published = None
     if succession.published is not None:
-        published = as_judged if upsert or before is None else before.normalized
-    own = Change(event["record_id"], succession.held, published)
-    after = _point_after(event, succession.held, before)
+        published = as_judged if upsert else kept
+    own = Change(event["record_id"], held, published)
+    after = None if held is None else Point(held, kept, day)
     old_day = None if before is None else before.day
-    new_day = None if after is None else after.day
-    if old_day == new_day:
+    if old_day == day:
         return Observed((own,), succession.outcome, flags)
-
-    def points_after(record_id: str) -> Point | None:
-        return after if record_id == own.record_id else points(record_id)
-
-    around = {day.gas_day for day in (old_day, new_day) if day is not None}
-    again = _judge_again(entity_id, around, points_after, generation, tolerances)
+    again: list[Change] = []
+    for changed in {it.gas_day for it in (old_day, day) if it is not None}:
+        near.replace(changed, after)
+        again += _judge_again(changed, near, generation)
     return Observed((own, *again), succession.outcome, flags)
 
 
-def _point_after(event: AvroRecord, held: Held | None, before: Point | None) -> Point | None:
-    if held is None:
-        return None
-    kept = event if event["event"] == "upsert" or before is None else before.normalized
-    return Point.of(held, kept)
+class _Near:
+    """Days around the event, each looked up once."""
 
+    def __init__(self, entity_id: str, points: Points, tolerances: Tolerances) -> None:
+        self.tolerances = tolerances
+        self._entity_id = entity_id
+        self._points = points
+        self._found: dict[date, Point | None] = {}
 
-def _judge_again(
-    entity_id: str,
-    changed: set[date],
-    points: Points,
-    generation: int,
-    tolerances: Tolerances,
-) -> Iterator[Change]:
-    dependents = {day for it in changed for day in dependent_days(it, tolerances)} - changed
-    for gas_day in sorted(dependents):
-        record_id = observation_record_id(entity_id, gas_day)
-        point = points(record_id)
-        if point is None or point.day is None:
-            continue
-        as_judged = _judge(point.normalized, entity_id, points, tolerances)
-        content = content_hash(as_judged)
-        if content == point.held.content_hash:
-            continue
-        version = next_version(point.held.version, generation, point.normalized["move_count"])
-        held = replace(point.held, version=version, content_hash=content)
-        yield Change(record_id, held, as_judged)
+    def at(self, day: date) -> Point | None:
+        """The point of a day."""
+        try:
+            return self._found[day]
+        except KeyError:
+            found = self._points(observation_record_id(self._entity_id, day))
+            self._found[day] = found
+            return found
 
+    def replace(self, day: date, point: Point | None) -> None:
+        """From now on the day is this."""
+        self._found[day] = point
 
-def _judge(
-    record: AvroRecord, entity_id: str, points: Points, tolerances: Tolerances
-) -> AvroRecord:
-    day = _day(record)
-    fetched_at = record["order"]["fetched_at"]
-    verdict: Judgement = judge(
-        day, _window(entity_id, day.gas_day, points, tolerances), fetched_at, tolerances
-    )
-    return judged(record, verdict)
+    def window(self, day: date) -> Window:
+        """The declared neighbours of a day."""
+        before = [self._day(day - distance) for distance in _distances(self.tolerances)]
+        return Window(tuple(before), self._day(day + ONE_DAY))
 
-
-def _day(record: AvroRecord) -> GasDay:
-    return GasDay.from_avro(record[record["kind"]])
-
-
-def _window(entity_id: str, day: date, points: Points, tolerances: Tolerances) -> Window:
-    def held(distance: int) -> GasDay | None:
-        point = points(observation_record_id(entity_id, day + distance * ONE_DAY))
+    def _day(self, day: date) -> GasDay | None:
+        point = self.at(day)
         return None if point is None else point.day
 
-    before = tuple(held(-distance) for distance in range(1, days_before(tolerances) + 1))
-    return Window(before, held(1))
+
+def window_of(entity_id: str, day: date, points: Points, tolerances: Tolerances) -> Window:
+    """The declared neighbours of a day of an entity, as they are held."""
+    return _Near(entity_id, points, tolerances).window(day)
+
+
+def _distances(tolerances: Tolerances) -> Iterator[timedelta]:
+    for number in range(1, days_before(tolerances) + 1):
+        yield number * ONE_DAY
+
+
+def _judge_again(changed: date, near: _Near, generation: int) -> Iterator[Change]:
+    for gas_day in dependent_days(changed, near.tolerances):
+        point = near.at(gas_day)
+        if point is None or point.day is None:
+            continue
+        as_judged = _judged(point.normalized, point.day, near)
+        content = content_hash(as_judged)
+        held = point.held
+        if content == held.content_hash:
+            continue
+        version = next_version(held.version, generation, point.normalized["move_count"])
+        again = Held(
+            held.record,
+            held.canonical_id,
+            version,
+            held.status,
+            content,
+            held.order,
+            held.lineage,
+        )
+        yield Change(point.normalized["record_id"], again, as_judged)
+
+
+def _judged(record: AvroRecord, day: GasDay, near: _Near) -> AvroRecord:
+    fetched_at = record["order"]["fetched_at"]
+    return judged(record, judge(day, near.window(day.gas_day), fetched_at, near.tolerances))
+
+
+def _day(record: AvroRecord, tolerances: Tolerances) -> GasDay:
+    return GasDay.from_avro(record[record["kind"]], tolerances)

@@ -83,7 +83,7 @@ class Observe:
 
     def _decode_point(self, stored: bytes) -> Point:
         held = Held.from_avro(self._state.decoder.decode(stored))
-        return Point.of(held, self._decoder.decode(held.record))
+        return Point.of(held, self._decoder.decode(held.record), self._tolerances)
 
     def _canonical(self, held: Held, normalized: AvroRecord) -> Outgoing:
         return Outgoing(

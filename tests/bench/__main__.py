@@ -35,6 +35,12 @@ from tests.bench.flow import insert_alone, topic_to_insert, whole_way
 from tests.bench.job import RAW
 from tests.bench.load import publish
 from tests.bench.measure import Arena, Contender
+from tests.bench.validation import (
+    MOST_MICROSECONDS,
+    rule_table,
+    stage_table,
+    validation_cost,
+)
 
 _EXIT_MISSED = 1
 _EXIT_FAILED = 3
@@ -55,6 +61,7 @@ class Part(StrEnum):
     WAY = "way"
     SINK = "sink"
     INSERT = "insert"
+    VALIDATION = "validation"
 
 
 def main(
@@ -67,7 +74,8 @@ def main(
     """Measure the engine beside stock Faust, Quix Streams and a bare loop, then the whole product.
 
     way: power plants from poll to queryable. sink: topic to acknowledged insert. insert: ClickHouse
-    alone. Exit code 1 when a goal is missed, 3 when a figure is void.
+    alone. validation: what the rules cost the pure core. Exit code 1 when a goal is missed, 3 when
+    a figure is void.
     """
     logging.basicConfig(level="WARNING", format="%(levelname)s %(message)s")
     logging.getLogger("stamina").setLevel(logging.ERROR)  # retries are its warnings
@@ -79,11 +87,13 @@ def main(
         if contenders:
             problems += _compare(home, contenders, records, repeats)
         problems += _measure_product(home, only, records // 2, repeats)
+        if Part.VALIDATION in only:
+            problems += _measure_validation(repeats)
     except InfrastructureError as error:
         # Its message names a log in the directory, which therefore stays.
         out.print(f"[red]{error}[/red]")
         raise typer.Exit(_EXIT_FAILED) from error
-    shutil.rmtree(home)
+    shutil.rmtree(home, ignore_errors=True)
     for problem in problems:
         out.print(f"[red]Missed: {problem}[/red]")
     raise typer.Exit(_EXIT_MISSED if problems else 0)
@@ -144,6 +154,19 @@ def _measure_product(home: Path, only: Sequence[Part], records: int, repeats: in
         out.print(table)
         out.print(f"Medians of {repeats} runs (least … greatest); {_machine()}.")
     return problems
+
+
+def _measure_validation(repeats: int) -> list[str]:
+    rounds = [validation_cost() for _ in range(repeats)]
+    out.print(stage_table(rounds), rule_table(rounds))
+    average = Spread.of([it.average for it in rounds])
+    out.print(
+        f"Validation adds {average.text(1)} µs to a record on average, at most "
+        f"{MOST_MICROSECONDS:.0f} are allowed: {verdict(average.median <= MOST_MICROSECONDS)}"
+    )
+    if average.median <= MOST_MICROSECONDS:
+        return []
+    return [f"validation: {average.text(1)} µs a record instead of {MOST_MICROSECONDS:.0f}"]
 
 
 def _machine() -> str:

@@ -138,7 +138,7 @@ class Series:
             assert change.held is not None
             own = change.record_id == record["record_id"] and record["event"] == "upsert"
             kept = record if own else self.points[change.record_id].normalized
-            self.points[change.record_id] = Point.of(change.held, kept)
+            self.points[change.record_id] = Point.of(change.held, kept, TOLERANCES)
             if change.published is not None:
                 self.published[change.record_id] = change.published | {"status": change.held.status}
         self.observed.append(found)

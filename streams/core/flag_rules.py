@@ -264,7 +264,7 @@ POSITION_SWAPPED = _flag(
     "accuracy",
     "Latitude and longitude were swapped: corrected, because only so it lies in its country.",
     "Country borders",
-    "accuracy.country_margin_degrees",
+    "accuracy.margins_degrees",
 )
 POSITION_SIGN_LOST = _flag(
     "position_sign_lost",
@@ -272,7 +272,7 @@ POSITION_SIGN_LOST = _flag(
     "accuracy",
     "A sign of the position was lost: corrected, because only so it lies in its country.",
     "Country borders",
-    "accuracy.country_margin_degrees",
+    "accuracy.margins_degrees",
 )
 POSITION_OUTSIDE_COUNTRY = _flag(
     "position_outside_country",
@@ -280,7 +280,7 @@ POSITION_OUTSIDE_COUNTRY = _flag(
     "accuracy",
     "The position lies outside the stated country.",
     "Country borders",
-    "accuracy.country_margin_degrees",
+    "accuracy.margins_degrees",
 )
 POSITION_NOT_ON_LAND = _flag(
     "position_not_on_land",
@@ -288,6 +288,7 @@ POSITION_NOT_ON_LAND = _flag(
     "accuracy",
     "The position lies at sea, where an asset of this technology cannot stand.",
     "Land areas",
+    "accuracy.margins_degrees",
 )
 CAPACITY_IMPLAUSIBLE = _flag(
     "capacity_implausible",

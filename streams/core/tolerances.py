@@ -114,10 +114,18 @@ class Timeliness(_Limits):
     frozen: dict[str, Frozen]
 
 
+class Margins(_Limits):
+    """How far a position may be from where it belongs, degrees."""
+
+    country: float = Field(ge=0, le=5)
+    country_at_sea: float = Field(ge=0, le=5)
+    land: float = Field(ge=0, le=5)
+
+
 class Accuracy(_Limits):
     """Records against the world."""
 
-    country_margin_degrees: float = Field(ge=0, le=5)
+    margins_degrees: Margins
     largest_plant_mw: dict[str, Annotated[float, Field(gt=0)]]
 
 

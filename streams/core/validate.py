@@ -9,8 +9,11 @@ from dataclasses import replace
 from streams.core import flag_rules as rules
 from streams.core.checks import accuracy, completeness, consistency, timeliness, validity
 from streams.core.checks.check import Check
+from streams.core.errors import Rejected
+from streams.core.payloads import LngInventory, TransmissionLine, TransmissionProject
+from streams.core.position import settle, settle_ends
 from streams.core.records import Mapped, RawRecord
-from streams.core.tolerances import Tolerances
+from streams.core.tolerances import Margins, Tolerances
 
 _RELEASED = Check(rules.RELEASE_OVERDUE, timeliness.release_overdue)
 _PLACED = (
@@ -97,16 +100,45 @@ CHECKS: Mapping[str, tuple[Check, ...]] = {
 """Checks of each kind, all of them made for every record."""
 
 
-def validate(mapped: Mapped, raw: RawRecord, tolerances: Tolerances) -> Mapped:
-    """The record with the ids of the rules that flag it, sorted.
+def validate(mapped: Mapped, raw: RawRecord, tolerances: Tolerances) -> Mapped | Rejected:
+    """The record as it is accepted: flagged by rule ids, sorted, and its position put right.
 
     Args:
         mapped: What the connector made of the raw record.
         raw: The raw record; its times are the only clock.
         tolerances: Limits.
     """
-    payload = mapped.payload
+    settled = _with_settled_position(mapped, tolerances.accuracy.margins_degrees)
+    if isinstance(settled, Rejected):
+        return settled
+    payload = settled.payload
     flags = [
-        check.rule.id for check in CHECKS[mapped.kind] if check.fails(payload, raw, tolerances)
+        check.rule.id for check in CHECKS[settled.kind] if check.fails(payload, raw, tolerances)
     ]
-    return replace(mapped, flags=tuple(sorted(flags))) if flags else mapped
+    if not flags:
+        return settled
+    return replace(settled, flags=tuple(sorted({*flags, *settled.flags})))
+
+
+def _with_settled_position(mapped: Mapped, margins: Margins) -> Mapped | Rejected:
+    payload = mapped.payload
+    if isinstance(payload, LngInventory):
+        return mapped
+    if isinstance(payload, TransmissionLine | TransmissionProject):
+        flags = settle_ends(payload, margins)
+        if isinstance(flags, Rejected):
+            return flags
+        return replace(mapped, flags=tuple(rule.id for rule in flags)) if flags else mapped
+    settled = settle(payload, margins)
+    if isinstance(settled, Rejected):
+        return settled
+    if not settled.flags:
+        return mapped
+    if settled.corrections:
+        payload = replace(payload, latitude=settled.latitude, longitude=settled.longitude)
+    return replace(
+        mapped,
+        payload=payload,
+        flags=tuple(sorted(rule.id for rule in settled.flags)),
+        corrections=settled.corrections,
+    )

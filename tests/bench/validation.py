@@ -117,7 +117,11 @@ def _measure(
     read, read_us = _timed(connector.map_to_schema, raws)
     accepted = [(raw, it) for raw, it in zip(raws, read, strict=True) if isinstance(it, Mapped)]
     valid, validate_us = _timed(lambda it: validate(it[1], it[0], tolerances), accepted)
-    numbered = [(n, raw, it) for n, ((raw, _), it) in enumerate(zip(accepted, valid, strict=True))]
+    numbered = [
+        (number, raw, it)
+        for number, ((raw, _), it) in enumerate(zip(accepted, valid, strict=True))
+        if isinstance(it, Mapped)
+    ]
 
     def decided(it: tuple[int, RawRecord, Mapped]) -> AvroRecord:
         number, raw, mapped = it

@@ -180,7 +180,9 @@ CLEAN: tuple[Payload, ...] = (
 
 
 def flags(payload: Payload, record: RawRecord | None = None) -> set[str]:
-    return set(validate(Mapped("e", payload), record or raw(), TOLERANCES).flags)
+    found = validate(Mapped("e", payload), record or raw(), TOLERANCES)
+    assert isinstance(found, Mapped)
+    return set(found.flags)
 
 
 def unit(capacity_mw: float) -> PlantUnit:

@@ -1,6 +1,6 @@
 """The sandbox server: upstreams, their controls, and a health check.
 
-GET  /alsi/api                  GIE ALSI
+GET  /alsi/api…                 GIE ALSI: days, /about, /unavailability
 GET  /wri/…_v_1_3.zip           WRI bucket
 GET  /healthz                   what is served
 POST /control/revise            {"days": 30}: correct the newest gas days

@@ -169,7 +169,7 @@ class TestALSILNGConnector:
         live.poll(ALSI)
         live.poll(ALSI)
         code, output = ended(live.start("checkpoints", ALSI))
-        rows = [line for line in output.splitlines() if "newest_gas_day=2026-05-19" in line]
+        rows = [line for line in output.splitlines() if "newest_gas_day/eu=2026-05-19" in line]
         assert code == 0
         assert [re.findall(r"(\d[\d,]*) +│ 0 ", row)[0] for row in rows] == ["31", "5,253"]
 

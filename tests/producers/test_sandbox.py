@@ -72,7 +72,10 @@ def test_the_header_of_the_key_may_be_written_in_any_case(sandbox: Sandbox, head
     assert len(answer.json()["data"]) == 1
 
 
-@pytest.mark.parametrize("query", [{"type": "ne"}, {"type": "", "country": "ES"}])
+@pytest.mark.parametrize(
+    "query",
+    [{"type": "ne"}, {"type": "", "country": "GB"}, {"type": "", "country": "ES", "company": "x"}],
+)
 def test_a_scope_without_rows_is_an_empty_list(sandbox: Sandbox, query: dict[str, str]) -> None:
     answer = alsi(sandbox, **query).json()
     assert (answer["data"], answer["last_page"], answer["total"]) == ([], 0, 0)

@@ -110,6 +110,15 @@ class AlsiUpstream:
         self._days[len(self._days) - len(newest) :] = [day.revised() for day in newest]
         return len(newest)
 
+    def grow(self) -> None:
+        """A gas day newer than all appears, as it does every evening."""
+        newest = self._days[-1]
+        self._days.append(replace(newest, gas_day=newest.gas_day + timedelta(days=1)))
+
+    def shrink(self) -> None:
+        """The newest gas day is taken back."""
+        self._days.pop()
+
     def reset(self) -> None:
         """Back to the days as loaded."""
         self._days = list(self._original)

@@ -5,7 +5,8 @@ GET  /wri/…_v_1_3.zip           WRI bucket
 GET  /healthz                   what is served
 POST /control/revise            {"days": 30}: correct the newest gas days
 POST /control/wri               {"change": [ids], "drop": [ids], "move": [ids]}: next release
-POST /control/reset             everything as at the start
+POST /control/fault             make requests fail, see `faults.py`
+POST /control/reset             everything as at the start, no faults
 """
 
 import json
@@ -13,6 +14,7 @@ import logging
 from collections.abc import Mapping
 
 import uvicorn
+from pydantic import ValidationError
 from starlette.applications import Starlette
 from starlette.concurrency import run_in_threadpool
 from starlette.requests import Request
@@ -20,13 +22,14 @@ from starlette.responses import JSONResponse
 from starlette.routing import Route
 
 from producers.sandbox.alsi import AlsiUpstream
+from producers.sandbox.faults import Fault, FaultSwitches
 from producers.sandbox.settings import SandboxSettings
 from producers.sandbox.wri import ReleaseChange, WriUpstream
 
 _STOP_SECONDS = 2
 
 
-def create_app(settings: SandboxSettings) -> Starlette:
+def create_app(settings: SandboxSettings) -> FaultSwitches:
     """The server as an ASGI application, its data loaded."""
     alsi = AlsiUpstream(settings.data_dir, settings.alsi_key, settings.alsi_requests_per_minute)
     wri = WriUpstream(settings.data_dir, settings.plants)
@@ -48,21 +51,32 @@ def create_app(settings: SandboxSettings) -> Starlette:
             return _refused(f"unknown ids: {sorted(change.ids - found)[:5]}")
         return JSONResponse({"touched": len(found)})
 
+    async def fault(request: Request) -> JSONResponse:
+        try:
+            switches.add(Fault.model_validate(await _body(request)))
+        except ValidationError as error:
+            return _refused(str(error))
+        return JSONResponse({"status": "ok"})
+
     async def reset(request: Request) -> JSONResponse:
+        switches.clear()
         alsi.reset()
         await run_in_threadpool(wri.reset)
         return JSONResponse({"status": "ok"})
 
-    return Starlette(
+    app = Starlette(
         routes=[
             *alsi.routes(),
             *wri.routes(),
             Route("/healthz", health),
             Route("/control/revise", revise, methods=["POST"]),
             Route("/control/wri", release, methods=["POST"]),
+            Route("/control/fault", fault, methods=["POST"]),
             Route("/control/reset", reset, methods=["POST"]),
         ]
     )
+    switches = FaultSwitches(app, {"/alsi": {"grow": alsi.grow, "shrink": alsi.shrink}})
+    return switches
 
 
 def serve(settings: SandboxSettings) -> None:

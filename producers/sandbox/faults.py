@@ -17,8 +17,8 @@
 | `repeat` | the body of the answer before, on the same path: a duplicate page |
 | `grow`, `shrink` | the answer, after the upstream got a newer row or lost its newest: rows move |
 
-`path` is a prefix and `query` a part of the query; `after` requests that fit pass first, `times` are
-hit (all when left out). The first switch that hits is used.
+`path` is a prefix and `query` a part of the query; `after` requests that fit pass first, `times`
+are hit (all when left out). The first switch that hits is used.
 """
 
 import asyncio

@@ -173,8 +173,9 @@ class TestALSILNGConnector:
         assert code == 0
         assert [re.findall(r"(\d[\d,]*) +│ 0 ", row)[0] for row in rows] == ["31", "5,253"]
 
-    def test_every_repeats_until_it_is_stopped(self, live: Live) -> None:
-        process = live.start(ALSI, "--every", "1s")
+    @pytest.mark.parametrize("every", ["1s", "schedule"])
+    def test_every_repeats_until_it_is_stopped(self, live: Live, every: str) -> None:
+        process = live.with_variables(ALSI_SCHEDULE="1s").start(ALSI, "--every", every)
         live.wait_for(lambda: len(live.history(ALSI)) >= 3, "three runs")
         process.terminate()
         code, output = ended(process)

@@ -1,5 +1,6 @@
 """Configuration: YAML with variables, checked, with messages that name the key."""
 
+from datetime import timedelta
 from pathlib import Path
 
 import pytest
@@ -28,6 +29,7 @@ def test_our_own_files_point_at_the_live_services() -> None:
     assert alsi.lookback_days == 30
     assert alsi.http.requests_per_minute < 60
     assert wri.location.startswith("https://wri-dataportal-prod.s3.amazonaws.com/")
+    assert (alsi.schedule, wri.schedule) == (timedelta(hours=6), timedelta(days=30))
 
 
 def test_every_connector_has_a_configuration_file() -> None:

@@ -8,7 +8,7 @@ from functools import lru_cache
 from typing import Any, Literal
 from zoneinfo import ZoneInfo
 
-from producers.alsi_terminals import is_virtual, known_terminals
+from producers.alsi_terminals import is_virtual, known_terminals, plain_name
 from producers.reading import UnreadableNumberError, number
 from streams.core import rules
 from streams.core.errors import Rejected
@@ -113,6 +113,7 @@ def map_terminal(raw: RawRecord) -> Mapped | Rejected:
     name = facility["name"] or facility["short_name"]
     if not name:
         return rules.MISSING_NAME.reject(name)
+    name = plain_name(name)
     try:
         dtmi_lng, dtmi_gwh = _measure(item["dtmi"], "dtmi")
         dtrs = number(item["dtrs"], "dtrs")

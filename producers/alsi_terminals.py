@@ -49,6 +49,11 @@ def known_terminals() -> Mapping[str, KnownTerminal]:
         }
 
 
+def plain_name(text: str) -> str:
+    """A name without the note the service puts behind two slashes: `X // data until 2022`."""
+    return text.partition("//")[0].strip() or text
+
+
 def is_virtual(facility_eic: str, name: str) -> bool:
     """Whether a facility is a virtual tank; one that is not in the table says so in its name."""
     known = known_terminals().get(facility_eic)
@@ -64,7 +69,9 @@ def new_terminal_id(country_code: str, name: str, facility_eic: str, taken: Coll
         facility_eic: Makes the id unique where another terminal has the name already.
         taken: Every id given so far; those of the table never need to be in it.
     """
-    plain = unicodedata.normalize("NFKD", name).encode("ascii", "ignore").decode().upper()
+    plain = (
+        unicodedata.normalize("NFKD", plain_name(name)).encode("ascii", "ignore").decode().upper()
+    )
     words = re.findall(r"[A-Z0-9]+", plain)
     telling = [word for word in words if word not in _GENERIC] or words
     identifier = "_".join([country_code, *telling])

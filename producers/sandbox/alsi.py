@@ -22,6 +22,7 @@ from starlette.responses import JSONResponse
 from starlette.routing import Route
 
 from producers.sandbox import alsi_terminals
+from producers.sandbox.controls import ids, refused, sent
 
 REAL_FILE = Path("alsi") / "eu_daily_2012_2026.csv"
 
@@ -95,13 +96,16 @@ class AlsiUpstream:
         self._key = key
         self._limit = requests_per_minute
         self._asked: dict[str, deque[float]] = {}
+        self._unlisted: frozenset[str] = frozenset()
 
     def routes(self) -> list[Route]:
-        """What the upstream answers."""
+        """What the upstream answers, and its controls."""
         return [
             Route("/alsi/api", self.answer),
             Route("/alsi/api/about", self.about),
             Route("/alsi/api/unavailability", self.unavailability),
+            Route("/control/revise", self.control_revise, methods=["POST"]),
+            Route("/control/alsi", self.control_listing, methods=["POST"]),
         ]
 
     def revise(self, days: int) -> int:
@@ -109,6 +113,10 @@ class AlsiUpstream:
         newest = self._days[-days:] if days else []
         self._days[len(self._days) - len(newest) :] = [day.revised() for day in newest]
         return len(newest)
+
+    def unlist(self, facilities: frozenset[str]) -> None:
+        """Take facilities (EIC) out of the listing; their days stay."""
+        self._unlisted |= facilities
 
     def grow(self) -> None:
         """A gas day newer than all appears, as it does every evening."""
@@ -120,8 +128,9 @@ class AlsiUpstream:
         self._days.pop()
 
     def reset(self) -> None:
-        """Back to the days as loaded."""
+        """Back to the days as loaded and the whole listing."""
         self._days = list(self._original)
+        self._unlisted = frozenset()
 
     async def answer(self, request: Request) -> JSONResponse:
         """`GET /api`: 429 above the limit, HTTP 200 with an error body for a refused key."""
@@ -137,7 +146,9 @@ class AlsiUpstream:
     async def about(self, request: Request) -> JSONResponse:
         """`GET /api/about`, for everyone."""
         flat = request.query_params.get("show") == "listing"
-        return JSONResponse(alsi_terminals.listing() if flat else alsi_terminals.hierarchy())
+        return JSONResponse(
+            alsi_terminals.listing(self._unlisted) if flat else alsi_terminals.hierarchy()
+        )
 
     async def unavailability(self, request: Request) -> JSONResponse:
         """`GET /api/unavailability`; the range is `start` to `end`."""
@@ -148,6 +159,21 @@ class AlsiUpstream:
         first, last = query.get("start", ""), query.get("end", "9999")
         rows = [row for row in alsi_terminals.outages() if first <= row["start"][:10] <= last]
         return JSONResponse(_page(query, rows))
+
+    async def control_revise(self, request: Request) -> JSONResponse:
+        """`POST /control/revise`: correct the newest days."""
+        days = (await sent(request)).get("days")
+        if not isinstance(days, int) or days < 0:
+            return refused('send {"days": 30}')
+        return JSONResponse({"revised": self.revise(days)})
+
+    async def control_listing(self, request: Request) -> JSONResponse:
+        """`POST /control/alsi`: take facilities out of the listing."""
+        facilities = ids((await sent(request)).get("unlist"))
+        if not facilities:
+            return refused('send {"unlist": ["21W000000000039X"]}')
+        self.unlist(facilities)
+        return JSONResponse({"status": "ok"})
 
     def _refusal(self, request: Request) -> JSONResponse | None:
         client = request.client.host if request.client else ""

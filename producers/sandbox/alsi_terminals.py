@@ -8,7 +8,7 @@ reported, two that stopped, a virtual tank, and a country listed twice with a ma
 
 import csv
 import math
-from collections.abc import Mapping
+from collections.abc import Collection, Mapping
 from dataclasses import dataclass
 from datetime import date
 from functools import cache
@@ -76,10 +76,12 @@ def terminals() -> tuple[SandboxTerminal, ...]:
         )
 
 
-def listing() -> list[dict[str, Any]]:
-    """`/api/about?show=listing`: operators with their facilities."""
+def listing(unlisted: Collection[str] = ()) -> list[dict[str, Any]]:
+    """`/api/about?show=listing`: operators with their facilities, without the unlisted EICs."""
     operators: dict[tuple[str, str], dict[str, Any]] = {}
     for one in terminals():
+        if one.facility_eic in unlisted:
+            continue
         marks = ("", "*") if one.country == _MARKED_COUNTRY else ("",)
         for mark in marks:
             country = one.country + mark

@@ -32,6 +32,8 @@ def raw_day(
     entity |= scope or {}
     item: dict[str, Any] = {
         **entity,
+        "terminal_id": None,
+        "virtual": False,
         "name": "Spain",
         "code": "ES",
         "url": None,

@@ -27,12 +27,15 @@ from streams.stages.encoders import (
 )
 from streams.stages.normalize import Normalize
 from streams.stages.observe import Observe
+from streams.stages.scopes import Scopes
 from streams.tolerance_file import load_tolerances
 from streams.topics import (
+    LNG_GAS_DAYS,
     NORMALIZED_ASSETS,
     NORMALIZED_OBSERVATIONS,
     OBSERVE_TABLE,
     RECONCILE_TABLE,
+    SCOPES_TABLE,
     Topic,
     changelog_topic,
     normalize_table,
@@ -93,7 +96,7 @@ class _Declared:
     ) -> None:
         self.name = name
         self.topic = topic
-        self.changelog = changelog_topic(_settings.app_id, name, state_contract)
+        self.changelog = changelog_topic(_settings.app_id, name, state_contract, topic.partitions)
         self.table: StageTable = app.Table(name, key_type=bytes, value_type=bytes, help=help_text)
         self._compute = compute
         self.agent = app.agent(app.batch_topic(topic.name), name=name)(_reader(help_text))
@@ -139,6 +142,10 @@ def _observe(registry: Registry, state: StateCodec, encoders: Encoders) -> Compu
     return Observe(decoder, state, encoders, _settings.generation, _tolerances)
 
 
+def _scopes(registry: Registry, state: StateCodec, encoders: Encoders) -> Compute:
+    return Scopes(topic_decoder(registry, LNG_GAS_DAYS), state, encoders, _tolerances)
+
+
 _STAGES: tuple[_Declared, ...] = (
     *(_normalize(name) for name in CONNECTORS),
     _Declared(
@@ -154,6 +161,13 @@ _STAGES: tuple[_Declared, ...] = (
         "state.observations",
         _observe,
         "Keep the current value of every point of every series.",
+    ),
+    _Declared(
+        SCOPES_TABLE,
+        LNG_GAS_DAYS,
+        "state.scopes",
+        _scopes,
+        "Compare terminals, countries and the EU on each gas day.",
     ),
 )
 

@@ -223,6 +223,24 @@ VALUE_STUCK = _flag(
     "lng.stuck_days",
 )
 
+SCOPES_DISAGREE = _flag(
+    "scopes_disagree",
+    "inventory_gwh send_out_gwh_per_day",
+    "consistency",
+    "The parts of a total contradict it: its countries for the EU, its terminals for a country.",
+    "ALSI aggregates; parts may be missing, so they contradict by being more than the total, or "
+    "by being less when nearly all countries report",
+    "lng.scopes",
+)
+REPORTERS_DROPPED = _flag(
+    "reporters_dropped",
+    "gas_day",
+    "completeness",
+    "Far fewer countries or terminals report than on the gas day before: the total is in doubt.",
+    "A source whose row count drops suddenly has lost something",
+    "lng.reporters",
+)
+
 # Timeliness: against the source's own publication calendar, by record times only.
 OVERDUE = _flag(
     "overdue",

@@ -139,12 +139,12 @@ def judge(day: GasDay, window: Window, fetched_at: datetime, limits: Tolerances)
     return Judgement(tuple(flags), unloaded.to_avro() if unloaded else NOT_DERIVED)
 
 
-def judged(record: AvroRecord, judgement: Judgement) -> AvroRecord:
-    """A normalized record with the verdict of its neighbours."""
+def judged(record: AvroRecord, judgement: Judgement, scope_flags: Sequence[str] = ()) -> AvroRecord:
+    """A normalized record with the verdicts of its neighbours and of the checks across scopes."""
     kind = record["kind"]
     flags = record["flags"]
-    if judgement.flags:
-        flags = sorted({*flags, *judgement.flags})
+    if judgement.flags or scope_flags:
+        flags = sorted({*flags, *judgement.flags, *scope_flags})
     return {**record, "flags": flags, kind: {**record[kind], **judgement.derived}}
 
 

@@ -21,6 +21,7 @@ from streams.core.history import (
 )
 from streams.core.keys import observation_id, observation_record_id
 from streams.core.records import AvroRecord, Outcome
+from streams.core.scopes import Report
 from streams.core.succession import Held, content_hash, succeed
 from streams.core.tolerances import Tolerances
 from streams.core.versions import next_version
@@ -32,18 +33,27 @@ class Point:
 
     Attributes:
         normalized: Its last accepted record, decoded.
+        scope_flags: What checks across scopes say about it.
         day: The values its neighbours are judged by; None when it is withdrawn.
     """
 
     held: Held
     normalized: AvroRecord
+    scope_flags: tuple[str, ...]
     day: GasDay | None
 
     @classmethod
-    def of(cls, held: Held, normalized: AvroRecord, tolerances: Tolerances) -> Self:
+    def of(
+        cls,
+        held: Held,
+        normalized: AvroRecord,
+        scope_flags: tuple[str, ...],
+        tolerances: Tolerances,
+    ) -> Self:
         """The point of a state and its last accepted record."""
         current = held.status == "current"
-        return cls(held, normalized, _day(normalized, tolerances) if current else None)
+        day = _day(normalized, tolerances) if current else None
+        return cls(held, normalized, scope_flags, day)
 
 
 Points = Callable[[str], Point | None]
@@ -57,11 +67,13 @@ class Change:
     Attributes:
         record_id: Whose.
         held: Its new state; None removes it.
+        scope_flags: What checks across scopes say about it.
         published: Record to publish as canonical, judged; None when readers see no difference.
     """
 
     record_id: str
     held: Held | None
+    scope_flags: tuple[str, ...]
     published: AvroRecord | None
 
 
@@ -73,11 +85,13 @@ class Observed:
         changes: The point of the event first, then those judged again, by day.
         outcome: Outcome of the event's raw record, None when another event of it has one.
         flags: Ids of the rules that flag the point now, sorted.
+        report: What other scopes must hear of the point; None when its figures are as before.
     """
 
     changes: tuple[Change, ...]
     outcome: Outcome | None
     flags: tuple[str, ...]
+    report: Report | None = None
 
     @property
     def published(self) -> Held | None:
@@ -99,11 +113,14 @@ def observe(
         tolerances: Limits of the rules.
     """
     before = points(event["record_id"])
+    if event["event"] == "verdict":
+        return _apply_verdict(event, before, points, generation, tolerances)
     old = None if before is None else before.held
     near = _Near(event["entity_id"], points, tolerances)
     upsert = event["event"] == "upsert"
     day = _day(event, tolerances) if upsert else None
-    as_judged = _judged(event, day, near) if day is not None else event
+    scope_flags = before.scope_flags if before is not None else ()
+    as_judged = _judged(event, day, scope_flags, near) if day is not None else event
     succession = succeed(as_judged, framed, old, generation, observation_id)
     flags = tuple(as_judged["flags"]) if succession.outcome in ("changed", "unchanged") else ()
     held = succession.held
@@ -113,8 +130,8 @@ def observe(
     published = None
     if succession.published is not None:
         published = as_judged if upsert else kept
-    own = Change(event["record_id"], held, published)
-    after = None if held is None else Point(held, kept, day)
+    own = Change(event["record_id"], held, scope_flags, published)
+    after = None if held is None else Point(held, kept, scope_flags, day)
     old_day = None if before is None else before.day
     if old_day == day:
         return Observed((own,), succession.outcome, flags)
@@ -122,7 +139,27 @@ def observe(
     for changed in {it.gas_day for it in (old_day, day) if it is not None}:
         near.replace(changed, after)
         again += _judge_again(changed, near, generation)
-    return Observed((own, *again), succession.outcome, flags)
+    report = None if held is None else Report.of(kept, held.version, current=day is not None)
+    return Observed((own, *again), succession.outcome, flags, report)
+
+
+def _apply_verdict(
+    event: AvroRecord,
+    before: Point | None,
+    points: Points,
+    generation: int,
+    tolerances: Tolerances,
+) -> Observed:
+    """Take over what the checks across scopes say; it is no raw record, so it has no outcome."""
+    scope_flags = tuple(event["flags"])
+    if before is None or before.scope_flags == scope_flags:
+        return Observed((), None, ())
+    near = _Near(event["entity_id"], points, tolerances)
+    point = Point(before.held, before.normalized, scope_flags, before.day)
+    change = _published_again(point, near, generation)
+    if change is None:
+        change = Change(event["record_id"], before.held, scope_flags, None)
+    return Observed((change,), None, ())
 
 
 class _Near:
@@ -170,29 +207,39 @@ def _distances(tolerances: Tolerances) -> Iterator[timedelta]:
 def _judge_again(changed: date, near: _Near, generation: int) -> Iterator[Change]:
     for gas_day in dependent_days(changed, near.tolerances):
         point = near.at(gas_day)
-        if point is None or point.day is None:
-            continue
-        as_judged = _judged(point.normalized, point.day, near)
-        content = content_hash(as_judged)
-        held = point.held
-        if content == held.content_hash:
-            continue
-        version = next_version(held.version, generation, point.normalized["move_count"])
-        again = Held(
-            held.record,
-            held.canonical_id,
-            version,
-            held.status,
-            content,
-            held.order,
-            held.lineage,
-        )
-        yield Change(point.normalized["record_id"], again, as_judged)
+        change = None if point is None else _published_again(point, near, generation)
+        if change is not None:
+            yield change
 
 
-def _judged(record: AvroRecord, day: GasDay, near: _Near) -> AvroRecord:
+def _published_again(point: Point, near: _Near, generation: int) -> Change | None:
+    """A point under a new version, when its verdict changes what readers see."""
+    if point.day is None:
+        return None
+    as_judged = _judged(point.normalized, point.day, point.scope_flags, near)
+    content = content_hash(as_judged)
+    held = point.held
+    if content == held.content_hash:
+        return None
+    version = next_version(held.version, generation, point.normalized["move_count"])
+    again = Held(
+        held.record,
+        held.canonical_id,
+        version,
+        held.status,
+        content,
+        held.order,
+        held.lineage,
+    )
+    return Change(point.normalized["record_id"], again, point.scope_flags, as_judged)
+
+
+def _judged(
+    record: AvroRecord, day: GasDay, scope_flags: tuple[str, ...], near: _Near
+) -> AvroRecord:
     fetched_at = record["order"]["fetched_at"]
-    return judged(record, judge(day, near.window(day.gas_day), fetched_at, near.tolerances))
+    verdict = judge(day, near.window(day.gas_day), fetched_at, near.tolerances)
+    return judged(record, verdict, scope_flags)
 
 
 def _day(record: AvroRecord, tolerances: Tolerances) -> GasDay:

@@ -76,6 +76,20 @@ class Jump(_Limits):
     unloaded_per_reference: Share
 
 
+class Scopes(_Limits):
+    """How well parts must add up to their total."""
+
+    share: Share
+    complete_countries: int = Field(ge=1)
+
+
+class Reporters(_Limits):
+    """How many may be missing from one gas day to the next."""
+
+    lost_share: Share
+    least: int = Field(ge=1)
+
+
 class Lng(_Limits):
     """LNG inventories."""
 
@@ -85,6 +99,8 @@ class Lng(_Limits):
     jump: Jump
     mass_balance_gap_share: Share
     stuck_days: int = Field(ge=2, le=7)
+    scopes: Scopes
+    reporters: Reporters
 
 
 class GasDayCalendar(_Limits):

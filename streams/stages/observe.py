@@ -9,13 +9,14 @@ from streams.core.canonical import canonical_record
 from streams.core.errors import Rejected
 from streams.core.observe import Observed, Point, observe
 from streams.core.records import AvroRecord, RawCoordinates, source_key
+from streams.core.scopes import Report
 from streams.core.succession import Held
 from streams.core.tolerances import Tolerances
 from streams.engine.overlay import Overlay
 from streams.engine.transactions import Outgoing
 from streams.stages.encoders import Encoders, StateCodec
 from streams.stages.outcomes import dead_letter, outcome
-from streams.topics import MARKET_INFRASTRUCTURE
+from streams.topics import LNG_GAS_DAYS, MARKET_INFRASTRUCTURE
 
 STAGE = "observe"
 
@@ -74,16 +75,21 @@ class Observe:
             if change.held is None:
                 overlay.delete(key)
                 continue
-            overlay.put(key, self._state.encoder.encode(change.held.to_avro()))
+            state = change.held.to_avro() | {"scope_flags": list(change.scope_flags)}
+            overlay.put(key, self._state.encoder.encode(state))
             if change.published is not None:
                 outputs.append(self._canonical(change.held, change.published))
+        if observed.report is not None:
+            outputs.append(self._report(observed.report))
         if observed.outcome is not None:
             outputs.append(self._outcome(event, observed))
         return outputs
 
     def _decode_point(self, stored: bytes) -> Point:
-        held = Held.from_avro(self._state.decoder.decode(stored))
-        return Point.of(held, self._decoder.decode(held.record), self._tolerances)
+        state = self._state.decoder.decode(stored)
+        held = Held.from_avro(state)
+        normalized = self._decoder.decode(held.record)
+        return Point.of(held, normalized, tuple(state["scope_flags"]), self._tolerances)
 
     def _canonical(self, held: Held, normalized: AvroRecord) -> Outgoing:
         return Outgoing(
@@ -91,6 +97,10 @@ class Observe:
             held.canonical_id.encode(),
             self._encoders.canonical.encode(canonical_record(held, normalized)),
         )
+
+    def _report(self, report: Report) -> Outgoing:
+        value = self._encoders.gas_days.encode(report.to_avro())
+        return Outgoing(LNG_GAS_DAYS.name, report.gas_day.isoformat().encode(), value)
 
     def _outcome(self, event: AvroRecord, observed: Observed) -> Outgoing:
         assert observed.outcome is not None

@@ -152,7 +152,9 @@ def _observed(days: Sequence[AvroRecord], tolerances: Tolerances) -> tuple[dict[
             if change.held is not None:
                 own = change.record_id == record["record_id"]
                 kept = record if own else points[change.record_id].normalized
-                points[change.record_id] = Point.of(change.held, kept, tolerances)
+                points[change.record_id] = Point.of(
+                    change.held, kept, change.scope_flags, tolerances
+                )
 
     return points, _timed(step, days)[1]
 

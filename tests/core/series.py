@@ -134,13 +134,15 @@ class Series:
 
     def observe(self, record: AvroRecord) -> Observed:
         """One normalized record, as the observe stage does it."""
-        framed = repr(record["lineage"]).encode()
+        framed = repr(record).encode()
         found = observe(record, framed, self.points.get, 1, TOLERANCES)
         for change in found.changes:
             assert change.held is not None
             own = change.record_id == record["record_id"] and record["event"] == "upsert"
             kept = record if own else self.points[change.record_id].normalized
-            self.points[change.record_id] = Point.of(change.held, kept, TOLERANCES)
+            self.points[change.record_id] = Point.of(
+                change.held, kept, change.scope_flags, TOLERANCES
+            )
             if change.published is not None:
                 self.published[change.record_id] = change.published | {"status": change.held.status}
         self.observed.append(found)

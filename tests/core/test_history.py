@@ -123,3 +123,35 @@ def test_other_entities_are_no_neighbours() -> None:
     france = {"country": "FR"}
     series = series_of([raw_day(day(0)), raw_day(day(1), scope=france, lng="2000", gwh="13400")])
     assert series.flags(f"FR/{day(1)}") == set()
+
+
+def test_a_verdict_across_scopes_flags_the_day_until_it_is_taken_back() -> None:
+    series = series_of([raw_day(day(0))])
+    verdict = {
+        "source_id": "alsi_lng_inventory",
+        "record_id": f"ES/{day(0)}",
+        "entity_id": "ES",
+        "kind": "lng_inventory",
+        "event": "verdict",
+        "flags": ["scopes_disagree"],
+    }
+    found = series.observe(verdict)
+    assert (found.outcome, found.report) == (None, None)
+    assert series.flags(str(day(0))) == {"scopes_disagree"}
+    assert not series.observe(verdict).changes
+    series.arrive(Arrival(raw_day(day(0), fetched=datetime(2026, 3, 3, 21, tzinfo=UTC)), 1))
+    assert series.flags(str(day(0))) == {"scopes_disagree"}, "a newer row does not lift it"
+    series.observe(verdict | {"flags": []})
+    assert series.flags(str(day(0))) == set()
+
+
+def test_other_scopes_hear_of_a_day_only_when_its_figures_change() -> None:
+    same = raw_day(day(0), fetched=datetime(2026, 3, 5, tzinfo=UTC))
+    other = raw_day(day(0), fetched=datetime(2026, 3, 6, tzinfo=UTC), gwh="6500", lng="970")
+    gone = raw_day(day(0), fetched=datetime(2026, 3, 7, tzinfo=UTC), status="?")
+    series = series_of([raw_day(day(0)), same, other, gone])
+    heard = [found.report and found.report.inventory_gwh for found in series.observed]
+    assert heard == [6700.0, None, 6500.0, None]
+    assert series.observed[1].report is None
+    assert series.observed[3].report is not None
+    assert not series.observed[3].report.reports

@@ -10,6 +10,7 @@ from dataclasses import dataclass
 from datetime import date, timedelta
 from typing import Self
 
+from streams.core.flag_rules import NEXT_DAY_OVERDUE
 from streams.core.history import (
     ONE_DAY,
     GasDay,
@@ -84,7 +85,7 @@ class Observed:
     Attributes:
         changes: The point of the event first, then those judged again, by day.
         outcome: Outcome of the event's raw record, None when another event of it has one.
-        flags: Ids of the rules that flag the point now, sorted.
+        flags: Ids of the rules that flag the point for its outcome, sorted.
         report: What other scopes must hear of the point; None when its figures are as before.
     """
 
@@ -122,7 +123,7 @@ def observe(
     scope_flags = before.scope_flags if before is not None else ()
     as_judged = _judged(event, day, scope_flags, near) if day is not None else event
     succession = succeed(as_judged, framed, old, generation, observation_id)
-    flags = tuple(as_judged["flags"]) if succession.outcome in ("changed", "unchanged") else ()
+    flags = _outcome_flags(as_judged, succession.outcome)
     held = succession.held
     if held is old:
         return Observed((), succession.outcome, flags)
@@ -160,6 +161,17 @@ def _apply_verdict(
     if change is None:
         change = Change(event["record_id"], before.held, scope_flags, None)
     return Observed((change,), None, ())
+
+
+def _outcome_flags(as_judged: AvroRecord, outcome: Outcome | None) -> tuple[str, ...]:
+    """Flags of an accepted record, as an outcome keeps them.
+
+    The next day may just be on its way in another partition, so its absence is left to the
+    canonical record, from which the flag goes away when it comes.
+    """
+    if outcome not in ("changed", "unchanged"):
+        return ()
+    return tuple(flag for flag in as_judged["flags"] if flag != NEXT_DAY_OVERDUE.id)
 
 
 class _Near:

@@ -35,6 +35,7 @@ from tests.bench.flow import insert_alone, topic_to_insert, whole_way
 from tests.bench.job import RAW
 from tests.bench.load import publish
 from tests.bench.measure import Arena, Contender
+from tests.bench.produce import produce_release
 from tests.bench.validation import (
     MOST_MICROSECONDS,
     rule_table,
@@ -62,6 +63,7 @@ class Part(StrEnum):
     SINK = "sink"
     INSERT = "insert"
     VALIDATION = "validation"
+    PRODUCE = "produce"
 
 
 def main(
@@ -73,9 +75,9 @@ def main(
 ) -> None:
     """Measure the engine beside stock Faust, Quix Streams and a bare loop, then the whole product.
 
-    way: power plants from poll to queryable. sink: topic to acknowledged insert. insert: ClickHouse
-    alone. validation: what the rules cost the pure core. Exit code 1 when a goal is missed, 3 when
-    a figure is void.
+    produce: a release into an idle broker. way: power plants from poll to queryable. sink: topic
+    to acknowledged insert. insert: ClickHouse alone. validation: what the rules cost the pure core.
+    Exit code 1 when a goal is missed, 3 when a figure is void.
     """
     logging.basicConfig(level="WARNING", format="%(levelname)s %(message)s")
     logging.getLogger("stamina").setLevel(logging.ERROR)  # retries are its warnings
@@ -138,6 +140,11 @@ def _measure_product(home: Path, only: Sequence[Part], records: int, repeats: in
         if not reached:
             problems.append(f"{what}: {spread.text(1)} {unit} instead of {bound}")
 
+    if Part.PRODUCE in only:
+        runs = [produce_release(home / f"produce-{number}") for number in range(repeats)]
+        release = f"{runs[0].records:,} plants, download to last delivery"
+        show(release, [it.records_per_second for it in runs], "records/s", 30_000, more=True)
+        show("the same, peak memory", [it.peak_megabytes for it in runs], "MB", 300, more=False)
     if Part.WAY in only:
         ways = [whole_way(home / f"way-{number}") for number in range(repeats)]
         plants = f"{ways[0].plants:,} plants"

@@ -127,9 +127,11 @@ def test_first_run_accounts_for_every_record(
 def test_real_files_flow_through_whole(
     real_data: Path, first: subprocess.CompletedProcess[str]
 ) -> None:
-    assert numbers(first.stdout, "canonical records") == [5_253, 34_936]
+    # The EU since 2012; 60 days of 12 countries and of 35 terminals; 38 terminals listed.
+    assert numbers(first.stdout, "canonical records") == [5_253 + 47 * 60 + 38, 34_936]
     assert "ClickHouse, current power_plant: 34,936" in first.stdout
-    assert "ClickHouse, current lng_inventory: 5,253" in first.stdout
+    assert "ClickHouse, current lng_inventory: 8,073" in first.stdout
+    assert "ClickHouse, current lng_terminal: 38" in first.stdout
 
 
 def test_second_run_publishes_nothing_new(

@@ -8,7 +8,10 @@ from datetime import date, datetime
 from producers.connector import Pull
 from producers.run import Envelope, RunOptions, connect
 from streams.core.errors import Rejected
-from streams.core.records import RawRecord
+from streams.core.records import Mapped, RawRecord
+from streams.core.validate import validate
+from streams.settings import settings
+from streams.tolerance_file import load_tolerances
 
 _RUN_ID = "dry-run"
 
@@ -20,18 +23,20 @@ class Preview:
     Attributes:
         raw: Raw record that a real run would publish.
         normalized: Typed content, None when rejected.
-        rejection: Why it cannot be read, None when it can.
+        rejection: Why it is rejected, None when it is accepted.
+        flags: Rules that flag it, without those that look at neighbours.
     """
 
     raw: RawRecord
     normalized: Mapping[str, object] | None
     rejection: Rejected | None
+    flags: tuple[str, ...] = ()
 
     @property
     def verdict(self) -> str:
-        """Accepted, or the rule that rejects it."""
+        """Accepted, with the rules that flag it, or the rule that rejects it."""
         if self.rejection is None:
-            return "accepted"
+            return "accepted" + (f", flagged by {', '.join(self.flags)}" if self.flags else "")
         found = self.rejection
         return f"rejected by {found.rule_id}: {found.field} is {found.observed!r}. {found.message}"
 
@@ -43,15 +48,18 @@ def previews(name: str, options: RunOptions, environment: Mapping[str, str]) -> 
         ProducerError: the configuration is wrong or the source cannot be read.
     """
     connector, http = connect(name, environment)
+    tolerances = load_tolerances(settings().tolerances_file)
     envelope = Envelope(connector, _RUN_ID)
     with http:
         for item in connector.pull_or_subscribe(http, options.request({}), Pull({})):
             raw = envelope.observed(item)
             mapped = connector.map_to_schema(raw)
+            if isinstance(mapped, Mapped):
+                mapped = validate(mapped, raw, tolerances)
             if isinstance(mapped, Rejected):
                 yield Preview(raw, None, mapped)
             else:
-                yield Preview(raw, {mapped.kind: mapped.payload.to_avro()}, None)
+                yield Preview(raw, {mapped.kind: mapped.payload.to_avro()}, None, mapped.flags)
 
 
 def as_json(record: Mapping[str, object]) -> str:

@@ -260,12 +260,6 @@ def _plant(item: Mapping[str, Any]) -> PowerPlant | Rejected:
     capacity = number(item["capacity_mw"], "capacity_mw")
     if capacity is None or capacity <= 0:
         return rules.CAPACITY_NOT_POSITIVE.reject(item["capacity_mw"], limit="> 0 MW")
-    latitude = number(item["latitude"], "latitude")
-    if latitude is not None and not -90 <= latitude <= 90:
-        return rules.POSITION_OUT_OF_RANGE.reject(latitude, limit="-90 to 90")
-    longitude = number(item["longitude"], "longitude")
-    if longitude is not None and not -180 <= longitude <= 180:
-        return rules.POSITION_OUT_OF_RANGE.reject(longitude, field="longitude", limit="-180 to 180")
     fuels = _fuels(item)
     if isinstance(fuels, Rejected):
         return fuels
@@ -273,8 +267,8 @@ def _plant(item: Mapping[str, Any]) -> PowerPlant | Rejected:
     return PowerPlant(
         name=name,
         country_code=_country_code(item["country"]),
-        latitude=latitude,
-        longitude=longitude,
+        latitude=number(item["latitude"], "latitude"),
+        longitude=number(item["longitude"], "longitude"),
         capacity_mw=capacity,
         primary_fuel=fuels[0],
         other_fuels=fuels[1:],

@@ -114,6 +114,23 @@ def inspect(
         print_records(found)
 
 
+@app.command()
+def rules(
+    markdown: Annotated[
+        bool, typer.Option("--markdown", help="As the table in streams/README.md.")
+    ] = False,
+) -> None:
+    """List every reason to reject or flag a record, with its limit."""
+    from streams.rule_table import markdown_table, terminal_table
+    from streams.tolerance_file import load_tolerances
+
+    with _explained():
+        if markdown:
+            out.print(markdown_table(), markup=False, soft_wrap=True)
+        else:
+            out.print(terminal_table(load_tolerances(settings().tolerances_file)))
+
+
 @app.command("rebuild")
 def rebuild_state() -> None:
     """Forget the pipeline's state, so that the next start decides on every raw record again."""

@@ -11,7 +11,7 @@ from faust.types import StreamT
 from producers.connectors import CONNECTORS
 from streams.codec import Registry
 from streams.contracts import contract
-from streams.core.keys import asset_id, observation_id
+from streams.core.keys import asset_id
 from streams.engine.app import EngineApp, faust_settings
 from streams.engine.engine import Compute, Engine, Stage
 from streams.engine.table import StageTable
@@ -26,11 +26,16 @@ from streams.stages.encoders import (
     topic_decoder,
 )
 from streams.stages.normalize import Normalize
+from streams.stages.observe import Observe
+from streams.stages.scopes import Scopes
+from streams.tolerance_file import load_tolerances
 from streams.topics import (
+    LNG_GAS_DAYS,
     NORMALIZED_ASSETS,
     NORMALIZED_OBSERVATIONS,
     OBSERVE_TABLE,
     RECONCILE_TABLE,
+    SCOPES_TABLE,
     Topic,
     changelog_topic,
     normalize_table,
@@ -39,6 +44,7 @@ from streams.topics import (
 from streams.web import add_pages
 
 _settings = settings()
+_tolerances = load_tolerances(_settings.tolerances_file)
 
 
 def _build_engine(app: EngineApp) -> Engine:
@@ -90,7 +96,7 @@ class _Declared:
     ) -> None:
         self.name = name
         self.topic = topic
-        self.changelog = changelog_topic(_settings.app_id, name, state_contract)
+        self.changelog = changelog_topic(_settings.app_id, name, state_contract, topic.partitions)
         self.table: StageTable = app.Table(name, key_type=bytes, value_type=bytes, help=help_text)
         self._compute = compute
         self.agent = app.agent(app.batch_topic(topic.name), name=name)(_reader(help_text))
@@ -108,7 +114,14 @@ def _normalize(connector_name: str) -> _Declared:
 
     def compute(registry: Registry, state: StateCodec, encoders: Encoders) -> Compute:
         decoder = topic_decoder(registry, topic)
-        return Normalize(CONNECTORS[connector_name], decoder, state, encoders, _settings.generation)
+        return Normalize(
+            CONNECTORS[connector_name],
+            decoder,
+            state,
+            encoders,
+            _settings.generation,
+            _tolerances,
+        )
 
     return _Declared(
         normalize_table(connector_name),
@@ -126,7 +139,11 @@ def _reconcile(registry: Registry, state: StateCodec, encoders: Encoders) -> Com
 
 def _observe(registry: Registry, state: StateCodec, encoders: Encoders) -> Compute:
     decoder = topic_decoder(registry, NORMALIZED_OBSERVATIONS)
-    return Canonicalize("observe", decoder, state, encoders, _settings.generation, observation_id)
+    return Observe(decoder, state, encoders, _settings.generation, _tolerances)
+
+
+def _scopes(registry: Registry, state: StateCodec, encoders: Encoders) -> Compute:
+    return Scopes(topic_decoder(registry, LNG_GAS_DAYS), state, encoders, _tolerances)
 
 
 _STAGES: tuple[_Declared, ...] = (
@@ -144,6 +161,13 @@ _STAGES: tuple[_Declared, ...] = (
         "state.observations",
         _observe,
         "Keep the current value of every point of every series.",
+    ),
+    _Declared(
+        SCOPES_TABLE,
+        LNG_GAS_DAYS,
+        "state.scopes",
+        _scopes,
+        "Compare terminals, countries and the EU on each gas day.",
     ),
 )
 

@@ -18,10 +18,12 @@ from streams.settings import Settings
 from streams.stages.encoders import APPLIED_SUBJECT
 from streams.topic_admin import delete_topics, end_offsets, ensure_topics, topic_uuids
 from streams.topics import (
+    LNG_GAS_DAYS,
     NORMALIZED_ASSETS,
     NORMALIZED_OBSERVATIONS,
     OBSERVE_TABLE,
     RECONCILE_TABLE,
+    SCOPES_TABLE,
     changelog_topic,
     changelogs,
 )
@@ -58,7 +60,11 @@ def _require_stopped(admin: AdminClient, group: str) -> None:
 def _mark_applied(settings: Settings) -> None:
     """Write the `applied` entry that lets a table begin at the end of its input."""
     bootstrap = settings.kafka_bootstrap
-    inputs = {RECONCILE_TABLE: NORMALIZED_ASSETS, OBSERVE_TABLE: NORMALIZED_OBSERVATIONS}
+    inputs = {
+        RECONCILE_TABLE: NORMALIZED_ASSETS,
+        OBSERVE_TABLE: NORMALIZED_OBSERVATIONS,
+        SCOPES_TABLE: LNG_GAS_DAYS,
+    }
     identities = topic_uuids(bootstrap, [topic.name for topic in inputs.values()])
     with Registry(settings.schema_registry_url) as registry:
         encoder = registry.encoder(APPLIED_SUBJECT, contract("state.applied"))

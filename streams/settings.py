@@ -34,6 +34,9 @@ class Settings(BaseSettings):
         description="ClickHouse, e.g. clickhouse://user@host:8123/default; empty: embedded engine.",
     )
     avro_dir: Path = Field(PROJECT_ROOT / "avro", description="Folder of the contracts.")
+    tolerances_file: Path | None = Field(
+        None, description="Limits of the rules; default streams/tolerances.yaml."
+    )
     data_dir: Path = Field(PROJECT_ROOT / ".data", description="Everything local lives here.")
     state_dir: Path | None = Field(
         None, description="State of this worker, one directory each; default DATA_DIR/state/<app>."

@@ -77,7 +77,9 @@ def count_published(settings: Settings) -> Published:
         for topic in (NORMALIZED_ASSETS, NORMALIZED_OBSERVATIONS):
             decoder = _decoder(registry, topic)
             for record in read_all(settings.kafka_bootstrap, topic.name):
-                normalized[decoder.decode(record.value)["source_id"]] += 1
+                event = decoder.decode(record.value)
+                # A verdict is about a record that was counted already.
+                normalized[event["source_id"]] += event["event"] != "verdict"
         sources: dict[str, set[str]] = {}
         newest: dict[str, tuple[int, str, str]] = {}
         decoder = _decoder(registry, MARKET_INFRASTRUCTURE)

@@ -53,6 +53,8 @@ def raw_topic(connector_name: str) -> Topic:
 
 NORMALIZED_ASSETS = Topic("normalized.assets", retention_ms=30 * DAY_MS)
 NORMALIZED_OBSERVATIONS = Topic("normalized.observations", retention_ms=30 * DAY_MS)
+LNG_GAS_DAYS = Topic("lng.gas_days", partitions=1, retention_ms=30 * DAY_MS)
+"""One partition: a gas day is compared with the one before, whatever the entity."""
 MARKET_INFRASTRUCTURE = Topic(
     "market.infrastructure",
     cleanup="compact",
@@ -67,6 +69,7 @@ CHANGELOG_CONFIG = (("delete.retention.ms", str(14 * DAY_MS)),)
 
 RECONCILE_TABLE = "reconcile"
 OBSERVE_TABLE = "observe"
+SCOPES_TABLE = "scopes"
 
 
 def normalize_table(connector_name: str) -> str:
@@ -74,10 +77,11 @@ def normalize_table(connector_name: str) -> str:
     return f"normalize-{connector_name}"
 
 
-def changelog_topic(app_id: str, table: str, contract: str) -> Topic:
+def changelog_topic(app_id: str, table: str, contract: str, partitions: int = PARTITIONS) -> Topic:
     """Compacted changelog of one state table; partitions equal those of the table's input."""
     return Topic(
         f"{app_id}-{table}-changelog",
+        partitions,
         cleanup="compact",
         config=CHANGELOG_CONFIG,
         contract=contract,
@@ -93,12 +97,14 @@ def changelogs(app_id: str, connector_names: Iterable[str]) -> tuple[Topic, ...]
         ),
         changelog_topic(app_id, RECONCILE_TABLE, "state.assets"),
         changelog_topic(app_id, OBSERVE_TABLE, "state.observations"),
+        changelog_topic(app_id, SCOPES_TABLE, "state.scopes", LNG_GAS_DAYS.partitions),
     )
 
 
 SHARED_TOPICS: tuple[Topic, ...] = (
     NORMALIZED_ASSETS,
     NORMALIZED_OBSERVATIONS,
+    LNG_GAS_DAYS,
     MARKET_INFRASTRUCTURE,
     RECORD_OUTCOMES,
     QUALITY_SCORES,

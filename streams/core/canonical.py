@@ -4,8 +4,11 @@ from typing import Any
 
 from streams.core.records import AvroRecord
 from streams.core.succession import Held
+from streams.core.unloading import NOT_DERIVED
 
-_DERIVED_FIELDS = {"lng_inventory": frozenset({"fullness_pct"})}
+_DERIVED_FIELDS = {
+    "lng_inventory": frozenset({"fullness_pct", "terminal_id", "virtual", *NOT_DERIVED})
+}
 _EVENT_TIME_FIELD = {"lng_inventory": "gas_day_start"}
 
 
@@ -28,7 +31,7 @@ def canonical_record(held: Held, normalized: AvroRecord) -> AvroRecord:
         "event_time": payload[event_time_field] if event_time_field else None,
         "observed_at": held.order.fetched_at,
         "members": [_member(normalized)],
-        "provenance": _provenance(kind, payload),
+        "provenance": _provenance(kind, normalized),
         "flags": normalized["flags"],
         kind: payload,
     }
@@ -47,11 +50,12 @@ def _member(normalized: AvroRecord) -> AvroRecord:
     }
 
 
-def _provenance(kind: str, payload: AvroRecord) -> list[AvroRecord]:
+def _provenance(kind: str, normalized: AvroRecord) -> list[AvroRecord]:
     derived = _DERIVED_FIELDS.get(kind, frozenset())
-    filled = sorted(name for name, value in payload.items() if value is not None and value != [])
-    groups = {
-        "only_source": [name for name in filled if name not in derived],
-        "derived": [name for name in filled if name in derived],
-    }
+    corrected = {it["field"] for it in normalized.get("corrections", ())}
+    groups: dict[str, list[str]] = {"only_source": [], "derived": [], "corrected": []}
+    for name, value in sorted(normalized[kind].items()):
+        if value is not None and value != []:
+            rule = "corrected" if name in corrected else "derived" if name in derived else None
+            groups[rule or "only_source"].append(name)
     return [{"member": 0, "rule": rule, "fields": names} for rule, names in groups.items() if names]

@@ -1,5 +1,6 @@
 """Stable identifiers of canonical records."""
 
+from datetime import date
 from uuid import UUID, uuid5
 
 from streams.core.records import source_key
@@ -16,3 +17,8 @@ def asset_id(kind: str, source_id: str, record_id: str) -> str:
 def observation_id(kind: str, source_id: str, record_id: str) -> str:
     """Readable id of one point of a series: kind, source and the source's own record id."""
     return f"{kind}:{source_key(source_id, record_id)}"
+
+
+def observation_record_id(entity_id: str, day: date) -> str:
+    """Source record id of one day of a series: every connector of daily series uses it."""
+    return f"{entity_id}/{day.isoformat()}"

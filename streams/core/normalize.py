@@ -130,6 +130,9 @@ def _accept(
     location = Location(region, mapped.kind, mapped.entity_id, move_count, True, order, coordinates)
     upsert = _normalized(raw, location, "upsert", None)
     upsert[mapped.kind] = mapped.payload.to_avro()
+    upsert["flags"] = list(mapped.flags)
+    if mapped.corrections:
+        upsert["corrections"] = [correction.to_avro() for correction in mapped.corrections]
     if not moved:
         return Decision(location, (upsert,), None, mapped.kind)
     assert held is not None

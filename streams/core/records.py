@@ -76,16 +76,46 @@ class OrderKey:
 
 
 @dataclass(frozen=True, slots=True)
+class Correction:
+    """A figure that was put right, because there was only one way to do it.
+
+    Attributes:
+        field: Field of the payload.
+        reported: What the source says.
+        corrected: What stands in the payload.
+        rule_id: Rule that found it.
+    """
+
+    field: str
+    reported: float
+    corrected: float
+    rule_id: str
+
+    def to_avro(self) -> AvroRecord:
+        """Avro form (`infrastructure.Correction`)."""
+        return {
+            "field": self.field,
+            "reported": self.reported,
+            "corrected": self.corrected,
+            "rule_id": self.rule_id,
+        }
+
+
+@dataclass(frozen=True, slots=True)
 class Mapped:
-    """What a connector makes of one raw item, before validation.
+    """What a connector makes of one raw item; validation adds flags and corrections.
 
     Attributes:
         entity_id: Source entity: the record itself for an asset, the series for an observation.
         payload: Typed content; its class says the canonical kind.
+        flags: Ids of the rules that flag it, sorted.
+        corrections: What was put right in the payload.
     """
 
     entity_id: str
     payload: Payload
+    flags: tuple[str, ...] = ()
+    corrections: tuple[Correction, ...] = ()
 
     @property
     def kind(self) -> str:

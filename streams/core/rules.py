@@ -1,118 +1,116 @@
-"""Every reason for which a record is rejected, once: the label of dead letters and of metrics.
+"""Every reason to reject a record, and `RULES`: these and those that flag, by id.
 
 Part of a dead letter for ever: an id is never renamed and never given another meaning.
 """
 
-from dataclasses import dataclass
 from types import MappingProxyType
-from typing import Literal
 
-from streams.core.errors import Rejected
-
-Severity = Literal["hard", "soft"]
-"""A hard rule rejects the record; a soft one flags it and lowers its quality score."""
-
-_OBSERVED_LENGTH = 200
-
-
-@dataclass(frozen=True, slots=True)
-class Rule:
-    """One rule.
-
-    Attributes:
-        id: Reason code.
-        field: Field the rule is about; None for the whole record or where each use names it.
-        severity: What a failure does.
-        sentence: What is wrong and what to do, for people.
-    """
-
-    id: str
-    field: str | None
-    severity: Severity
-    sentence: str
-
-    def reject(
-        self,
-        observed: object = None,
-        *,
-        field: str | None = None,
-        limit: str | None = None,
-        message: str | None = None,
-    ) -> Rejected:
-        """A rejection by this rule.
-
-        Args:
-            observed: What was seen; shortened. None when there is nothing to show.
-            field: Field, where the rule itself names none.
-            limit: What is allowed.
-            message: Instead of the rule's sentence.
-        """
-        seen = None if observed is None else str(observed)[:_OBSERVED_LENGTH]
-        return Rejected(self.id, message or self.sentence, field or self.field, seen, limit)
-
+from streams.core.flag_rules import FLAG_RULES
+from streams.core.rule import Rule
 
 # Decoding.
 BAD_FRAMING = Rule(
-    "bad_framing", None, "hard", "The value does not start with a schema id; find who wrote it."
+    "bad_framing",
+    (),
+    "reject",
+    "validity",
+    "The value does not start with a schema id; find who wrote it.",
+    "Wire format of the schema registry",
 )
 UNKNOWN_SCHEMA_ID = Rule(
     "unknown_schema_id",
-    None,
-    "hard",
+    (),
+    "reject",
+    "validity",
     "The registry has no schema of this id; restore the registry, then replay the dead letters.",
+    "Wire format of the schema registry",
 )
 BAD_AVRO = Rule(
-    "bad_avro", None, "hard", "The bytes do not fit the schema they name; find who wrote them."
+    "bad_avro",
+    (),
+    "reject",
+    "validity",
+    "The bytes do not fit the schema they name; find who wrote them.",
+    "Avro specification, binary encoding",
 )
 BAD_ENVELOPE = Rule(
     "bad_envelope",
-    None,
-    "hard",
+    (),
+    "reject",
+    "validity",
     "The envelope contradicts itself, its key or its topic; find who wrote it.",
+    "Contracts `raw.*`",
 )
 
 # Reading an upstream item.
 UNREADABLE_NUMBER = Rule(
-    "unreadable_number", None, "hard", "The text is neither a number nor a mark for not reported."
+    "unreadable_number",
+    (),
+    "reject",
+    "validity",
+    "The text is neither a number nor a mark for not reported.",
+    "Null convention of each source",
 )
 UNREADABLE_GAS_DAY = Rule(
-    "unreadable_gas_day", "gasDayStart", "hard", "The row has no gas day of the form YYYY-MM-DD."
+    "unreadable_gas_day",
+    ("gasDayStart",),
+    "reject",
+    "validity",
+    "The row has no gas day of the form YYYY-MM-DD.",
+    "GIE API manual, data fields",
 )
 UNKNOWN_STATUS = Rule(
-    "unknown_status", "status", "hard", "The status is none that the source documents."
+    "unknown_status",
+    ("status",),
+    "reject",
+    "validity",
+    "The status is none that the source documents.",
+    "GIE API manual, data fields",
 )
-MISSING_ID = Rule("missing_id", "gppd_idnr", "hard", "The row has no identifier.")
-MISSING_NAME = Rule("missing_name", "name", "hard", "The asset has no name.")
+MISSING_ID = Rule(
+    "missing_id",
+    ("gppd_idnr",),
+    "reject",
+    "completeness",
+    "The row has no identifier.",
+    "WRI database README: the identifier is the key",
+)
+MISSING_NAME = Rule(
+    "missing_name",
+    ("name",),
+    "reject",
+    "completeness",
+    "The asset has no name.",
+    "Contract `market.infrastructure`",
+)
 UNKNOWN_FUEL = Rule(
     "unknown_fuel",
-    "primary_fuel",
-    "hard",
+    ("primary_fuel",),
+    "reject",
+    "validity",
     "The fuel is none of the source's vocabulary; extend the mapping, then replay.",
+    "WRI database README, fuel types",
 )
 CAPACITY_NOT_POSITIVE = Rule(
-    "capacity_not_positive", "capacity_mw", "hard", "The capacity is missing, zero or negative."
+    "capacity_not_positive",
+    ("capacity_mw",),
+    "reject",
+    "validity",
+    "The capacity is missing, zero or negative.",
+    "WRI database README: plants of at least 1 MW",
 )
 POSITION_OUT_OF_RANGE = Rule(
-    "position_out_of_range", "latitude", "hard", "The position is not on Earth (WGS84 degrees)."
+    "position_out_of_range",
+    ("latitude", "longitude"),
+    "reject",
+    "validity",
+    "The position is not on Earth (WGS84 degrees).",
+    "WRI database v1.1.0 has a plant at latitude 330310.39",
 )
 
+REJECT_RULES: tuple[Rule, ...] = tuple(rule for rule in vars().values() if isinstance(rule, Rule))
+
 RULES: MappingProxyType[str, Rule] = MappingProxyType(
-    {
-        rule.id: rule
-        for rule in (
-            BAD_FRAMING,
-            UNKNOWN_SCHEMA_ID,
-            BAD_AVRO,
-            BAD_ENVELOPE,
-            UNREADABLE_NUMBER,
-            UNREADABLE_GAS_DAY,
-            UNKNOWN_STATUS,
-            MISSING_ID,
-            MISSING_NAME,
-            UNKNOWN_FUEL,
-            CAPACITY_NOT_POSITIVE,
-            POSITION_OUT_OF_RANGE,
-        )
-    }
+    {rule.id: rule for rule in (*REJECT_RULES, *FLAG_RULES)}
 )
-"""Every rule by its id; a test proves that no code rejects by another one."""
+"""Every rule by its id; a test proves that no code rejects or flags by another one."""

@@ -29,6 +29,7 @@ from streams.summary import account_table, count_published, take_account
 from streams.topic_admin import lag
 from streams.topics import (
     DEAD_LETTERS,
+    LNG_GAS_DAYS,
     MARKET_INFRASTRUCTURE,
     NORMALIZED_ASSETS,
     NORMALIZED_OBSERVATIONS,
@@ -228,6 +229,9 @@ def _drain(local: LocalRun, console: Console) -> None:
     steps = (
         (settings.app_id, tuple(raw_topic(name).name for name in CONNECTORS)),
         (settings.app_id, (NORMALIZED_ASSETS.name, NORMALIZED_OBSERVATIONS.name)),
+        (settings.app_id, (LNG_GAS_DAYS.name,)),
+        # Verdicts across scopes come back here.
+        (settings.app_id, (NORMALIZED_OBSERVATIONS.name,)),
         (
             settings.sink_app_id,
             (MARKET_INFRASTRUCTURE.name, RECORD_OUTCOMES.name, DEAD_LETTERS.name),

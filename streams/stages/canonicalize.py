@@ -1,4 +1,4 @@
-"""Reconcile and observe: normalized records to canonical ones, with versions.
+"""Reconcile: normalized records of assets to canonical ones, with versions.
 
 Assets of one source pass one to one for now; the region partition, the table and the stage are
 those that matching across sources uses.
@@ -20,7 +20,7 @@ from streams.topics import MARKET_INFRASTRUCTURE
 
 
 class Canonicalize:
-    """Work of the reconcile and observe stages."""
+    """Work of the reconcile stage."""
 
     def __init__(
         self,
@@ -97,4 +97,5 @@ class Canonicalize:
             generation=self._generation,
             record_time=event["order"]["fetched_at"],
             canonical=(published.canonical_id, published.version) if published else None,
+            flags=event["flags"] if succession.outcome in ("changed", "unchanged") else (),
         )

@@ -6,6 +6,7 @@ from streams.codec import Decoder, Encoder, Registry
 from streams.contracts import contract
 from streams.topics import (
     DEAD_LETTERS,
+    LNG_GAS_DAYS,
     MARKET_INFRASTRUCTURE,
     NORMALIZED_ASSETS,
     NORMALIZED_OBSERVATIONS,
@@ -31,6 +32,7 @@ class Encoders:
 
     assets: Encoder
     observations: Encoder
+    gas_days: Encoder
     canonical: Encoder
     outcomes: Encoder
     dead_letters: Encoder
@@ -45,6 +47,7 @@ def shared_encoders(registry: Registry) -> Encoders:
     return Encoders(
         assets=topic_encoder(registry, NORMALIZED_ASSETS),
         observations=topic_encoder(registry, NORMALIZED_OBSERVATIONS),
+        gas_days=topic_encoder(registry, LNG_GAS_DAYS),
         canonical=topic_encoder(registry, MARKET_INFRASTRUCTURE),
         outcomes=topic_encoder(registry, RECORD_OUTCOMES),
         dead_letters=topic_encoder(registry, DEAD_LETTERS),

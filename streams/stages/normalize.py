@@ -9,7 +9,16 @@ from streams.codec import Decoder, UndecodableError
 from streams.core.errors import Rejected
 from streams.core.normalize import Decision, Location, decide
 from streams.core.payloads import ASSET_KINDS
-from streams.core.records import AvroRecord, OrderKey, RawCoordinates, RawRecord, source_key
+from streams.core.records import (
+    AvroRecord,
+    Mapped,
+    OrderKey,
+    RawCoordinates,
+    RawRecord,
+    source_key,
+)
+from streams.core.tolerances import Tolerances
+from streams.core.validate import validate
 from streams.engine.overlay import Overlay
 from streams.engine.transactions import Outgoing
 from streams.stages.encoders import Encoders, StateCodec
@@ -35,12 +44,14 @@ class Normalize:
         state: StateCodec,
         encoders: Encoders,
         generation: int,
+        tolerances: Tolerances,
     ) -> None:
         self._connector = connector
         self._decoder = decoder
         self._state = state
         self._encoders = encoders
         self._generation = generation
+        self._tolerances = tolerances
         self._kinds = {stream.name: stream.kind for stream in connector.discover()}
 
     def __call__(self, batch: Batch, overlay: Overlay) -> Sequence[Outgoing]:
@@ -111,6 +122,8 @@ class Normalize:
         stored = overlay.get(key)
         held = None if stored is None else Location.from_avro(self._state.decoder.decode(stored))
         mapped = None if raw.item is None else self._connector.map_to_schema(raw)
+        if isinstance(mapped, Mapped):
+            mapped = validate(mapped, raw, self._tolerances)
         decision = decide(raw, mapped, self._kinds[raw.stream], order, coordinates, held)
         if decision.location is not None:
             overlay.put(key, self._state.encoder.encode(decision.location.to_avro()))

@@ -1,5 +1,6 @@
 """Outcomes and dead letters as records to publish."""
 
+from collections.abc import Sequence
 from datetime import UTC, datetime
 from importlib.metadata import version
 
@@ -28,6 +29,7 @@ def outcome(
     record_time: datetime,
     rule_id: str | None = None,
     canonical: tuple[str, int] | None = None,
+    flags: Sequence[str] = (),
 ) -> Outgoing:
     """One `RecordOutcome`, keyed by its raw coordinates."""
     published = (
@@ -45,6 +47,7 @@ def outcome(
             "record_time": record_time,
             "rule_id": rule_id,
             "canonical": published,
+            "flags": list(flags),
         }
     )
     return Outgoing(RECORD_OUTCOMES.name, raw.key.encode(), value)

@@ -35,6 +35,13 @@ from tests.bench.flow import insert_alone, topic_to_insert, whole_way
 from tests.bench.job import RAW
 from tests.bench.load import publish
 from tests.bench.measure import Arena, Contender
+from tests.bench.produce import produce_release
+from tests.bench.validation import (
+    MOST_MICROSECONDS,
+    rule_table,
+    stage_table,
+    validation_cost,
+)
 
 _EXIT_MISSED = 1
 _EXIT_FAILED = 3
@@ -55,6 +62,8 @@ class Part(StrEnum):
     WAY = "way"
     SINK = "sink"
     INSERT = "insert"
+    VALIDATION = "validation"
+    PRODUCE = "produce"
 
 
 def main(
@@ -66,8 +75,9 @@ def main(
 ) -> None:
     """Measure the engine beside stock Faust, Quix Streams and a bare loop, then the whole product.
 
-    way: power plants from poll to queryable. sink: topic to acknowledged insert. insert: ClickHouse
-    alone. Exit code 1 when a goal is missed, 3 when a figure is void.
+    produce: a release into an idle broker. way: power plants from poll to queryable. sink: topic
+    to acknowledged insert. insert: ClickHouse alone. validation: what the rules cost the pure core.
+    Exit code 1 when a goal is missed, 3 when a figure is void.
     """
     logging.basicConfig(level="WARNING", format="%(levelname)s %(message)s")
     logging.getLogger("stamina").setLevel(logging.ERROR)  # retries are its warnings
@@ -79,11 +89,13 @@ def main(
         if contenders:
             problems += _compare(home, contenders, records, repeats)
         problems += _measure_product(home, only, records // 2, repeats)
+        if Part.VALIDATION in only:
+            problems += _measure_validation(repeats)
     except InfrastructureError as error:
         # Its message names a log in the directory, which therefore stays.
         out.print(f"[red]{error}[/red]")
         raise typer.Exit(_EXIT_FAILED) from error
-    shutil.rmtree(home)
+    shutil.rmtree(home, ignore_errors=True)
     for problem in problems:
         out.print(f"[red]Missed: {problem}[/red]")
     raise typer.Exit(_EXIT_MISSED if problems else 0)
@@ -128,6 +140,11 @@ def _measure_product(home: Path, only: Sequence[Part], records: int, repeats: in
         if not reached:
             problems.append(f"{what}: {spread.text(1)} {unit} instead of {bound}")
 
+    if Part.PRODUCE in only:
+        runs = [produce_release(home / f"produce-{number}") for number in range(repeats)]
+        release = f"{runs[0].records:,} plants, download to last delivery"
+        show(release, [it.records_per_second for it in runs], "records/s", 30_000, more=True)
+        show("the same, peak memory", [it.peak_megabytes for it in runs], "MB", 300, more=False)
     if Part.WAY in only:
         ways = [whole_way(home / f"way-{number}") for number in range(repeats)]
         plants = f"{ways[0].plants:,} plants"
@@ -144,6 +161,19 @@ def _measure_product(home: Path, only: Sequence[Part], records: int, repeats: in
         out.print(table)
         out.print(f"Medians of {repeats} runs (least … greatest); {_machine()}.")
     return problems
+
+
+def _measure_validation(repeats: int) -> list[str]:
+    rounds = [validation_cost() for _ in range(repeats)]
+    out.print(stage_table(rounds), rule_table(rounds))
+    average = Spread.of([it.average for it in rounds])
+    out.print(
+        f"Validation adds {average.text(1)} µs to a record on average, at most "
+        f"{MOST_MICROSECONDS:.0f} are allowed: {verdict(average.median <= MOST_MICROSECONDS)}"
+    )
+    if average.median <= MOST_MICROSECONDS:
+        return []
+    return [f"validation: {average.text(1)} µs a record instead of {MOST_MICROSECONDS:.0f}"]
 
 
 def _machine() -> str:

@@ -19,7 +19,8 @@ from streams.core.payloads import (
     SiteCount,
     TerminalUnit,
 )
-from streams.core.records import OrderKey, RawCoordinates, RawRecord
+from streams.core.records import Correction, OrderKey, RawCoordinates, RawRecord
+from streams.core.scopes import Report
 from streams.schemas import check
 
 UNITS = {
@@ -47,6 +48,8 @@ UNITLESS = {
     "commissioning_year": "Year",
     "score": "0 to 100",
     "circuits": "Number of circuits",
+    "reported": "unit of the field",
+    "corrected": "unit of the field",
 }
 """Numbers whose name says all; their docs say what they count in."""
 
@@ -183,6 +186,9 @@ def test_every_contract_is_as_released_and_compatible() -> None:
         ),
         (LngInventory.field_names(), "market.infrastructure", "LngInventory"),
         (LngInventory.field_names(), "normalized.observations", "LngInventory"),
+        (tuple(Report.__slots__), "lng.gas_days", "GasDayReport"),
+        (tuple(Report.__slots__), "state.scopes", "HeldGasDayReport"),
+        (tuple(Correction.__slots__), "normalized.assets", "Correction"),
         (tuple(RawCoordinates.__slots__), "record.outcomes", "RawCoordinates"),
         (tuple(OrderKey.__slots__), "normalized.assets", "OrderKey"),
         (tuple(RawRecord.__slots__), "raw.alsi_lng", "RawRecord"),

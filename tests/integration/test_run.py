@@ -70,6 +70,17 @@ class Home:
                 return
         pytest.fail(f"the run ended without saying {text!r}:\n{''.join(said)}")
 
+    def rows(self, query: str) -> list[list[str]]:
+        """Rows of ClickHouse as texts, while nothing else has its directory open."""
+        code = (
+            "import sys, clickhouse_connect\n"
+            "client = clickhouse_connect.get_client(dsn=sys.argv[1])\n"
+            "for row in client.query(sys.argv[2]).result_rows: print(*row, sep='\\t')\n"
+        )
+        dsn = f"chdb://{self.data_dir / 'clickhouse'}"
+        printed = subprocess.check_output([sys.executable, "-c", code, dsn, query], text=True)
+        return [line.split("\t") for line in printed.splitlines()]
+
     def processes(self) -> list[int]:
         """Processes that still use the data directory."""
         return [
@@ -127,9 +138,28 @@ def test_first_run_accounts_for_every_record(
 def test_real_files_flow_through_whole(
     real_data: Path, first: subprocess.CompletedProcess[str]
 ) -> None:
-    assert numbers(first.stdout, "canonical records") == [5_253, 34_936]
+    # The EU since 2012; 60 days of 12 countries and of 35 terminals; 38 terminals listed.
+    assert numbers(first.stdout, "canonical records") == [5_253 + 47 * 60 + 38, 34_936]
     assert "ClickHouse, current power_plant: 34,936" in first.stdout
-    assert "ClickHouse, current lng_inventory: 5,253" in first.stdout
+    assert "ClickHouse, current lng_inventory: 8,073" in first.stdout
+    assert "ClickHouse, current lng_terminal: 38" in first.stdout
+
+
+@pytest.mark.real_data
+def test_flags_of_every_stage_reach_the_tables(
+    home: Home, real_data: Path, first: subprocess.CompletedProcess[str]
+) -> None:
+    """Of the record itself, of its neighbours, across scopes; and what is derived of them."""
+    assert first.returncode == 0, first.stdout
+    plants = dict(home.rows("SELECT arrayJoin(flags), count() FROM power_plants GROUP BY 1"))
+    assert (plants["generation_above_capacity"], plants["position_swapped"]) == ("87", "3")
+    eu = "FROM lng_inventory WHERE scope = 'eu'"
+    days = dict(home.rows(f"SELECT arrayJoin(flags), count() {eu} GROUP BY 1"))
+    expected = {"energy_against_volume": "1620", "inventory_jump": "10", "next_day_overdue": "1"}
+    assert days.items() >= expected.items()
+    assert home.rows(f"SELECT count(ship_unloading_gwh) {eu}") == [["5252"]]
+    outcomes = "SELECT count() FROM record_outcomes WHERE has(flags, 'energy_against_volume')"
+    assert home.rows(outcomes) == [["1620"]]
 
 
 def test_second_run_publishes_nothing_new(

@@ -14,7 +14,11 @@ from pathlib import Path
 from producers.connector import InfrastructureConnector, RawItem
 from producers.run import Envelope
 from streams.core.errors import Rejected
+from streams.core.records import Mapped
+from streams.core.validate import validate
+from streams.tolerance_file import load_tolerances
 
+TOLERANCES = load_tolerances()
 GOLDEN = Path(__file__).resolve().parent.parent / "golden"
 
 
@@ -29,7 +33,10 @@ def outcome(connector: InfrastructureConnector, items: Iterable[RawItem]) -> lis
     envelope = Envelope(connector, "golden")
     lines: list[object] = []
     for item in items:
-        mapped = connector.map_to_schema(envelope.observed(item))
+        raw = envelope.observed(item)
+        mapped = connector.map_to_schema(raw)
+        if isinstance(mapped, Mapped):
+            mapped = validate(mapped, raw, TOLERANCES)
         line: dict[str, object] = {"record_id": item.record_id}
         line["source_updated_at"] = item.source_updated_at
         if isinstance(mapped, Rejected):
@@ -37,6 +44,8 @@ def outcome(connector: InfrastructureConnector, items: Iterable[RawItem]) -> lis
         else:
             line["entity_id"] = mapped.entity_id
             line[mapped.kind] = mapped.payload.to_avro()
+            if mapped.corrections:
+                line["corrections"] = [asdict(correction) for correction in mapped.corrections]
         if item.item["extra"]:
             line["extra"] = item.item["extra"]
         lines.append(line)

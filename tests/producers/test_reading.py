@@ -46,6 +46,7 @@ def test_json_values_become_texts(value: object, text: str | None) -> None:
         ("Na Táº©u", "Na Tẩu"),
         ("Porto Walter \x96 BBF Acre", "Porto Walter – BBF Acre"),
         ("no \x81 such byte", "no  such byte"),
+        ("Allgäuer Ãœberlandwerk", "Allgäuer Überlandwerk"),
     ],
 )
 def test_double_encoded_texts_and_control_characters_are_repaired(damaged: str, meant: str) -> None:
@@ -53,7 +54,8 @@ def test_double_encoded_texts_and_control_characters_are_repaired(damaged: str, 
 
 
 @pytest.mark.parametrize(
-    "text", ["", "Kajaki", "Châteaulin", "SÃO BERNARDO", "Târgu Cărbuneşti", "Łódź", "東京"]
+    "text",
+    ["", "Kajaki", "«CAFÉ»", "Châteaulin", "SÃO BERNARDO", "Târgu Cărbuneşti", "Łódź", "東京"],
 )
 def test_correct_texts_stay_as_they_are(text: str) -> None:
     assert repaired(text) == text

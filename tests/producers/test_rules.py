@@ -1,11 +1,12 @@
-"""The closed list of rejection rules."""
+"""The closed list of rules."""
 
 import json
 import re
 
-from streams.core import rules
+from streams.core import flag_rules, rules
 from streams.core.errors import Rejected
-from streams.core.rules import RULES, Rule
+from streams.core.rule import Rule
+from streams.core.rules import RULES
 from streams.settings import PROJECT_ROOT
 from tests.producers.golden import GOLDEN
 
@@ -13,9 +14,11 @@ LITERAL_RULE = re.compile(r'(?:UndecodableError|Rejected)\(\s*"([a-z_]+)"')
 
 
 def test_every_rule_is_listed_under_its_own_id() -> None:
-    declared = {value.id: value for value in vars(rules).values() if isinstance(value, Rule)}
-    assert dict(RULES) == declared
-    assert all(value is getattr(rules, value.id.upper()) for value in declared.values())
+    for module, severity in ((rules, "reject"), (flag_rules, "flag")):
+        for name, rule in vars(module).items():
+            if isinstance(rule, Rule):
+                assert (rule.id, rule.severity) == (name.lower(), severity)
+                assert RULES[rule.id] is rule
 
 
 def test_no_code_and_no_recorded_rejection_uses_another_id() -> None:

@@ -1,0 +1,184 @@
+"""Positions against the stated country: found swapped or without a sign, put right, or flagged.
+
+A position is only corrected when exactly one simple slip explains it: the position as reported is
+not in the country and not within a margin of it, and one of the readings below is.
+"""
+
+from collections.abc import Iterator
+from dataclasses import dataclass
+from math import ceil
+
+from streams.core import flag_rules
+from streams.core.errors import Rejected
+from streams.core.geography import countries_at, is_land
+from streams.core.payloads import (
+    LngTerminal,
+    PowerPlant,
+    RenewableProject,
+    RenewableResource,
+    Substation,
+    TransmissionLine,
+    TransmissionProject,
+)
+from streams.core.records import Correction
+from streams.core.rule import Rule
+from streams.core.rules import POSITION_OUT_OF_RANGE
+from streams.core.tolerances import Margins
+
+Placed = PowerPlant | LngTerminal | RenewableProject | RenewableResource | Substation
+Stretched = TransmissionLine | TransmissionProject
+
+_AT_SEA = frozenset({"wind", "wave_and_tidal"})
+"""Fuels whose plants stand at sea."""
+
+_STEP_DEGREES = 0.25
+
+_Point = tuple[float, float]
+
+_DIRECTIONS = tuple(
+    (north, east) for north in (-1, 0, 1) for east in (-1, 0, 1) if (north, east) != (0, 0)
+)
+
+
+@dataclass(frozen=True, slots=True)
+class Settled:
+    """What is known about a position in the end.
+
+    Attributes:
+        latitude: WGS84 degrees, corrected where it was wrong in a way that can be told.
+        longitude: The same.
+        flags: Rules that flag it.
+        corrections: What was changed.
+    """
+
+    latitude: float | None
+    longitude: float | None
+    flags: tuple[Rule, ...] = ()
+    corrections: tuple[Correction, ...] = ()
+
+
+def settle(asset: Placed, margins: Margins) -> Settled | Rejected:
+    """Check the position of an asset against its country and the sea.
+
+    Args:
+        asset: The asset; without a position there is nothing to say.
+        margins: How far from its country and from land it may be.
+    """
+    latitude, longitude = asset.latitude, asset.longitude
+    if latitude is None or longitude is None:
+        return Settled(latitude, longitude)
+    country = asset.country_code
+    if country is not None and country in countries_at(latitude, longitude):
+        return Settled(latitude, longitude)
+    if not _on_earth(latitude, longitude):
+        return _as_meant(latitude, longitude, country) or _out_of_range(latitude, longitude)
+    at_sea = not is_land(latitude, longitude)
+    offshore = at_sea and _may_stand_at_sea(asset)
+    flags: tuple[Rule, ...] = ()
+    if country is not None:
+        margin = margins.country_at_sea if offshore else margins.country
+        if not _is_near(latitude, longitude, country, margin):
+            meant = _as_meant(latitude, longitude, country)
+            if meant is not None:
+                return meant
+            flags = (flag_rules.POSITION_OUTSIDE_COUNTRY,)
+    if at_sea and _needs_land(asset) and not _has_land_within(latitude, longitude, margins.land):
+        flags = (*flags, flag_rules.POSITION_NOT_ON_LAND)
+    return Settled(latitude, longitude, flags)
+
+
+def settle_ends(line: Stretched, margins: Margins) -> tuple[Rule, ...] | Rejected:
+    """Check both ends of a line against the countries it touches; nothing is corrected.
+
+    A slip of one end cannot be told from a node that was taken for another.
+    """
+    ends = (
+        (line.from_latitude, line.from_longitude),
+        (line.to_latitude, line.to_longitude),
+    )
+    countries = line.country_codes or ((line.country_code,) if line.country_code else ())
+    outside = False
+    for latitude, longitude in ends:
+        if latitude is None or longitude is None:
+            continue
+        if not _on_earth(latitude, longitude):
+            return _out_of_range(latitude, longitude)
+        if countries and countries_at(latitude, longitude).isdisjoint(countries):
+            outside = outside or not any(
+                _is_near(latitude, longitude, country, margins.country_at_sea)
+                for country in countries
+            )
+    return (flag_rules.POSITION_OUTSIDE_COUNTRY,) if outside else ()
+
+
+def _as_meant(latitude: float, longitude: float, country: str | None) -> Settled | None:
+    """The one reading that lies in the country; None when there is none or several."""
+    found = {
+        point: rule
+        for point, rule in _readings(latitude, longitude)
+        if country in countries_at(*point)
+    }
+    if len(found) != 1:
+        return None
+    ((point, rule),) = found.items()
+    return Settled(*point, (rule,), _corrections((latitude, longitude), point, rule))
+
+
+def _may_stand_at_sea(asset: Placed) -> bool:
+    """Wind, waves and tides are used at sea; converters and floating terminals stand there."""
+    if isinstance(asset, PowerPlant):
+        return asset.primary_fuel in _AT_SEA
+    if isinstance(asset, RenewableProject):
+        return asset.technology in _AT_SEA
+    return isinstance(asset, Substation) or (
+        isinstance(asset, LngTerminal) and asset.floating is True
+    )
+
+
+def _needs_land(asset: Placed) -> bool:
+    """A resource is asked for at any point; the others stand on land unless they float."""
+    return not isinstance(asset, RenewableResource) and not _may_stand_at_sea(asset)
+
+
+def _is_near(latitude: float, longitude: float, country: str, margin_degrees: float) -> bool:
+    return any(
+        country in countries_at(*point) for point in _around(latitude, longitude, margin_degrees)
+    )
+
+
+def _has_land_within(latitude: float, longitude: float, margin_degrees: float) -> bool:
+    return any(is_land(*point) for point in _around(latitude, longitude, margin_degrees))
+
+
+def _around(latitude: float, longitude: float, margin_degrees: float) -> Iterator[_Point]:
+    """Points on growing squares around a position."""
+    steps = ceil(margin_degrees / _STEP_DEGREES)
+    for step in range(1, steps + 1):
+        distance = margin_degrees * step / steps
+        for north, east in _DIRECTIONS:
+            yield latitude + north * distance, longitude + east * distance
+
+
+def _readings(latitude: float, longitude: float) -> Iterator[tuple[_Point, Rule]]:
+    """What the source may have meant by a position."""
+    yield (longitude, latitude), flag_rules.POSITION_SWAPPED
+    for point in ((-latitude, longitude), (latitude, -longitude), (-latitude, -longitude)):
+        yield point, flag_rules.POSITION_SIGN_LOST
+
+
+def _corrections(reported: _Point, corrected: _Point, rule: Rule) -> tuple[Correction, ...]:
+    return tuple(
+        Correction(field, before, after, rule.id)
+        for field, before, after in zip(("latitude", "longitude"), reported, corrected, strict=True)
+        if before != after
+    )
+
+
+def _on_earth(latitude: float, longitude: float) -> bool:
+    return -90 <= latitude <= 90 and -180 <= longitude <= 180
+
+
+def _out_of_range(latitude: float, longitude: float) -> Rejected:
+    if not -90 <= latitude <= 90:
+        return POSITION_OUT_OF_RANGE.reject(latitude, limit="-90 to 90")
+    return POSITION_OUT_OF_RANGE.reject(longitude, field="longitude", limit="-180 to 180")

@@ -1,0 +1,180 @@
+"""Checks across scopes: terminals against their country, countries against the EU total.
+
+A verdict is a pure function of what all entities report for a gas day and for the day before, so
+the order in which the reports come does not show. It flags totals only: which part is wrong cannot
+be told from the sum.
+"""
+
+from collections.abc import Iterable, Iterator, Mapping, Sequence
+from dataclasses import dataclass, fields
+from datetime import date
+from math import fsum
+from typing import Any, Self
+
+from streams.core import flag_rules as rules
+from streams.core.records import AvroRecord
+from streams.core.rule import Rule
+from streams.core.tolerances import Tolerances
+
+
+@dataclass(frozen=True, slots=True)
+class Report:
+    """What one entity reports for one gas day (`lng.gas_days`).
+
+    Attributes:
+        virtual: A virtual tank contains what real terminals report, so it is left out of sums.
+        reports: False when there are no figures.
+        version: Of the canonical record; a higher one replaces a lower one.
+    """
+
+    source_id: str
+    record_id: str
+    entity_id: str
+    scope: str
+    country_code: str | None
+    virtual: bool
+    gas_day: date
+    reports: bool
+    inventory_gwh: float | None
+    send_out_gwh_per_day: float | None
+    version: int
+
+    @classmethod
+    def of(cls, normalized: AvroRecord, version: int, *, current: bool) -> Self:
+        """Of a normalized gas day and the canonical version it has become."""
+        day: Mapping[str, Any] = normalized[normalized["kind"]]
+        reports = current and day["status"] != "no_data"
+        return cls(
+            normalized["source_id"],
+            normalized["record_id"],
+            day["entity_id"],
+            day["scope"],
+            day["country_code"],
+            day["virtual"],
+            day["gas_day"],
+            reports,
+            day["inventory_gwh"] if reports else None,
+            day["send_out_gwh_per_day"] if reports else None,
+            version,
+        )
+
+    @classmethod
+    def from_avro(cls, record: Mapping[str, Any]) -> Self:
+        """Inverse of `to_avro`."""
+        return cls(*(record[name] for name in _REPORT_FIELDS))
+
+    def to_avro(self) -> AvroRecord:
+        """Avro form."""
+        return {name: getattr(self, name) for name in _REPORT_FIELDS}
+
+
+_REPORT_FIELDS = tuple(field.name for field in fields(Report))
+
+Verdicts = Mapping[str, tuple[str, ...]]
+"""Record id → ids of the rules that flag it, sorted; records without flags are left out."""
+
+
+@dataclass(frozen=True, slots=True)
+class Day:
+    """State of one gas day of one source (`state.scopes`)."""
+
+    reports: Mapping[str, Report]
+    verdicts: Verdicts
+
+    @classmethod
+    def from_avro(cls, record: Mapping[str, Any]) -> Self:
+        """Inverse of `to_avro`."""
+        reports = (Report.from_avro(it) for it in record["reports"])
+        return cls(
+            {report.record_id: report for report in reports},
+            {it["record_id"]: tuple(it["flags"]) for it in record["verdicts"]},
+        )
+
+    def to_avro(self) -> AvroRecord:
+        """Avro form."""
+        return {
+            "reports": [report.to_avro() for _, report in sorted(self.reports.items())],
+            "verdicts": [
+                {"record_id": record_id, "flags": list(flags)}
+                for record_id, flags in sorted(self.verdicts.items())
+            ],
+        }
+
+    def with_report(self, report: Report) -> "Day":
+        """The day with a report; an older version of one changes nothing."""
+        held = self.reports.get(report.record_id)
+        if held is not None and held.version >= report.version:
+            return self
+        return Day({**self.reports, report.record_id: report}, self.verdicts)
+
+
+EMPTY = Day({}, {})
+
+
+def judge_scopes(day: Day, previous: Day, limits: Tolerances) -> Verdicts:
+    """Flags of every total of a gas day.
+
+    Args:
+        day: What is reported for it.
+        previous: What is reported for the day before.
+        limits: Tolerances.
+    """
+    reports = [report for report in day.reports.values() if report.reports]
+    countries = [report for report in reports if report.scope == "country"]
+    terminals = _real_terminals(reports)
+    found: dict[str, tuple[str, ...]] = {}
+    for total in reports:
+        failed: list[Rule] = []
+        if total.scope == "eu":
+            complete = len(countries) >= limits.lng.scopes.complete_countries
+            if _disagree(total, countries, limits.lng.scopes.share, complete=complete):
+                failed.append(rules.SCOPES_DISAGREE)
+            if _dropped(reports, previous, limits):
+                failed.append(rules.REPORTERS_DROPPED)
+        elif total.scope == "country":
+            parts = [it for it in terminals if it.country_code == total.country_code]
+            if _disagree(total, parts, limits.lng.scopes.share, complete=False):
+                failed.append(rules.SCOPES_DISAGREE)
+        if failed:
+            found[total.record_id] = tuple(sorted(rule.id for rule in failed))
+    return found
+
+
+def changed_verdicts(before: Verdicts, after: Verdicts) -> Iterator[tuple[str, tuple[str, ...]]]:
+    """Records whose flags change, by record id."""
+    for record_id in sorted(before.keys() | after.keys()):
+        flags = after.get(record_id, ())
+        if flags != before.get(record_id, ()):
+            yield record_id, flags
+
+
+def _real_terminals(reports: Iterable[Report]) -> list[Report]:
+    return [report for report in reports if report.scope == "terminal" and not report.virtual]
+
+
+def _disagree(total: Report, parts: Sequence[Report], share: float, *, complete: bool) -> bool:
+    measures = (
+        (total.inventory_gwh, [it.inventory_gwh for it in parts if it.inventory_gwh is not None]),
+        (
+            total.send_out_gwh_per_day,
+            [it.send_out_gwh_per_day for it in parts if it.send_out_gwh_per_day is not None],
+        ),
+    )
+    for whole, figures in measures:
+        if whole is None or not figures:
+            continue
+        added = fsum(figures)
+        if added > whole * (1 + share) or (complete and added < whole * (1 - share)):
+            return True
+    return False
+
+
+def _dropped(reports: Sequence[Report], previous: Day, limits: Tolerances) -> bool:
+    before = [report for report in previous.reports.values() if report.reports]
+    for scope in ("country", "terminal"):
+        were = sum(1 for report in before if report.scope == scope)
+        are = sum(1 for report in reports if report.scope == scope)
+        least = were * (1 - limits.lng.reporters.lost_share)
+        if were >= limits.lng.reporters.least and are < least:
+            return True
+    return False

@@ -1,0 +1,120 @@
+"""Observe: points of time series to canonical records, judged among their neighbours."""
+
+from collections.abc import Sequence
+from functools import lru_cache
+
+from streams.batch import Batch, ConsumedRecord
+from streams.codec import Decoder, UndecodableError
+from streams.core.canonical import canonical_record
+from streams.core.errors import Rejected
+from streams.core.observe import Observed, Point, observe
+from streams.core.records import AvroRecord, RawCoordinates, source_key
+from streams.core.scopes import Report
+from streams.core.succession import Held
+from streams.core.tolerances import Tolerances
+from streams.engine.overlay import Overlay
+from streams.engine.transactions import Outgoing
+from streams.stages.encoders import Encoders, StateCodec
+from streams.stages.outcomes import dead_letter, outcome
+from streams.topics import LNG_GAS_DAYS, MARKET_INFRASTRUCTURE
+
+STAGE = "observe"
+
+_DECODED_POINTS = 8192
+"""Points kept decoded: the neighbourhood of what a batch brings."""
+
+
+class Observe:
+    """Work of the observe stage."""
+
+    def __init__(
+        self,
+        decoder: Decoder,
+        state: StateCodec,
+        encoders: Encoders,
+        generation: int,
+        tolerances: Tolerances,
+    ) -> None:
+        self._decoder = decoder
+        self._state = state
+        self._encoders = encoders
+        self._generation = generation
+        self._tolerances = tolerances
+        # A point is a function of its bytes, so what is kept cannot grow old.
+        self._point = lru_cache(maxsize=_DECODED_POINTS)(self._decode_point)
+
+    def __call__(self, batch: Batch, overlay: Overlay) -> Sequence[Outgoing]:
+        """Apply every event of a batch, in order."""
+        outputs: list[Outgoing] = []
+        for record in batch.records:
+            try:
+                event = self._decoder.decode(record.value)
+            except UndecodableError as error:
+                outputs.append(self._unreadable(record, Rejected(error.rule_id, str(error))))
+            else:
+                assert record.value is not None
+                outputs += self._apply(event, record.value, overlay)
+        return outputs
+
+    def _unreadable(self, record: ConsumedRecord, rejected: Rejected) -> Outgoing:
+        return dead_letter(
+            self._encoders, record, rejected, source_id="", record_id=None, stage=STAGE
+        )
+
+    def _apply(self, event: AvroRecord, framed: bytes, overlay: Overlay) -> list[Outgoing]:
+        source_id = event["source_id"]
+
+        def points(record_id: str) -> Point | None:
+            stored = overlay.get(source_key(source_id, record_id).encode())
+            return None if stored is None else self._point(stored)
+
+        observed = observe(event, framed, points, self._generation, self._tolerances)
+        outputs = []
+        for change in observed.changes:
+            key = source_key(source_id, change.record_id).encode()
+            if change.held is None:
+                overlay.delete(key)
+                continue
+            state = change.held.to_avro() | {"scope_flags": list(change.scope_flags)}
+            overlay.put(key, self._state.encoder.encode(state))
+            if change.published is not None:
+                outputs.append(self._canonical(change.held, change.published))
+        if observed.report is not None:
+            outputs.append(self._report(observed.report))
+        if observed.outcome is not None:
+            outputs.append(self._outcome(event, observed))
+        return outputs
+
+    def _decode_point(self, stored: bytes) -> Point:
+        state = self._state.decoder.decode(stored)
+        held = Held.from_avro(state)
+        normalized = self._decoder.decode(held.record)
+        return Point.of(held, normalized, tuple(state["scope_flags"]), self._tolerances)
+
+    def _canonical(self, held: Held, normalized: AvroRecord) -> Outgoing:
+        return Outgoing(
+            MARKET_INFRASTRUCTURE.name,
+            held.canonical_id.encode(),
+            self._encoders.canonical.encode(canonical_record(held, normalized)),
+        )
+
+    def _report(self, report: Report) -> Outgoing:
+        value = self._encoders.gas_days.encode(report.to_avro())
+        return Outgoing(LNG_GAS_DAYS.name, report.gas_day.isoformat().encode(), value)
+
+    def _outcome(self, event: AvroRecord, observed: Observed) -> Outgoing:
+        assert observed.outcome is not None
+        published = observed.published
+        return outcome(
+            self._encoders,
+            RawCoordinates.from_avro(event["lineage"]),
+            source_id=event["source_id"],
+            record_id=event["record_id"],
+            kind=event["kind"],
+            result=observed.outcome,
+            stage=STAGE,
+            generation=self._generation,
+            record_time=event["order"]["fetched_at"],
+            canonical=(published.canonical_id, published.version) if published else None,
+            flags=observed.flags,
+        )

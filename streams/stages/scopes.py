@@ -1,0 +1,111 @@
+"""Scopes: what all entities report for a gas day, judged together.
+
+Verdicts go back to observe, which owns the canonical records, as records of its own input.
+"""
+
+from collections.abc import Iterator, Sequence
+from datetime import date
+from functools import lru_cache
+
+from streams.batch import Batch, ConsumedRecord
+from streams.codec import Decoder, UndecodableError
+from streams.core.errors import Rejected
+from streams.core.history import ONE_DAY
+from streams.core.records import EPOCH, AvroRecord, OrderKey, source_key
+from streams.core.scopes import EMPTY, Day, Report, changed_verdicts, judge_scopes
+from streams.core.tolerances import Tolerances
+from streams.engine.overlay import Overlay
+from streams.engine.transactions import Outgoing
+from streams.stages.encoders import Encoders, StateCodec
+from streams.stages.outcomes import coordinates_of, dead_letter
+from streams.topics import NORMALIZED_OBSERVATIONS
+
+STAGE = "scopes"
+
+_DECODED_DAYS = 1024
+
+
+class Scopes:
+    """Work of the scopes stage."""
+
+    def __init__(
+        self, decoder: Decoder, state: StateCodec, encoders: Encoders, tolerances: Tolerances
+    ) -> None:
+        self._decoder = decoder
+        self._state = state
+        self._encoders = encoders
+        self._tolerances = tolerances
+        self._day = lru_cache(maxsize=_DECODED_DAYS)(self._decode_day)
+
+    def __call__(self, batch: Batch, overlay: Overlay) -> Sequence[Outgoing]:
+        """Apply every report of a batch, in order."""
+        outputs: list[Outgoing] = []
+        for record in batch.records:
+            try:
+                report = Report.from_avro(self._decoder.decode(record.value))
+            except UndecodableError as error:
+                outputs.append(self._unreadable(record, Rejected(error.rule_id, str(error))))
+            else:
+                outputs += self._apply(report, record, overlay)
+        return outputs
+
+    def _apply(
+        self, report: Report, record: ConsumedRecord, overlay: Overlay
+    ) -> Iterator[Outgoing]:
+        day = self._held(report.source_id, report.gas_day, overlay)
+        changed = day.with_report(report)
+        if changed is day:
+            return
+        self._put(report.source_id, report.gas_day, changed, overlay)
+        # The next day is compared with this one.
+        for gas_day in (report.gas_day, report.gas_day + ONE_DAY):
+            yield from self._judge(report.source_id, gas_day, record, overlay)
+
+    def _judge(
+        self, source_id: str, gas_day: date, record: ConsumedRecord, overlay: Overlay
+    ) -> Iterator[Outgoing]:
+        day = self._held(source_id, gas_day, overlay)
+        previous = self._held(source_id, gas_day - ONE_DAY, overlay)
+        verdicts = judge_scopes(day, previous, self._tolerances)
+        if verdicts == day.verdicts:
+            return
+        for record_id, flags in changed_verdicts(day.verdicts, verdicts):
+            yield self._verdict(day.reports[record_id], flags, record)
+        self._put(source_id, gas_day, Day(day.reports, verdicts), overlay)
+
+    def _held(self, source_id: str, gas_day: date, overlay: Overlay) -> Day:
+        stored = overlay.get(_key(source_id, gas_day))
+        return EMPTY if stored is None else self._day(stored)
+
+    def _put(self, source_id: str, gas_day: date, day: Day, overlay: Overlay) -> None:
+        overlay.put(_key(source_id, gas_day), self._state.encoder.encode(day.to_avro()))
+
+    def _decode_day(self, stored: bytes) -> Day:
+        return Day.from_avro(self._state.decoder.decode(stored))
+
+    def _verdict(self, report: Report, flags: Sequence[str], record: ConsumedRecord) -> Outgoing:
+        verdict: AvroRecord = {
+            "source_id": report.source_id,
+            "record_id": report.record_id,
+            "entity_id": report.entity_id,
+            "kind": "lng_inventory",
+            "event": "verdict",
+            "move_count": 0,
+            "order": OrderKey(None, EPOCH, "").to_avro(),
+            "lineage": coordinates_of(record).to_avro(),
+            "licence": "",
+            "attribution": "",
+            "flags": list(flags),
+        }
+        key = source_key(report.source_id, report.entity_id)
+        value = self._encoders.observations.encode(verdict)
+        return Outgoing(NORMALIZED_OBSERVATIONS.name, key.encode(), value)
+
+    def _unreadable(self, record: ConsumedRecord, rejected: Rejected) -> Outgoing:
+        return dead_letter(
+            self._encoders, record, rejected, source_id="", record_id=None, stage=STAGE
+        )
+
+
+def _key(source_id: str, gas_day: date) -> bytes:
+    return source_key(source_id, gas_day.isoformat()).encode()

@@ -1,0 +1,100 @@
+"""The producer alone: a whole release from download to the last delivery report.
+
+produce_release     a stack without workers, and a producer that is a process of its own
+
+As a program it is that process: it polls once and prints what it measured as JSON.
+"""
+
+import json
+import os
+import re
+import subprocess
+import sys
+from dataclasses import dataclass
+from pathlib import Path
+
+from producers.run import RunOptions, Services, run_once
+from producers.sandbox.settings import SandboxSettings
+from streams.deploy import create_topics, register_schemas
+from streams.local.ports import StackPorts
+from streams.local.stack import LocalStack
+from streams.settings import Settings
+from tests.bench.measure import VoidRunError
+from tests.producers.sandbox_server import running_sandbox
+
+SOURCE = "wri_powerplants"
+_DEADLINE_SECONDS = 120.0
+
+
+@dataclass(frozen=True, slots=True)
+class Produced:
+    """One poll of the release.
+
+    Attributes:
+        records: Rows parsed and confirmed by the broker.
+        records_per_second: Download, unzipping, parsing and delivery included.
+        peak_megabytes: Most memory the process held.
+    """
+
+    records: int
+    records_per_second: float
+    peak_megabytes: float
+
+
+def produce_release(home: Path) -> Produced:
+    """Poll the power plants of the sandbox into an idle broker.
+
+    Raises:
+        VoidRunError: the poll failed, or not every record was confirmed.
+        InfrastructureError: a part failed.
+    """
+    with (
+        LocalStack(home / "stack", StackPorts.free()) as stack,
+        running_sandbox(SandboxSettings().data_dir) as sandbox,
+    ):
+        environment = stack.environment() | sandbox.environment()
+        settings = Settings(
+            kafka_bootstrap=environment["KAFKA_BOOTSTRAP"],
+            schema_registry_url=environment["SCHEMA_REGISTRY_URL"],
+            postgres_dsn=environment["POSTGRES_DSN"],
+            data_dir=home,
+        )
+        create_topics(settings)
+        register_schemas(settings)
+        ended = subprocess.run(
+            [sys.executable, "-m", "tests.bench.produce"],
+            env=os.environ | environment,
+            capture_output=True,
+            text=True,
+            timeout=_DEADLINE_SECONDS,
+        )
+    if ended.returncode != 0:
+        raise VoidRunError(f"The producer ended with {ended.returncode}: {ended.stderr[-500:]}")
+    found = json.loads(ended.stdout)
+    if found["published"] != found["polled"]:
+        raise VoidRunError(f"{found['published']:,} of {found['polled']:,} records confirmed.")
+    return Produced(found["polled"], found["polled"] / found["seconds"], found["peak_kb"] / 1024)
+
+
+def main() -> None:
+    """Poll once, here, and print the figures."""
+    services = Services(
+        os.environ["KAFKA_BOOTSTRAP"],
+        os.environ["SCHEMA_REGISTRY_URL"],
+        os.environ["POSTGRES_DSN"],
+    )
+    summary = run_once(SOURCE, RunOptions(), services, dict(os.environ))
+    # Not ru_maxrss: a child starts with the size of the process that forked it.
+    status = Path("/proc/self/status").read_text(encoding="utf-8")
+    peak = re.search(r"VmHWM:\s+(\d+)", status)
+    figures = {
+        "polled": summary.polled,
+        "published": summary.published,
+        "seconds": summary.elapsed_seconds,
+        "peak_kb": int(peak[1]) if peak else 0,
+    }
+    sys.stdout.write(json.dumps(figures))
+
+
+if __name__ == "__main__":
+    main()

@@ -58,7 +58,7 @@ class FinishedRun:
     Attributes:
         items: Items the source gave, all confirmed by the broker.
         delisted: Records published as no longer listed.
-        complete: The run read a whole release.
+        complete: The run read a whole release of at least one stream.
         checkpoint: Where the next run goes on.
     """
 

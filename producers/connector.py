@@ -2,7 +2,7 @@
 
 from abc import ABC, abstractmethod
 from collections.abc import Iterator, Mapping
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from datetime import date, datetime
 from typing import Any, ClassVar
 
@@ -74,14 +74,16 @@ class Pull:
 
     Attributes:
         checkpoint: Next checkpoint; stored only after the broker has confirmed every item.
-        complete: True once the iterator has yielded a whole release: the only ground on which
-            records may later be called no longer listed.
+        complete: True once the iterator has yielded a whole release of every stream: the only
+            ground on which records may later be called no longer listed.
+        complete_streams: The same for single streams, where others have no releases.
         expected: Items expected, for progress bars; None when unknown.
         unchanged: True when the source said nothing changed (a 304 or the same hash).
     """
 
     checkpoint: dict[str, str]
     complete: bool = False
+    complete_streams: set[str] = field(default_factory=set)
     expected: int | None = None
     unchanged: bool = False
 

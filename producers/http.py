@@ -123,10 +123,25 @@ class HttpSource:
         """The JSON object at an address.
 
         Raises:
+            UnexpectedAnswerError: JSON that is no object.
+            SourceError: see `get_json_value`.
+        """
+        answer = self.get_json_value(url, params)
+        if not isinstance(answer, dict):
+            raise UnexpectedAnswerError(
+                f"{bare_address(url)} answered a JSON {type(answer).__name__} where an object is "
+                "documented. Check the configured address."
+            )
+        return answer
+
+    def get_json_value(self, url: str, params: QueryParameters | None = None) -> object:
+        """The JSON at an address, whatever its type.
+
+        Raises:
             AuthenticationError: 401 or 403.
             RateLimitedError: still 429 after the last attempt, or told to wait too long.
             UnreachableError: no usable answer on any attempt.
-            UnexpectedAnswerError: another status, or JSON that is no object.
+            UnexpectedAnswerError: another status.
             BudgetSpentError: the run's requests are used up.
         """
         answer: object = None
@@ -139,11 +154,6 @@ class HttpSource:
                 except ValueError as error:
                     reason = f"{bare_address(url)}: no JSON but {self._excerpt(text)}"
                     raise _UnansweredError(reason) from error
-        if not isinstance(answer, dict):
-            raise UnexpectedAnswerError(
-                f"{bare_address(url)} answered a JSON {type(answer).__name__} where an object is "
-                "documented. Check the configured address."
-            )
         return answer
 
     def download(self, url: str, target: Path, etag: str | None = None) -> Download:
@@ -152,7 +162,7 @@ class HttpSource:
         The body is streamed; a connection that ends early is tried again from the start.
 
         Raises:
-            The same as `get_json`.
+            The same as `get_json_value`.
         """
         headers = {"if-none-match": etag} if etag else {}
         outcome = Download(etag, 0, not_modified=True)

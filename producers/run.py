@@ -199,7 +199,7 @@ class _Run:
         self._request = options.request(store.latest(connector.source_id))
         self._listed: dict[str, str] = {}
         self._appeared: dict[str, str] = {}
-        self._last_item: RawItem | None = None
+        self._last_items: dict[str, RawItem] = {}
         self.pull = Pull(dict(self._request.checkpoint))
 
     def publish_items(self, http: HttpSource, on_progress: Progress | None) -> None:
@@ -207,22 +207,36 @@ class _Run:
         for item in self._connector.pull_or_subscribe(http, self._request, self.pull):
             self._publisher.publish(self._envelope.observed(item))
             self._listed[item.record_id] = item.stream
-            self._last_item = item
+            self._last_items[item.stream] = item
             self.polled += 1
             if on_progress:
                 on_progress(self.polled, self.pull.expected)
 
     def publish_delisted(self) -> None:
         """Publish what the previous complete release listed and this complete one does not."""
-        if not self.pull.complete or self._last_item is None:
+        complete = self._complete_streams() & self._last_items.keys()
+        if not complete:
             return
         before = self._store.listed(self._connector.source_id)
-        self.gone = {key: before[key] for key in before.keys() - self._listed.keys()}
-        self._appeared = {key: stream for key, stream in self._listed.items() if key not in before}
-        for record_id in sorted(self.gone):
+        self.gone = {
+            key: stream
+            for key, stream in before.items()
+            if stream in complete and key not in self._listed
+        }
+        self._appeared = {
+            key: stream
+            for key, stream in self._listed.items()
+            if stream in complete and key not in before
+        }
+        for record_id, stream in sorted(self.gone.items()):
             self._publisher.publish(
-                self._envelope.no_longer_listed(record_id, self.gone[record_id], self._last_item)
+                self._envelope.no_longer_listed(record_id, stream, self._last_items[stream])
             )
+
+    def _complete_streams(self) -> set[str]:
+        if not self.pull.complete:
+            return self.pull.complete_streams
+        return {stream.name for stream in self._connector.discover()}
 
     def finish(self) -> None:
         """Store the next checkpoint. Call it after the broker has confirmed everything."""
@@ -234,7 +248,7 @@ class _Run:
                 finished_at=datetime.now(UTC),
                 items=self.polled,
                 delisted=len(self.gone),
-                complete=self.pull.complete,
+                complete=self.pull.complete or bool(self.pull.complete_streams),
                 checkpoint=self.pull.checkpoint,
             ),
             self._appeared,

@@ -4,8 +4,11 @@ from typing import Any
 
 from streams.core.records import AvroRecord
 from streams.core.succession import Held
+from streams.core.unloading import NOT_DERIVED
 
-_DERIVED_FIELDS = {"lng_inventory": frozenset({"fullness_pct"})}
+_DERIVED_FIELDS = {
+    "lng_inventory": frozenset({"fullness_pct", "terminal_id", "virtual", *NOT_DERIVED})
+}
 _EVENT_TIME_FIELD = {"lng_inventory": "gas_day_start"}
 
 

@@ -197,6 +197,8 @@ class LngTerminal(_Placed):
     company_eic: str | None
     report_url: str | None
     units: tuple[TerminalUnit, ...]
+    terminal_id: str | None = None
+    virtual: bool = False
 
 
 @dataclass(frozen=True, slots=True)
@@ -352,6 +354,11 @@ class LngInventory(_Payload):
     available_capacity_gwh_per_day: float | None
     covered_capacity_pct: float | None
     fullness_pct: float | None
+    terminal_id: str | None = None
+    virtual: bool = False
+    ship_unloading_gwh: float | None = None
+    ship_unloading_uncertainty_gwh: float | None = None
+    ship_unloading_method: Literal["mass_balance_energy", "mass_balance_volume"] | None = None
 
 
 AssetPayload = (

@@ -1,7 +1,7 @@
 """What a source must offer: `InfrastructureConnector`, one subclass in one file for each source."""
 
 from abc import ABC, abstractmethod
-from collections.abc import Iterator, Mapping
+from collections.abc import Callable, Iterable, Iterator, Mapping
 from dataclasses import dataclass, field
 from datetime import date, datetime
 from typing import Any, ClassVar
@@ -30,6 +30,19 @@ class StreamInfo:
 
 
 @dataclass(frozen=True, slots=True)
+class Credit:
+    """Terms of a record set within a source.
+
+    Attributes:
+        licence: SPDX identifier where there is one.
+        attribution: Credit the licence asks for.
+    """
+
+    licence: str
+    attribution: str
+
+
+@dataclass(frozen=True, slots=True)
 class RawItem:
     """One upstream item as pulled; the envelope is added by the run.
 
@@ -39,6 +52,7 @@ class RawItem:
         source_updated_at: When the source says it changed the item, UTC; None when it does not say.
         release: Release (ETag or hash) the item belongs to; None for sources without releases.
         origin: Address or file it was read from, without credentials.
+        credit: Licence of the item and the credit it asks for; None for those of the connector.
     """
 
     stream: str
@@ -47,6 +61,27 @@ class RawItem:
     source_updated_at: datetime | None
     release: str | None
     origin: str
+    credit: Credit | None = None
+
+
+@dataclass(frozen=True, slots=True)
+class KnownPlant:
+    """A current power plant of the canonical topic.
+
+    Attributes:
+        id: Canonical record id.
+        fuel: Primary fuel, for example solar or wind.
+        latitude: WGS84 degrees.
+        longitude: WGS84 degrees.
+        country_code: ISO 3166-1 alpha-2; None when not known.
+    """
+
+    id: str
+    name: str
+    fuel: str
+    latitude: float
+    longitude: float
+    country_code: str | None
 
 
 @dataclass(frozen=True, slots=True)
@@ -59,6 +94,8 @@ class PullRequest:
         since: First day asked for, None for the connector's own choice (look-back).
         until: Last day asked for, inclusive; None for today.
         limit: Stop after about this many items; None for all. A limited pull is never complete.
+        known_plants: Reads the plants other sources have given, for a connector that asks about
+            them; reads nothing before it is called.
     """
 
     checkpoint: Mapping[str, str]
@@ -66,6 +103,7 @@ class PullRequest:
     since: date | None = None
     until: date | None = None
     limit: int | None = None
+    known_plants: Callable[[], Iterable[KnownPlant]] = tuple
 
 
 @dataclass(slots=True)

@@ -2,9 +2,11 @@
 
 from producers.alsi_lng import AlsiLngConnector
 from producers.connector import InfrastructureConnector
+from producers.reexplorer import ReexplorerConnector
 from producers.wri_powerplants import WriPowerPlantsConnector
 
 CONNECTORS: dict[str, type[InfrastructureConnector]] = {
     AlsiLngConnector.name: AlsiLngConnector,
+    ReexplorerConnector.name: ReexplorerConnector,
     WriPowerPlantsConnector.name: WriPowerPlantsConnector,
 }

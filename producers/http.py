@@ -6,7 +6,7 @@ Retries and backoff come from stamina, pacing from pyrate-limiter.
 import json
 import logging
 import time
-from collections.abc import Callable, Iterator, Mapping
+from collections.abc import Callable, Collection, Iterator, Mapping
 from contextlib import contextmanager
 from dataclasses import dataclass
 from datetime import UTC, datetime
@@ -39,6 +39,7 @@ DownloadProgress: TypeAlias = Callable[[int, int | None], None]
 """Called with the bytes received and the bytes expected (None when unknown)."""
 
 _EXCERPT = 200
+_READ_ANSWER = 4000
 _CHUNK = 1 << 16
 
 
@@ -55,6 +56,22 @@ class Download:
     etag: str | None
     bytes_received: int
     not_modified: bool = False
+
+
+@dataclass(frozen=True, slots=True)
+class Answer:
+    """An answer with what stands around its body.
+
+    Attributes:
+        headers: Names in lower case.
+        value: The JSON of the body; None where the body is no JSON and the status is not 200.
+        text: First characters of the body, our secrets removed.
+    """
+
+    status: int
+    headers: Mapping[str, str]
+    value: object
+    text: str
 
 
 class _UnansweredError(Exception):
@@ -119,6 +136,11 @@ class HttpSource:
         """Requests of this run so far, repeats included."""
         return self._requests
 
+    @property
+    def requests_left(self) -> int:
+        """Requests this run may still send."""
+        return self._config.max_requests - self._requests
+
     def get_json(self, url: str, params: QueryParameters | None = None) -> JsonObject:
         """The JSON object at an address.
 
@@ -155,6 +177,38 @@ class HttpSource:
                     reason = f"{bare_address(url)}: no JSON but {self._excerpt(text)}"
                     raise _UnansweredError(reason) from error
         return answer
+
+    def ask(
+        self, url: str, params: QueryParameters | None = None, *, also: Collection[int] = ()
+    ) -> Answer:
+        """The answer of an address, for sources that say something by status and headers.
+
+        Args:
+            url: Address.
+            params: Query.
+            also: Statuses besides 200 that the caller reads; they are neither refused nor tried
+                again.
+
+        Raises:
+            SourceError: see `get_json_value`; for statuses not in `also`.
+        """
+        found: Answer | None = None
+        for attempt in self._attempts(url):
+            with attempt, self._response("GET", url, params) as response:
+                if response.status_code not in also:
+                    self._check(response)
+                body = response.read()
+                text = self.redacted(body[:_READ_ANSWER].decode("utf-8", "replace"))
+                value: object = None
+                try:
+                    value = json.loads(body)
+                except ValueError as error:
+                    if response.status_code == httpx.codes.OK:
+                        reason = f"{bare_address(url)}: no JSON but {self._excerpt(body)}"
+                        raise _UnansweredError(reason) from error
+                found = Answer(response.status_code, dict(response.headers), value, text)
+        assert found is not None
+        return found
 
     def download(self, url: str, target: Path, etag: str | None = None) -> Download:
         """Fetch a file into `target`, unless the server still has the version `etag`.

@@ -103,8 +103,8 @@ class Envelope:
             release=source.release,
             run_id=self._run_id,
             origin=source.origin,
-            licence=self._connector.licence,
-            attribution=self._connector.attribution,
+            licence=source.credit.licence if source.credit else self._connector.licence,
+            attribution=source.credit.attribution if source.credit else self._connector.attribution,
             item=item,
         )
 

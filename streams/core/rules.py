@@ -72,6 +72,12 @@ BAD_ENVELOPE = Rule(
 )
 
 # Reading an upstream item.
+SERVICE_ERROR = Rule(
+    "service_error",
+    "errors",
+    "hard",
+    "The service refused what was asked; its words say why. Correct the point, or ask again.",
+)
 UNREADABLE_NUMBER = Rule(
     "unreadable_number", None, "hard", "The text is neither a number nor a mark for not reported."
 )
@@ -104,6 +110,7 @@ RULES: MappingProxyType[str, Rule] = MappingProxyType(
             UNKNOWN_SCHEMA_ID,
             BAD_AVRO,
             BAD_ENVELOPE,
+            SERVICE_ERROR,
             UNREADABLE_NUMBER,
             UNREADABLE_GAS_DAY,
             UNKNOWN_STATUS,

@@ -5,11 +5,10 @@ run of the source is active · 5 broker, registry or database unavailable · 130
 """
 
 import logging
-import re
 import signal
 import sys
 import threading
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Iterator, Mapping
 from contextlib import contextmanager
 from dataclasses import replace
 from datetime import UTC, date, datetime, timedelta
@@ -24,7 +23,7 @@ from rich.table import Table
 
 from producers import progress
 from producers.checkpoint import open_store
-from producers.config import config_file, process_environment
+from producers.config import config_file, duration, load_config, process_environment
 from producers.connectors import CONNECTORS
 from producers.dry_run import as_json, previews
 from producers.errors import (
@@ -46,6 +45,7 @@ err = Console(stderr=True)
 _EXIT_INTERRUPTED = 130
 _EXIT_TERMINATED = 143
 _DRY_RUN_ITEMS = 3
+_CHECKPOINT_KEYS = 4
 
 # These log every request or header themselves; ours say the same without secrets.
 _QUIET = ("httpx", "httpcore", "pyrate_limiter", "stamina")
@@ -70,20 +70,15 @@ def _terminate(number: int, frame: FrameType | None) -> None:
     sys.exit(_EXIT_TERMINATED)
 
 
-def _duration(text: str) -> timedelta:
-    """`90s`, `30m`, `6h` or `7d`."""
-    match = re.fullmatch(r"(\d+)([smhd])", text)
-    if match is None or int(match[1]) == 0:
-        raise typer.BadParameter("give a whole number and s, m, h or d, for example 6h")
-    unit = {"s": "seconds", "m": "minutes", "h": "hours", "d": "days"}[match[2]]
-    return timedelta(**{unit: int(match[1])})
-
-
 Day = Annotated[datetime | None, typer.Option(formats=["%Y-%m-%d"], metavar="YYYY-MM-DD")]
 Every = Annotated[
-    timedelta | None,
-    typer.Option(parser=_duration, metavar="6h", help="Repeat after this time, until stopped."),
+    str | None,
+    typer.Option(
+        metavar="6h",
+        help="Repeat after this time, until stopped; `schedule` takes it from the configuration.",
+    ),
 ]
+_SCHEDULE = "schedule"
 
 
 def _poll_command(name: str) -> Callable[..., None]:
@@ -106,12 +101,22 @@ def _poll_command(name: str) -> Callable[..., None]:
             if dry_run:
                 _show_previews(name, options)
             elif every:
-                _repeat(name, options, every)
+                _repeat(name, options, _pause(name, every))
             else:
                 _poll(name, options)
 
     poll.__doc__ = f"Poll {name} and publish to raw.{name}."
     return poll
+
+
+def _pause(name: str, every: str) -> timedelta:
+    if every == _SCHEDULE:
+        model = connector_class_of(name).config_model
+        return load_config(name, model, process_environment()).schedule
+    try:
+        return duration(every)
+    except ValueError as error:
+        raise typer.BadParameter(f"{error}, or {_SCHEDULE}", param_hint="--every") from error
 
 
 def _date(moment: datetime | None) -> date | None:
@@ -140,10 +145,16 @@ def show_checkpoints(
             f"{run.items:,}",
             f"{run.delisted:,}",
             "yes" if run.complete else "no",
-            " ".join(f"{key}={value}" for key, value in sorted(run.checkpoint.items())),
+            _shortened(run.checkpoint),
             run.run_id[:8],
         )
     _print_table(table)
+
+
+def _shortened(checkpoint: Mapping[str, str]) -> str:
+    pairs = [f"{key}={value}" for key, value in sorted(checkpoint.items())]
+    more = len(pairs) - _CHECKPOINT_KEYS
+    return " ".join(pairs[:_CHECKPOINT_KEYS]) + (f" and {more} more" if more > 0 else "")
 
 
 @app.command("list")

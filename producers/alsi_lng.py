@@ -5,39 +5,24 @@ Host: https://alsi.gie.eu. Key: free, header `x-key`. Limit: 60 requests a minut
 v009 and the service's data definition.
 """
 
-import re
 from collections.abc import Iterator, Mapping
 from dataclasses import dataclass
-from datetime import UTC, date, datetime, timedelta, timezone
-from functools import lru_cache
-from typing import Any, ClassVar, Literal
-from zoneinfo import ZoneInfo
+from datetime import date, timedelta
+from typing import Annotated, Any, ClassVar, Literal
 
-from pydantic import Field, SecretStr
+from pydantic import BeforeValidator, Field, SecretStr
 
+from producers.alsi_days import EU, DayReader, Scope, refuse_error_body
+from producers.alsi_listing import ListedTerminal, read_listing
+from producers.alsi_mapping import gas_day, map_gas_day, map_terminal, update_time
+from producers.alsi_terminals import known_terminals, new_terminal_id
 from producers.config import SourceConfig
 from producers.connector import InfrastructureConnector, Pull, PullRequest, RawItem, StreamInfo
-from producers.errors import (
-    AuthenticationError,
-    CheckpointError,
-    RateLimitedError,
-    TruncatedError,
-    UnexpectedAnswerError,
-)
+from producers.errors import CheckpointError, TruncatedError, UnexpectedAnswerError
 from producers.http import HttpSource, JsonObject
-from producers.reading import UnreadableNumberError, json_text, number
-from streams.core import rules
+from producers.reading import NOT_REPORTED, json_text
 from streams.core.errors import Rejected
-from streams.core.payloads import LngInventory
 from streams.core.records import Mapped, RawRecord
-
-_ISO_DAY = re.compile(r"[0-9]{4}-[0-9]{2}-[0-9]{2}")
-
-_GAS_CLOCK = ZoneInfo("Europe/Brussels")
-_GAS_DAY_START_HOUR = 6
-
-# Not documented; the values fit a clock that stays at UTC+1 all year.
-_UPDATE_CLOCK = timezone(timedelta(hours=1))
 
 _TEXT_FIELDS = (
     "name",
@@ -55,14 +40,19 @@ _TEXT_FIELDS = (
 )
 _MEASURE_FIELDS = ("inventory", "dtmi")
 _KNOWN_FIELDS = frozenset(_TEXT_FIELDS + _MEASURE_FIELDS)
+_CAPACITY_FIELDS = ("gasDayStart", "updatedAt", "dtmi", "dtrs")
 
-_STATUS: Mapping[str | None, Literal["confirmed", "estimated", "no_data"]] = {
-    "C": "confirmed",
-    "E": "estimated",
-    "N": "no_data",
-}
-
+# Keys of the checkpoint.
 _NEWEST = "newest_gas_day"
+_TERMINAL_ID = "terminal_id"
+_LISTED = "listed_terminals"
+
+Granularity = Literal["terminal", "country", "eu"]
+
+
+def _names(value: object) -> object:
+    """A list, or a text with commas as it comes from the environment."""
+    return [part.strip() for part in value.split(",")] if isinstance(value, str) else value
 
 
 class AlsiConfig(SourceConfig):
@@ -70,46 +60,40 @@ class AlsiConfig(SourceConfig):
 
     base_url: str = Field(pattern=r"^https?://")
     api_key: SecretStr = Field(min_length=1)
-    granularity: Literal["eu"] = "eu"
+    granularity: Annotated[tuple[Granularity, ...], BeforeValidator(_names)] = Field(
+        ("terminal", "country", "eu"), min_length=1
+    )
     backfill_from: date = date(2012, 1, 1)
+    detail_backfill_days: int = Field(60, ge=1, le=6000)
     lookback_days: int = Field(30, ge=1, le=366)
     page_size: int = Field(300, ge=1, le=300)
     minimum_share: float = Field(0.95, ge=0, le=1)
+    minimum_reporting: float = Field(0.5, ge=0, le=1)
+    largest_loss: float = Field(0.2, ge=0, le=1)
 
 
-@dataclass(frozen=True, slots=True)
-class _Scope:
-    """Whose days are asked for.
+@dataclass(slots=True)
+class _Run:
+    """What one pull knows on its way."""
 
-    Attributes:
-        query: Filter of the request.
-        country: ISO 3166-1 alpha-2, None for the EU.
-        company_eic: None unless one terminal.
-        facility_eic: None unless one terminal.
-    """
-
-    name: Literal["eu", "country", "terminal"]
-    query: Mapping[str, str]
-    country: str | None = None
-    company_eic: str | None = None
-    facility_eic: str | None = None
+    reader: DayReader
+    request: PullRequest
+    pull: Pull
+    last: date
+    items: int = 0
 
     @property
-    def entity_id(self) -> str:
-        """Source entity: `eu`, a country code, or facility EIC and company EIC."""
-        return _entity_id(self.name, self.country, self.company_eic, self.facility_eic)
+    def last_held(self) -> date:
+        """Last day asked for that the service can have.
 
+        Without its word: yesterday's and today's rows may not be there yet.
+        """
+        return min(self.last, self.reader.newest_held or self.last - timedelta(days=2))
 
-_EU = _Scope("eu", {"type": "eu"})
-
-
-@dataclass(frozen=True, slots=True)
-class _GasDay:
-    """A gas day with its true start and end, UTC (05:00 in winter, 04:00 in summer)."""
-
-    day: date
-    start: datetime
-    end: datetime
+    @property
+    def own_range(self) -> bool:
+        """Whether the caller chose the days, so that the checkpoint stays where it is."""
+        return self.request.since is not None or self.request.until is not None
 
 
 class AlsiLngConnector(InfrastructureConnector):
@@ -131,96 +115,165 @@ class AlsiLngConnector(InfrastructureConnector):
 
     @classmethod
     def discover(cls) -> tuple[StreamInfo, ...]:
-        """One stream for each scope that can be configured."""
-        return (StreamInfo("eu", "lng_inventory", "EU total, one row a gas day since 2012."),)
+        """One stream for each scope that can be configured, and the listing."""
+        return (
+            StreamInfo("eu", "lng_inventory", "EU total, one row a gas day since 2012."),
+            StreamInfo("country", "lng_inventory", "Country totals, one row a gas day."),
+            StreamInfo("terminal", "lng_inventory", "Terminals, one row a gas day and operator."),
+            StreamInfo("terminals", "lng_terminal", "Terminals of the listing with operators."),
+        )
 
     def pull_or_subscribe(
         self, http: HttpSource, request: PullRequest, pull: Pull
     ) -> Iterator[RawItem]:
-        """Yield every gas day asked for, newest first.
+        """Yield every gas day asked for, newest first: the EU, then countries, then terminals.
 
-        The first run reads from `backfill_from`, later ones from `lookback_days` before the newest
-        day seen. A run with its own days or a limit leaves the checkpoint where it is, so that no
-        gap can hide behind it. Never complete: gas days are revised, not delisted.
+        The first run reads the EU from `backfill_from` and the others `detail_backfill_days`; later
+        ones each entity from `lookback_days` before the newest day seen of it. A run with its own
+        days or a limit leaves the checkpoint where it is, so that no gap can hide behind it. Gas
+        days are revised, never delisted; the listing is a complete release of its stream.
 
         Raises:
             AuthenticationError: the key is refused, in any of the forms the service knows.
-            TruncatedError: fewer days than the service must hold.
+            TruncatedError: fewer days, entities or terminals than the service must hold.
             SourceError: see `HttpSource.get_json`.
         """
-        scope = _EU
-        first = request.since or self._first_day(request.checkpoint)
-        last = request.until or request.today
-        days: set[date] = set()
-        items = 0
-        # Without word of the service: yesterday's and today's rows may not be there yet.
-        newest_held = last - timedelta(days=2)
-        for page in self._pages(http, scope, first, last):
-            newest_held = _newest_held(page) or newest_held
-            pull.expected = _days(first, min(last, newest_held))
-            for row in _rows(page):
-                gas_day = _gas_day(json_text(row.get("gasDayStart")) or "")
-                # A filter the service does not understand is dropped without a word.
-                if gas_day and not first <= gas_day.day <= last:
-                    continue
-                if gas_day:
-                    days.add(gas_day.day)
-                yield self._item(scope, row)
-                items += 1
-                if request.limit is not None and items >= request.limit:
-                    return
-        self._check_share(len(days), first, min(last, newest_held))
-        if days and request.since is None and request.until is None:
-            held = request.checkpoint.get(_NEWEST, "")
-            pull.checkpoint[_NEWEST] = max(held, max(days).isoformat())
+        reader = DayReader(http, self.config.base_url, self.config.page_size)
+        run = _Run(reader, request, pull, request.until or request.today)
+        for item in self._items(http, run):
+            yield item
+            run.items += 1
+            if request.limit is not None and run.items >= request.limit:
+                pull.checkpoint = dict(request.checkpoint)
+                pull.complete_streams.clear()
+                return
 
-    def _first_day(self, checkpoint: Mapping[str, str]) -> date:
-        newest = checkpoint.get(_NEWEST)
+    def _items(self, http: HttpSource, run: _Run) -> Iterator[RawItem]:
+        chosen = self.config.granularity
+        if "eu" in chosen:
+            yield from self._eu(run)
+        if "country" not in chosen and "terminal" not in chosen:
+            return
+        terminals = self._listing(http, run)
+        if run.reader.newest_held is None:
+            run.reader.probe()
+        countries = sorted({terminal.country_code for terminal in terminals})
+        scopes = [Scope("country", {"country": code}, code) for code in countries]
+        if "country" in chosen:
+            yield from self._details(run, "country", scopes)
+        if "terminal" in chosen:
+            yield from self._terminals(run, terminals)
+
+    def _eu(self, run: _Run) -> Iterator[RawItem]:
+        first = run.request.since or self._first_day(run, EU) or self.config.backfill_from
+        days: set[date] = set()
+        for item in self._days(run, EU, first, days):
+            run.pull.expected = _days(first, run.last_held)
+            yield item
+        expected = _days(first, run.last_held)
+        if len(days) < expected * self.config.minimum_share:
+            raise TruncatedError(
+                f"ALSI gave {len(days)} of the {expected} gas days from {first} to "
+                f"{run.last_held}. Run again later; if that repeats, check `base_url` and "
+                "`minimum_share`."
+            )
+
+    def _terminals(self, run: _Run, terminals: tuple[ListedTerminal, ...]) -> Iterator[RawItem]:
+        scopes = [_terminal_scope(one, run.pull.checkpoint) for one in terminals]
+        capacities: dict[str, Mapping[str, Any]] = {}
+        yield from self._details(run, "terminal", scopes, capacities)
+        # The capacities of a range in the past are not those of today.
+        if run.own_range:
+            return
+        for scope, terminal in zip(scopes, terminals, strict=True):
+            yield self._listed(scope, terminal, capacities.get(scope.entity_id, {}))
+        run.pull.complete_streams.add("terminals")
+        run.pull.checkpoint[_LISTED] = str(len(terminals))
+
+    def _details(
+        self,
+        run: _Run,
+        name: str,
+        scopes: list[Scope],
+        capacities: dict[str, Mapping[str, Any]] | None = None,
+    ) -> Iterator[RawItem]:
+        """Days of countries or terminals. Some of them report nothing, but not most.
+
+        Args:
+            run: The pull.
+            name: Scope.
+            scopes: The entities.
+            capacities: Gets the newest row with a DTMI of each entity.
+        """
+        reporting = 0
+        default = run.last_held - timedelta(days=self.config.detail_backfill_days - 1)
+        firsts = [run.request.since or self._first_day(run, scope) or default for scope in scopes]
+        ahead = sum(_days(first, run.last_held) for first in firsts)
+        run.pull.expected = run.items + ahead
+        for scope, first in zip(scopes, firsts, strict=True):
+            days: set[date] = set()
+            for item in self._days(run, scope, first, days):
+                if capacities is not None and _has_capacity(item.item):
+                    capacities.setdefault(scope.entity_id, item.item)
+                yield item
+            ahead -= _days(first, run.last_held)
+            run.pull.expected = run.items + ahead
+            reporting += bool(days)
+        # Long ago there were few of them.
+        least = 1 if run.own_range else self.config.minimum_reporting * len(scopes)
+        held = any(_days(first, run.last_held) for first in firsts)
+        if held and reporting < least:
+            raise TruncatedError(
+                f"ALSI gave days of {reporting} of {len(scopes)} entities of scope {name}. Run "
+                "again later; if that repeats, check `base_url` and `minimum_reporting`."
+            )
+
+    def _days(self, run: _Run, scope: Scope, first: date, days: set[date]) -> Iterator[RawItem]:
+        """Days of one scope, collected in `days`; then its place in the checkpoint."""
+        for row in run.reader.rows(scope, first, run.last):
+            item = self._item(scope, row)
+            day = gas_day(item.item["gasDayStart"] or "")
+            if day:
+                days.add(day.day)
+            yield item
+        if days and not run.own_range:
+            key = f"{_NEWEST}/{scope.entity_id}"
+            held = run.request.checkpoint.get(key, "")
+            run.pull.checkpoint[key] = max(held, max(days).isoformat())
+
+    def _first_day(self, run: _Run, scope: Scope) -> date | None:
+        key = f"{_NEWEST}/{scope.entity_id}"
+        newest = run.request.checkpoint.get(key)
         if newest is None:
-            return self.config.backfill_from
+            return None
         try:
             return date.fromisoformat(newest) - timedelta(days=self.config.lookback_days)
         except ValueError as error:
             raise CheckpointError(
-                f"The checkpoint of {self.source_id} holds {_NEWEST}={newest!r}, which is no date. "
+                f"The checkpoint of {self.source_id} holds {key}={newest!r}, which is no date. "
                 "Delete that row from producers.checkpoints, then run again."
             ) from error
 
-    def _pages(
-        self, http: HttpSource, scope: _Scope, first: date, last: date
-    ) -> Iterator[JsonObject]:
-        if first > last:
-            return
-        page, pages = 1, 1
-        while page <= pages:
-            query: dict[str, str | int] = {
-                **scope.query,
-                "from": first.isoformat(),
-                "to": last.isoformat(),
-                "page": page,
-                "size": self.config.page_size,
-            }
-            answer = http.get_json(self.config.base_url, query)
-            _refuse_error_body(answer, http)
-            pages = _last_page(answer)
-            yield answer
-            page += 1
-
-    def _check_share(self, days: int, first: date, last: date) -> None:
-        expected = _days(first, last)
-        if days < expected * self.config.minimum_share:
-            raise TruncatedError(
-                f"ALSI gave {days} of the {expected} gas days from {first} to {last}. Run again "
-                "later; if that repeats, check `base_url` and `minimum_share`."
+    def _listing(self, http: HttpSource, run: _Run) -> tuple[ListedTerminal, ...]:
+        url = f"{self.config.base_url.rstrip('/')}/about"
+        document = http.get_json_value(url, {"show": "listing"})
+        refuse_error_body(document, http)
+        terminals = read_listing(document)
+        if not terminals:
+            raise UnexpectedAnswerError(
+                f"{url} lists no terminal with country and EIC. Check `base_url`."
             )
+        before = int(run.request.checkpoint.get(_LISTED, "0"))
+        if len(terminals) < before * (1 - self.config.largest_loss):
+            raise TruncatedError(
+                f"The listing has {len(terminals)} terminals where it had {before}: it looks cut "
+                "short. If they are really gone, raise `largest_loss`."
+            )
+        _give_terminal_ids(terminals, run.pull.checkpoint)
+        return terminals
 
-    def _item(self, scope: _Scope, row: JsonObject) -> RawItem:
-        item: dict[str, Any] = {
-            "scope": scope.name,
-            "country": scope.country,
-            "company_eic": scope.company_eic,
-            "facility_eic": scope.facility_eic,
-        }
+    def _item(self, scope: Scope, row: JsonObject) -> RawItem:
+        item = _empty_item(scope)
         for field in _TEXT_FIELDS:
             item[field] = json_text(row.get(field))
         for field in _MEASURE_FIELDS:
@@ -234,95 +287,68 @@ class AlsiLngConnector(InfrastructureConnector):
             stream=scope.name,
             record_id=f"{scope.entity_id}/{item['gasDayStart'] or '-'}",
             item=item,
-            source_updated_at=_update_time(item["updatedAt"]),
+            source_updated_at=update_time(item["updatedAt"]),
             release=None,
             origin=self.config.base_url,
         )
 
+    def _listed(
+        self, scope: Scope, terminal: ListedTerminal, capacity: Mapping[str, Any]
+    ) -> RawItem:
+        item = _empty_item(scope)
+        item |= {field: capacity[field] for field in _CAPACITY_FIELDS if field in capacity}
+        item |= {"facility": terminal.facility, "extra": terminal.extra}
+        return RawItem("terminals", scope.entity_id, item, None, None, self.config.base_url)
+
     @staticmethod
     def map_to_schema(raw: RawRecord) -> Mapped | Rejected:
-        """Convert one row to an LNG inventory.
-
-        Units: GWh, 10^3 m3 LNG, GWh/d. A dash, an empty text, null and a missing key mean "not
-        reported" and become None, never zero. A flat inventory or DTMI (rows of before 2024) is a
-        volume. Key: (entity, gas day). Source: GIE API manual v009, data fields.
-        """
-        item = raw.item or {}
-        gas_day_text = item.get("gasDayStart")
-        gas_day = _gas_day(gas_day_text or "")
-        if gas_day is None:
-            return rules.UNREADABLE_GAS_DAY.reject(gas_day_text, limit="YYYY-MM-DD")
-        status = _STATUS.get(item.get("status"))
-        if status is None:
-            return rules.UNKNOWN_STATUS.reject(item.get("status"), limit="C, E or N")
-        try:
-            return _mapped(item, gas_day, status)
-        except UnreadableNumberError as error:
-            return rules.UNREADABLE_NUMBER.reject(
-                error.text, field=error.field, limit="a number, or a dash for not reported"
-            )
+        """Convert one gas day or one facility; see `alsi_mapping`."""
+        return map_terminal(raw) if raw.stream == "terminals" else map_gas_day(raw)
 
 
-def _mapped(
-    item: Mapping[str, Any],
-    gas_day: _GasDay,
-    status: Literal["confirmed", "estimated", "no_data"],
-) -> Mapped:
-    inventory_lng, inventory_gwh = _measure(item["inventory"], "inventory")
-    dtmi_lng, dtmi_gwh = _measure(item["dtmi"], "dtmi")
-    scope, country = item["scope"], item["country"]
-    company, facility = item["company_eic"], item["facility_eic"]
-    entity_id = _entity_id(scope, country, company, facility)
-    return Mapped(
-        entity_id,
-        LngInventory(
-            scope=scope,
-            entity_id=entity_id,
-            entity_name=item["name"] or entity_id,
-            country_code=country,
-            facility_eic=facility,
-            company_eic=company,
-            gas_day=gas_day.day,
-            gas_day_start=gas_day.start,
-            gas_day_end=gas_day.end,
-            status=status,
-            inventory_gwh=inventory_gwh,
-            inventory_thousand_m3_lng=inventory_lng,
-            send_out_gwh_per_day=number(item["sendOut"], "sendOut"),
-            dtmi_gwh=dtmi_gwh,
-            dtmi_thousand_m3_lng=dtmi_lng,
-            dtrs_gwh_per_day=number(item["dtrs"], "dtrs"),
-            contracted_capacity_gwh_per_day=number(
-                item["contractedCapacity"], "contractedCapacity"
-            ),
-            available_capacity_gwh_per_day=number(item["availableCapacity"], "availableCapacity"),
-            covered_capacity_pct=number(item["coveredCapacity"], "coveredCapacity"),
-            fullness_pct=_fullness_pct(inventory_gwh, dtmi_gwh, inventory_lng, dtmi_lng),
-        ),
+def _empty_item(scope: Scope) -> dict[str, Any]:
+    return {
+        "scope": scope.name,
+        "country": scope.country,
+        "company_eic": scope.company_eic,
+        "facility_eic": scope.facility_eic,
+        "terminal_id": scope.terminal_id,
+        **dict.fromkeys((*_TEXT_FIELDS, *_MEASURE_FIELDS, "facility", "outage")),
+    }
+
+
+def _terminal_scope(terminal: ListedTerminal, checkpoint: Mapping[str, str]) -> Scope:
+    known = known_terminals().get(terminal.facility_eic)
+    return Scope(
+        "terminal",
+        {
+            "country": terminal.country_code,
+            "company": terminal.company_eic,
+            "facility": terminal.facility_eic,
+        },
+        terminal.country_code,
+        terminal.company_eic,
+        terminal.facility_eic,
+        known.terminal_id if known else checkpoint[f"{_TERMINAL_ID}/{terminal.facility_eic}"],
     )
 
 
-def _entity_id(scope: str, country: str | None, company: str | None, facility: str | None) -> str:
-    if scope == "terminal":
-        return f"{facility}/{company}"
-    return country or scope
+def _give_terminal_ids(terminals: tuple[ListedTerminal, ...], checkpoint: dict[str, str]) -> None:
+    """Give ids to terminals without one; the checkpoint keeps them, whatever the name becomes."""
+    taken = {text for key, text in checkpoint.items() if key.startswith(f"{_TERMINAL_ID}/")}
+    for terminal in terminals:
+        eic = terminal.facility_eic
+        key = f"{_TERMINAL_ID}/{eic}"
+        if eic not in known_terminals() and key not in checkpoint:
+            new = new_terminal_id(terminal.country_code, terminal.name, eic, taken)
+            checkpoint[key] = new
+            taken.add(new)
 
 
-def _fullness_pct(
-    gwh: float | None, dtmi_gwh: float | None, lng: float | None, dtmi_lng: float | None
-) -> float | None:
-    if gwh is not None and dtmi_gwh:
-        return gwh / dtmi_gwh * 100
-    if lng is not None and dtmi_lng:
-        return lng / dtmi_lng * 100
-    return None
-
-
-def _measure(value: Any, field: str) -> tuple[float | None, float | None]:
-    """Volume (10^3 m3 LNG) and energy (GWh) of a raw measure."""
-    if isinstance(value, Mapping):
-        return number(value["lng"], f"{field}.lng"), number(value["gwh"], f"{field}.gwh")
-    return number(value, field), None
+def _has_capacity(item: Mapping[str, Any]) -> bool:
+    dtmi = item["dtmi"]
+    parts = dtmi.values() if isinstance(dtmi, Mapping) else (dtmi,)
+    return any(part is not None and part not in NOT_REPORTED for part in parts)
 
 
 def _raw_measure(value: object) -> dict[str, str | None] | str | None:
@@ -331,68 +357,5 @@ def _raw_measure(value: object) -> dict[str, str | None] | str | None:
     return json_text(value)
 
 
-@lru_cache(maxsize=16_384)
-def _gas_day(text: str) -> _GasDay | None:
-    try:
-        # fromisoformat also reads 20240101 and 2024-W01-1, which would be other keys.
-        if not _ISO_DAY.fullmatch(text):
-            return None
-        day = date.fromisoformat(text)
-        return _GasDay(day, _gas_day_start(day), _gas_day_start(day + timedelta(days=1)))
-    except (ValueError, OverflowError):
-        return None
-
-
-def _gas_day_start(day: date) -> datetime:
-    local = datetime(day.year, day.month, day.day, _GAS_DAY_START_HOUR, tzinfo=_GAS_CLOCK)
-    return local.astimezone(UTC)
-
-
-def _update_time(text: str | None) -> datetime | None:
-    try:
-        clock = datetime.fromisoformat(text or "")
-        return (clock if clock.tzinfo else clock.replace(tzinfo=_UPDATE_CLOCK)).astimezone(UTC)
-    except (ValueError, OverflowError):
-        return None
-
-
 def _days(first: date, last: date) -> int:
     return max(0, (last - first).days + 1)
-
-
-def _refuse_error_body(answer: JsonObject, http: HttpSource) -> None:
-    """A refused key can come as HTTP 200 with `error` and `message` instead of `data`."""
-    if "data" in answer or not ({"error", "message"} & answer.keys()):
-        return
-    texts = (str(answer[key]) for key in ("error", "message") if key in answer)
-    said = http.redacted(" ".join(texts))[:200]
-    if "too many" in said.lower():
-        raise RateLimitedError(f"ALSI says {said!r}. Run again in a minute.")
-    raise AuthenticationError(
-        f"ALSI refuses access and says {said!r}. Check ALSI_API_KEY; a key is free at "
-        "https://alsi.gie.eu."
-    )
-
-
-def _last_page(answer: JsonObject) -> int:
-    last_page = answer.get("last_page")
-    if not isinstance(last_page, int):
-        raise UnexpectedAnswerError(
-            f"ALSI answered without `last_page` but with {sorted(answer)}. Check `base_url`."
-        )
-    return last_page
-
-
-def _newest_held(answer: JsonObject) -> date | None:
-    """Newest gas day of the whole service, the same for every query; never part of a key."""
-    gas_day = _gas_day(str(answer.get("gas_day")))
-    return gas_day.day if gas_day else None
-
-
-def _rows(answer: JsonObject) -> Iterator[JsonObject]:
-    data = answer.get("data")
-    if not isinstance(data, list) or not all(isinstance(row, dict) for row in data):
-        raise UnexpectedAnswerError(
-            "ALSI answered without a list of rows in `data`. Check `base_url`."
-        )
-    yield from data

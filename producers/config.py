@@ -6,12 +6,13 @@ The file is `producers/config/<name>.yaml`; `CONFIG_PATH` names another file, or
 import os
 import re
 from collections.abc import Mapping
+from datetime import timedelta
 from pathlib import Path
-from typing import TypeVar
+from typing import Annotated, TypeVar
 
 import yaml
 from dotenv import dotenv_values
-from pydantic import BaseModel, ConfigDict, Field, ValidationError
+from pydantic import BaseModel, BeforeValidator, ConfigDict, Field, ValidationError
 from pydantic_core import ErrorDetails
 
 from producers.errors import ConfigurationError
@@ -20,6 +21,22 @@ CONFIG_FOLDER = Path(__file__).resolve().parent / "config"
 
 # ${NAME} or ${NAME:-default}; the default may be empty. YAML and pydantic know no such form.
 _REFERENCE = re.compile(r"\$\{(?P<name>[A-Za-z_][A-Za-z0-9_]*)(?::-(?P<default>[^}]*))?\}")
+
+
+_DURATION = re.compile(r"([1-9][0-9]*)([smhd])")
+_DURATION_UNITS = {"s": "seconds", "m": "minutes", "h": "hours", "d": "days"}
+
+
+def duration(text: object) -> timedelta:
+    """The time of a text such as `90s`, `30m`, `6h` or `7d`.
+
+    Raises:
+        ValueError: any other text.
+    """
+    match = _DURATION.fullmatch(text) if isinstance(text, str) else None
+    if match is None:
+        raise ValueError("give a whole number and s, m, h or d, for example 6h")
+    return timedelta(**{_DURATION_UNITS[match[2]]: int(match[1])})
 
 
 class _Model(BaseModel):
@@ -44,6 +61,9 @@ class HttpConfig(_Model):
 class SourceConfig(_Model):
     """What every source's configuration has; a connector adds its own keys."""
 
+    schedule: Annotated[timedelta, BeforeValidator(duration)] = Field(
+        timedelta(days=7), description="How often `--every schedule` polls."
+    )
     http: HttpConfig = HttpConfig()
 
 

@@ -1,24 +1,28 @@
-"""The sandbox's GIE ALSI: `/alsi/api`, the EU total of every gas day since 2012.
+"""The sandbox's GIE ALSI: `/alsi/api` with every gas day since 2012, the listing, unavailability.
 
 Real days come from `alsi/eu_daily_2012_2026.csv` of the data folder; without it, days of the same
 shape are made up for the same range. The real file has lost `dtmi`: the server gives the constant
-published for April 2026 from 2024 on (so that a fullness can be derived), and dashes before. A
-country or a terminal answers with no rows. The newest gas day is the last one of the data, whatever
-the date. Source of the behaviour: GIE API manual v009 and clients' notes.
+published for April 2026 from 2024 on (so that a fullness can be derived), and dashes before.
+Countries and terminals get made-up shares of it. The newest gas day is the last one of the data,
+whatever the date. Source of the behaviour: GIE API manual v009 and clients' notes.
 """
 
 import csv
 import math
 import time
 from collections import deque
-from collections.abc import Mapping
+from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass, replace
 from datetime import date, datetime, timedelta
 from pathlib import Path
+from typing import Any
 
 from starlette.requests import Request
 from starlette.responses import JSONResponse
 from starlette.routing import Route
+
+from producers.sandbox import alsi_terminals
+from producers.sandbox.controls import ids, refused, sent
 
 REAL_FILE = Path("alsi") / "eu_daily_2012_2026.csv"
 
@@ -50,7 +54,7 @@ class EuDay:
     covered: str
     status: str
 
-    def as_json(self) -> Mapping[str, object]:
+    def as_json(self) -> dict[str, Any]:
         """The row as `/api` sends it."""
         return {
             "name": "EU",
@@ -92,10 +96,17 @@ class AlsiUpstream:
         self._key = key
         self._limit = requests_per_minute
         self._asked: dict[str, deque[float]] = {}
+        self._unlisted: frozenset[str] = frozenset()
 
     def routes(self) -> list[Route]:
-        """What the upstream answers."""
-        return [Route("/alsi/api", self.answer)]
+        """What the upstream answers, and its controls."""
+        return [
+            Route("/alsi/api", self.answer),
+            Route("/alsi/api/about", self.about),
+            Route("/alsi/api/unavailability", self.unavailability),
+            Route("/control/revise", self.control_revise, methods=["POST"]),
+            Route("/control/alsi", self.control_listing, methods=["POST"]),
+        ]
 
     def revise(self, days: int) -> int:
         """Correct the newest `days` gas days; returns how many changed."""
@@ -103,31 +114,95 @@ class AlsiUpstream:
         self._days[len(self._days) - len(newest) :] = [day.revised() for day in newest]
         return len(newest)
 
+    def unlist(self, facilities: frozenset[str]) -> None:
+        """Take facilities (EIC) out of the listing; their days stay."""
+        self._unlisted |= facilities
+
+    def grow(self) -> None:
+        """A gas day newer than all appears, as it does every evening."""
+        newest = self._days[-1]
+        self._days.append(replace(newest, gas_day=newest.gas_day + timedelta(days=1)))
+
+    def shrink(self) -> None:
+        """The newest gas day is taken back."""
+        self._days.pop()
+
     def reset(self) -> None:
-        """Back to the days as loaded."""
+        """Back to the days as loaded and the whole listing."""
         self._days = list(self._original)
+        self._unlisted = frozenset()
 
     async def answer(self, request: Request) -> JSONResponse:
         """`GET /api`: 429 above the limit, HTTP 200 with an error body for a refused key."""
+        refusal = self._refusal(request)
+        if refusal is not None:
+            return refusal
+        query = request.query_params
+        rows = self._rows(query)
+        page = _page(query, rows)
+        page["gas_day"] = self._days[-1].gas_day.isoformat()
+        return JSONResponse(page)
+
+    async def about(self, request: Request) -> JSONResponse:
+        """`GET /api/about`, for everyone."""
+        flat = request.query_params.get("show") == "listing"
+        return JSONResponse(
+            alsi_terminals.listing(self._unlisted) if flat else alsi_terminals.hierarchy()
+        )
+
+    async def unavailability(self, request: Request) -> JSONResponse:
+        """`GET /api/unavailability`; the range is `start` to `end`."""
+        refusal = self._refusal(request)
+        if refusal is not None:
+            return refusal
+        query = request.query_params
+        first, last = query.get("start", ""), query.get("end", "9999")
+        rows = [row for row in alsi_terminals.outages() if first <= row["start"][:10] <= last]
+        return JSONResponse(_page(query, rows))
+
+    async def control_revise(self, request: Request) -> JSONResponse:
+        """`POST /control/revise`: correct the newest days."""
+        days = (await sent(request)).get("days")
+        if not isinstance(days, int) or days < 0:
+            return refused('send {"days": 30}')
+        return JSONResponse({"revised": self.revise(days)})
+
+    async def control_listing(self, request: Request) -> JSONResponse:
+        """`POST /control/alsi`: take facilities out of the listing."""
+        facilities = ids((await sent(request)).get("unlist"))
+        if not facilities:
+            return refused('send {"unlist": ["21W000000000039X"]}')
+        self.unlist(facilities)
+        return JSONResponse({"status": "ok"})
+
+    def _refusal(self, request: Request) -> JSONResponse | None:
         client = request.client.host if request.client else ""
         if self._over_limit(client):
             return JSONResponse({"message": "Too many requests"}, status_code=429)
         if request.headers.get("x-key") != self._key:
             return JSONResponse({"error": "access denied", "message": "Invalid or missing API key"})
-        query = request.query_params
-        days = self._selected(query) if query.get("type", "").lower() == "eu" else []
-        size = min(_number(query, "size", _DEFAULT_SIZE), _LARGEST_SIZE)
-        page = _number(query, "page", 1)
-        shown = days[(page - 1) * size : page * size]
-        return JSONResponse(
-            {
-                "last_page": math.ceil(len(days) / size),
-                "total": len(shown),
-                "dataset": "",
-                "gas_day": self._days[-1].gas_day.isoformat(),
-                "data": [day.as_json() for day in shown],
-            }
-        )
+        return None
+
+    def _rows(self, query: Mapping[str, str]) -> list[dict[str, Any]]:
+        """Rows of the scope asked for; a country needs no more, a facility all three codes."""
+        if query.get("type", "").lower() == "eu":
+            return [day.as_json() for day in self._selected(query)]
+        country = query.get("country", "").upper()
+        found: Iterator[dict[str, Any] | None]
+        if "facility" in query or "company" in query:
+            one = alsi_terminals.find(country, query.get("company", ""), query.get("facility", ""))
+            if one is None:
+                return []
+            found = (
+                alsi_terminals.row_of_terminal(one, day.gas_day, day.as_json())
+                for day in self._selected(query)
+            )
+        else:
+            found = (
+                alsi_terminals.row_of_country(country, day.gas_day, day.as_json())
+                for day in self._selected(query)
+            )
+        return [row for row in found if row is not None]
 
     def _selected(self, query: Mapping[str, str]) -> list[EuDay]:
         """Days asked for, newest first. An unreadable filter is dropped, as the service does."""
@@ -210,6 +285,19 @@ def _without_zeros(text: str) -> str:
 
 def _scaled(text: str, factor: float) -> str:
     return text if text == "-" else _text(float(text) * factor, 2)
+
+
+def _page(query: Mapping[str, str], rows: Sequence[object]) -> dict[str, object]:
+    """The envelope: `total` counts this page only."""
+    size = min(_number(query, "size", _DEFAULT_SIZE), _LARGEST_SIZE)
+    page = _number(query, "page", 1)
+    shown = rows[(page - 1) * size : page * size]
+    return {
+        "last_page": math.ceil(len(rows) / size),
+        "total": len(shown),
+        "dataset": "",
+        "data": shown,
+    }
 
 
 def _day(text: str | None) -> date | None:

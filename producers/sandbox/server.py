@@ -1,18 +1,19 @@
 """The sandbox server: upstreams, their controls, and a health check.
 
-GET  /alsi/api                  GIE ALSI
+GET  /alsi/api…                 GIE ALSI: days, /about, /unavailability
 GET  /wri/…_v_1_3.zip           WRI bucket
 GET  /healthz                   what is served
 POST /control/revise            {"days": 30}: correct the newest gas days
+POST /control/alsi              {"unlist": [facility EICs]}: the listing without them
 POST /control/wri               {"change": [ids], "drop": [ids], "move": [ids]}: next release
-POST /control/reset             everything as at the start
+POST /control/fault             make requests fail, see `faults.py`
+POST /control/reset             everything as at the start, no faults
 """
 
-import json
 import logging
-from collections.abc import Mapping
 
 import uvicorn
+from pydantic import ValidationError
 from starlette.applications import Starlette
 from starlette.concurrency import run_in_threadpool
 from starlette.requests import Request
@@ -20,13 +21,15 @@ from starlette.responses import JSONResponse
 from starlette.routing import Route
 
 from producers.sandbox.alsi import AlsiUpstream
+from producers.sandbox.controls import ids, refused, sent
+from producers.sandbox.faults import Fault, FaultSwitches
 from producers.sandbox.settings import SandboxSettings
 from producers.sandbox.wri import ReleaseChange, WriUpstream
 
 _STOP_SECONDS = 2
 
 
-def create_app(settings: SandboxSettings) -> Starlette:
+def create_app(settings: SandboxSettings) -> FaultSwitches:
     """The server as an ASGI application, its data loaded."""
     alsi = AlsiUpstream(settings.data_dir, settings.alsi_key, settings.alsi_requests_per_minute)
     wri = WriUpstream(settings.data_dir, settings.plants)
@@ -34,35 +37,39 @@ def create_app(settings: SandboxSettings) -> Starlette:
     async def health(request: Request) -> JSONResponse:
         return JSONResponse({"status": "ok", "real_data": settings.data_dir.is_dir()})
 
-    async def revise(request: Request) -> JSONResponse:
-        days = (await _body(request)).get("days")
-        if not isinstance(days, int) or days < 0:
-            return _refused('send {"days": 30}')
-        return JSONResponse({"revised": alsi.revise(days)})
-
     async def release(request: Request) -> JSONResponse:
-        body = await _body(request)
-        change = ReleaseChange(*(_ids(body.get(key)) for key in ("change", "drop", "move")))
+        body = await sent(request)
+        change = ReleaseChange(*(ids(body.get(key)) for key in ("change", "drop", "move")))
         found = await run_in_threadpool(wri.publish, change)
         if found != change.ids:
-            return _refused(f"unknown ids: {sorted(change.ids - found)[:5]}")
+            return refused(f"unknown ids: {sorted(change.ids - found)[:5]}")
         return JSONResponse({"touched": len(found)})
 
+    async def fault(request: Request) -> JSONResponse:
+        try:
+            switches.add(Fault.model_validate(await sent(request)))
+        except ValidationError as error:
+            return refused(str(error))
+        return JSONResponse({"status": "ok"})
+
     async def reset(request: Request) -> JSONResponse:
+        switches.clear()
         alsi.reset()
         await run_in_threadpool(wri.reset)
         return JSONResponse({"status": "ok"})
 
-    return Starlette(
+    app = Starlette(
         routes=[
             *alsi.routes(),
             *wri.routes(),
             Route("/healthz", health),
-            Route("/control/revise", revise, methods=["POST"]),
             Route("/control/wri", release, methods=["POST"]),
+            Route("/control/fault", fault, methods=["POST"]),
             Route("/control/reset", reset, methods=["POST"]),
         ]
     )
+    switches = FaultSwitches(app, {"/alsi": {"grow": alsi.grow, "shrink": alsi.shrink}})
+    return switches
 
 
 def serve(settings: SandboxSettings) -> None:
@@ -75,19 +82,3 @@ def serve(settings: SandboxSettings) -> None:
         log_level=logging.INFO,
         timeout_graceful_shutdown=_STOP_SECONDS,
     )
-
-
-async def _body(request: Request) -> Mapping[str, object]:
-    try:
-        body = json.loads(await request.body() or b"{}")
-    except ValueError:
-        return {}
-    return body if isinstance(body, dict) else {}
-
-
-def _ids(value: object) -> frozenset[str]:
-    return frozenset(str(item) for item in value) if isinstance(value, list) else frozenset()
-
-
-def _refused(message: str) -> JSONResponse:
-    return JSONResponse({"error": message}, status_code=422)

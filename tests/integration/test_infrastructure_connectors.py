@@ -93,6 +93,38 @@ class TestALSILNGConnector:
             full = mapped.payload.fullness_pct
             assert (full is not None) == (mapped.payload.gas_day >= date(2024, 1, 1))
 
+    def test_countries_and_terminals_become_inventories_and_terminals(self, live: Live) -> None:
+        detailed = live.with_variables(
+            ALSI_GRANULARITY="terminal,country", ALSI_DETAIL_BACKFILL_DAYS="3"
+        )
+        detailed.poll(ALSI)
+        found: dict[str, list[str]] = {}
+        for one in live.published(ALSI):
+            mapped = AlsiLngConnector.map_to_schema(one.record)
+            assert isinstance(mapped, Mapped)
+            found.setdefault(one.record.stream, []).append(mapped.entity_id)
+        assert len(set(found["country"])) == 12, "a listed country does not report"
+        assert len(found["country"]) == 12 * 3
+        assert len(set(found["terminal"])) == 35, "one never reported, two stopped"
+        assert len(found["terminals"]) == len(set(found["terminals"])) == 38
+        assert set(found["terminal"]) < set(found["terminals"])
+        again = detailed.poll(ALSI)
+        assert again.polled == (12 + 35) * 31 + 38
+
+    def test_a_terminal_that_leaves_the_listing_is_delisted_and_its_days_are_not(
+        self, live: Live
+    ) -> None:
+        terminals = live.with_variables(ALSI_GRANULARITY="terminal", ALSI_DETAIL_BACKFILL_DAYS="2")
+        terminals.poll(ALSI)
+        live.sandbox.control("alsi", unlist=["37W000000000110L"])
+        assert terminals.poll(ALSI, RunOptions(since=LAST_DAY)).delisted == 0
+        assert terminals.poll(ALSI).delisted == 1
+        assert terminals.poll(ALSI).delisted == 0
+        gone = [one for one in live.published(ALSI) if one.record.event == "no_longer_listed"]
+        assert [(one.key, one.record.stream) for one in gone] == [
+            ("37W000000000110L/21X000000001403J", "terminals")
+        ]
+
     def test_a_later_run_brings_the_revisions_of_the_look_back_days(self, live: Live) -> None:
         live.poll(ALSI)
         live.sandbox.control("revise", days=10)
@@ -169,12 +201,14 @@ class TestALSILNGConnector:
         live.poll(ALSI)
         live.poll(ALSI)
         code, output = ended(live.start("checkpoints", ALSI))
-        rows = [line for line in output.splitlines() if "newest_gas_day=2026-05-19" in line]
+        rows = [line for line in output.splitlines() if "newest_gas_day/eu=2026-05-19" in line]
         assert code == 0
         assert [re.findall(r"(\d[\d,]*) +│ 0 ", row)[0] for row in rows] == ["31", "5,253"]
 
-    def test_every_repeats_until_it_is_stopped(self, live: Live) -> None:
-        process = live.start(ALSI, "--every", "1s")
+    @pytest.mark.parametrize("every", ["1s", "schedule"])
+    def test_every_repeats_until_it_is_stopped(self, live: Live, every: str) -> None:
+        few = live.with_variables(ALSI_SCHEDULE="1s", ALSI_BACKFILL_FROM="2026-05-01")
+        process = few.start(ALSI, "--every", every)
         live.wait_for(lambda: len(live.history(ALSI)) >= 3, "three runs")
         process.terminate()
         code, output = ended(process)

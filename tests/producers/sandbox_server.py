@@ -38,6 +38,7 @@ class Sandbox:
             "ALSI_BASE_URL": f"{self.url}/alsi/api",
             "ALSI_API_KEY": KEY,
             "ALSI_REQUESTS_PER_MINUTE": "60000",
+            "ALSI_GRANULARITY": "eu",
             "WRI_LOCATION": f"{self.url}/wri/global_power_plant_database_v_1_3.zip",
             "WRI_MINIMUM_ROWS": "1000",
         }

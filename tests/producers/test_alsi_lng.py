@@ -46,6 +46,7 @@ def connector(**changes: object) -> AlsiLngConnector:
         "base_url": "https://alsi.example/api",
         "api_key": SecretStr(KEY),
         "backfill_from": date(2024, 1, 1),
+        "granularity": "eu",
         "page_size": 30,
         "http": HttpConfig(requests_per_minute=60_000, attempts=2),
     }
@@ -124,20 +125,20 @@ def test_the_first_run_reads_every_page_since_the_back_fill_date() -> None:
     assert {(query["type"], query["from"], query["to"]) for query in run.queries} == {
         ("eu", "2024-01-01", "2024-07-01")
     }
-    assert run.pull.checkpoint == {"newest_gas_day": "2024-06-30"}
+    assert run.pull.checkpoint == {"newest_gas_day/eu": "2024-06-30"}
     assert run.pull.expected == 182
     assert not run.pull.complete
 
 
 def test_later_runs_read_the_look_back_days_again() -> None:
-    run = Run(checkpoint={"newest_gas_day": "2024-06-29"})
+    run = Run(checkpoint={"newest_gas_day/eu": "2024-06-29"})
     assert run.queries[0]["from"] == "2024-05-30"
     assert len(run.items) == 32
-    assert run.pull.checkpoint == {"newest_gas_day": "2024-06-30"}
+    assert run.pull.checkpoint == {"newest_gas_day/eu": "2024-06-30"}
 
 
 def test_a_long_pause_between_runs_leaves_no_gap() -> None:
-    run = Run(checkpoint={"newest_gas_day": "2024-02-10"})
+    run = Run(checkpoint={"newest_gas_day/eu": "2024-02-10"})
     assert run.queries[0]["from"] == "2024-01-11"
 
 
@@ -152,13 +153,13 @@ def test_a_long_pause_between_runs_leaves_no_gap() -> None:
 )
 def test_a_run_with_its_own_range_leaves_the_checkpoint(options: RunOptions) -> None:
     assert Run(options=options).pull.checkpoint == {}
-    held = {"newest_gas_day": "2024-01-20"}
+    held = {"newest_gas_day/eu": "2024-01-20"}
     assert Run(checkpoint=held, options=options).pull.checkpoint == held
 
 
 def test_an_explicit_range_is_inclusive_and_wins_over_the_look_back() -> None:
     run = Run(
-        checkpoint={"newest_gas_day": "2024-06-30"},
+        checkpoint={"newest_gas_day/eu": "2024-06-30"},
         options=RunOptions(date(2024, 2, 1), date(2024, 2, 3)),
     )
     assert run.days == ["2024-02-03", "2024-02-02", "2024-02-01"]
@@ -185,8 +186,9 @@ def test_rows_repeated_because_a_day_appeared_between_two_pages_do_no_harm() -> 
         return answer
 
     run = Run(shifting)
-    assert run.days.count("2024-06-01") > 1
-    assert run.pull.checkpoint == {"newest_gas_day": "2024-06-30"}
+    assert run.days.count("2024-06-01") == 1
+    assert len(run.days) == 182
+    assert run.pull.checkpoint == {"newest_gas_day/eu": "2024-06-30"}
 
 
 def test_an_empty_answer_where_days_must_be_is_an_error() -> None:
@@ -231,7 +233,7 @@ def test_a_refusal_that_repeats_the_key_does_not_show_it() -> None:
 
 def test_a_checkpoint_that_is_no_date_names_the_table() -> None:
     with pytest.raises(CheckpointError, match=r"producers\.checkpoints"):
-        Run(checkpoint={"newest_gas_day": "yesterday"})
+        Run(checkpoint={"newest_gas_day/eu": "yesterday"})
 
 
 def test_the_update_time_is_read_on_a_clock_that_stays_at_utc_plus_one() -> None:
@@ -257,6 +259,7 @@ def test_recorded_answers_become_what_was_reviewed(payload: Path) -> None:
 
 
 ITEM_FIELDS = (
+    "terminal_id",
     "sendOut",
     "dtrs",
     "contractedCapacity",

@@ -56,6 +56,8 @@ def test_a_dry_run_shows_the_rule_that_rejects(tmp_path: Path) -> None:
         (["nosuch"], {}, 2, "nosuch"),
         (["checkpoints", "nosuch"], {}, 2, "known"),
         (["alsi_lng", "--every", "6x"], {}, 2, "6h"),
+        (["alsi_lng", "--every", "0h"], {}, 2, "6h"),
+        (["alsi_lng", "--every", "schedule"], {"ALSI_API_KEY": "k", "ALSI_SCHEDULE": "x"}, 2, "6h"),
         (["alsi_lng", "--every", "6h", "--once"], {}, 2, "exclude"),
         (["alsi_lng", "--since", "2024-02-02", "--until", "2024-02-01"], {}, 2, "after"),
         (["alsi_lng", "--since", "yesterday"], {}, 2, "yesterday"),

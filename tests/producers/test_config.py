@@ -1,5 +1,6 @@
 """Configuration: YAML with variables, checked, with messages that name the key."""
 
+from datetime import timedelta
 from pathlib import Path
 
 import pytest
@@ -24,9 +25,11 @@ def test_our_own_files_point_at_the_live_services() -> None:
     alsi = load_config("alsi_lng", AlsiConfig, {"ALSI_API_KEY": SECRET})
     wri = load_config("wri_powerplants", WriConfig, {})
     assert alsi.base_url == "https://alsi.gie.eu/api"
-    assert (alsi.granularity, alsi.lookback_days) == ("eu", 30)
+    assert alsi.granularity == ("terminal", "country", "eu")
+    assert alsi.lookback_days == 30
     assert alsi.http.requests_per_minute < 60
     assert wri.location.startswith("https://wri-dataportal-prod.s3.amazonaws.com/")
+    assert (alsi.schedule, wri.schedule) == (timedelta(hours=6), timedelta(days=30))
 
 
 def test_every_connector_has_a_configuration_file() -> None:
@@ -59,7 +62,7 @@ def test_a_variable_without_value_is_named_with_its_key() -> None:
 @pytest.mark.parametrize(
     ("line", "message"),
     [
-        ("granularity: moon", r"granularity: Input should be 'eu'"),
+        ("granularity: moon", r"granularity.0: Input should be 'terminal', 'country' or 'eu'"),
         ("lookback_days: 0", r"lookback_days: .*greater than or equal to 1"),
         ("lookback: 3", r"unknown key lookback; allowed here: api_key, .*lookback_days"),
         ("http: {tries: 3}", r"unknown key http\.tries; allowed here: attempts, "),

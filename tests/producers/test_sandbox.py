@@ -10,6 +10,9 @@ from pathlib import Path
 import httpx
 import pytest
 
+from producers.alsi_listing import read_listing
+from producers.alsi_terminals import is_virtual
+from producers.sandbox import alsi_terminals
 from producers.sandbox.alsi import AlsiUpstream
 from producers.sandbox.wri import ReleaseChange, WriUpstream
 from producers.wri_powerplants import COLUMNS
@@ -72,7 +75,10 @@ def test_the_header_of_the_key_may_be_written_in_any_case(sandbox: Sandbox, head
     assert len(answer.json()["data"]) == 1
 
 
-@pytest.mark.parametrize("query", [{"type": "ne"}, {"type": "", "country": "ES"}])
+@pytest.mark.parametrize(
+    "query",
+    [{"type": "ne"}, {"type": "", "country": "GB"}, {"type": "", "country": "ES", "company": "x"}],
+)
 def test_a_scope_without_rows_is_an_empty_list(sandbox: Sandbox, query: dict[str, str]) -> None:
     answer = alsi(sandbox, **query).json()
     assert (answer["data"], answer["last_page"], answer["total"]) == ([], 0, 0)
@@ -119,7 +125,7 @@ def test_a_new_release_changes_drops_and_moves_what_was_asked_for(sandbox: Sandb
 
 @pytest.mark.parametrize(
     ("action", "body"),
-    [("revise", {"days": "all"}), ("revise", {}), ("wri", {"drop": ["nobody"]})],
+    [("revise", {"days": "all"}), ("alsi", {}), ("revise", {}), ("wri", {"drop": ["nobody"]})],
 )
 def test_a_control_that_makes_no_sense_is_refused(
     sandbox: Sandbox, action: str, body: dict[str, object]
@@ -152,3 +158,54 @@ def test_the_real_files_are_served_where_they_are(real_data: Path) -> None:
         assert len(plants(httpx.get(real.url + ZIP, timeout=30).content)) == 34_936
         real.control("wri", drop=["GEODB0040538"], change=["WRI1000452"])
         assert len(plants(httpx.get(real.url + ZIP, timeout=30).content)) == 34_935
+
+
+def test_the_listing_needs_no_key_and_shows_what_the_service_shows(sandbox: Sandbox) -> None:
+    address = f"{sandbox.url}/alsi/api/about"
+    listed = read_listing(httpx.get(address, params={"show": "listing"}).json())
+    assert len(listed) == 38
+    assert len({terminal.facility_eic for terminal in listed}) == 37
+    assert len({terminal.country_code for terminal in listed}) == 13
+    assert read_listing(httpx.get(address).json()) != ()
+    assert "GB*" in httpx.get(address, params={"show": "listing"}).text
+
+
+def test_a_terminal_answers_to_all_three_codes_only(sandbox: Sandbox) -> None:
+    codes = {"country": "ES", "company": "21X000000001254A", "facility": "21W000000000039X"}
+    (row,) = alsi(sandbox, type="", date="2026-05-19", **codes).json()["data"]
+    assert (row["code"], row["name"]) == ("21W000000000039X", "Barcelona")
+    for missing in ("country", "company"):
+        partly = {key: code for key, code in codes.items() if key != missing}
+        assert alsi(sandbox, type="", date="2026-05-19", **partly).json()["data"] == []
+
+
+def test_the_old_operator_of_a_terminal_says_no_data(sandbox: Sandbox) -> None:
+    codes = {"type": "", "country": "IT", "facility": "59W0000000000011"}
+    old, new = "26X00000117915-0", "59XFSRUITALIASTY"
+    (before,) = alsi(sandbox, date="2023-12-31", company=old, **codes).json()["data"]
+    (after,) = alsi(sandbox, date="2024-01-01", company=old, **codes).json()["data"]
+    assert (before["status"], after["status"]) == ("C", "N")
+    assert after["inventory"] == {"lng": "-", "gwh": "-"}
+    assert alsi(sandbox, date="2023-12-31", company=new, **codes).json()["data"] == []
+    assert alsi(sandbox, date="2024-01-01", company=new, **codes).json()["data"]
+
+
+def test_real_terminals_of_a_country_come_near_its_total(sandbox: Sandbox) -> None:
+    """They need not meet it, and the virtual tank would count everything twice."""
+    rows = [
+        alsi(
+            sandbox,
+            type="",
+            date="2026-05-19",
+            country="ES",
+            company=terminal.company_eic,
+            facility=terminal.facility_eic,
+        ).json()["data"][0]
+        for terminal in read_listing(alsi_terminals.listing())
+        if terminal.country_code == "ES" and not is_virtual(terminal.facility_eic, terminal.name)
+    ]
+    total = alsi(sandbox, type="", date="2026-05-19", country="es").json()["data"][0]
+    assert total["code"] == "ES"
+    sum_gwh = sum(float(row["inventory"]["gwh"]) for row in rows)
+    assert sum_gwh != float(total["inventory"]["gwh"])
+    assert sum_gwh == pytest.approx(float(total["inventory"]["gwh"]), rel=0.1)

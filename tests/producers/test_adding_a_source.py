@@ -1,0 +1,154 @@
+"""The page "Adding a source", followed to the letter in a copy of the project."""
+
+import json
+import os
+import re
+import shutil
+import subprocess
+import sys
+import threading
+from collections.abc import Iterator
+from contextlib import contextmanager
+from http.server import BaseHTTPRequestHandler, HTTPServer
+from pathlib import Path
+
+import pytest
+
+from streams.settings import PROJECT_ROOT
+
+PAGE = PROJECT_ROOT / "producers" / "README.md"
+REGISTRY = "producers/connectors.py"
+NODES = [
+    {"id": 1, "name": "North", "lat": "52.5", "lon": "5.1", "kv": "380"},
+    {"id": 2, "name": "South", "lat": "51.9", "lon": "4.4", "kv": "-"},
+    {"id": 3, "name": "Odd", "lat": "north", "lon": None},
+]
+
+_BLOCK = re.compile(r"^```(?P<kind>\w+)(?: (?P<file>\S+))?\n(?P<text>.*?)^```$", re.M | re.S)
+
+
+@pytest.fixture(scope="module")
+def project(tmp_path_factory: pytest.TempPathFactory) -> Path:
+    """A copy of the project with the page's files in it."""
+    copy = tmp_path_factory.mktemp("project")
+    for folder in ("avro", "producers", "streams"):
+        ignored = shutil.ignore_patterns("__pycache__")
+        shutil.copytree(PROJECT_ROOT / folder, copy / folder, ignore=ignored)
+    for block in blocks():
+        if block["file"] == REGISTRY:
+            register(copy / REGISTRY, block["text"])
+        elif block["file"]:
+            path = copy / block["file"]
+            assert not path.exists(), f"{path} is there already"
+            path.parent.mkdir(exist_ok=True)
+            path.write_text(block["text"], encoding="utf-8")
+    return copy
+
+
+def blocks() -> list[dict[str, str]]:
+    """Code blocks of the section: kind, file name or None, text."""
+    section = PAGE.read_text(encoding="utf-8").partition("\n## Adding a source\n")[2]
+    return [match.groupdict() for match in _BLOCK.finditer(section)]
+
+
+def register(path: Path, text: str) -> None:
+    """Put the import among the imports and the line into the table."""
+    added_import, added_line = text.strip("\n").split("\n\n")
+    lines = path.read_text(encoding="utf-8").splitlines()
+    imports = [line for line in lines if line.startswith("from ")]
+    first = lines.index(imports[0])
+    lines[first : first + len(imports)] = sorted([*imports, added_import])
+    lines.insert(len(lines) - lines[::-1].index("}") - 1, added_line)
+    path.write_text("\n".join(lines) + "\n", encoding="utf-8")
+
+
+def run(project: Path, command: str, **variables: str) -> str:
+    """Run one command line of the page there; its output."""
+    program, *arguments = command.split()
+    assert program == "python"
+    ended = subprocess.run(
+        [sys.executable, *arguments],
+        cwd=project,
+        env=os.environ | {"PYTHONPATH": str(project), "COLUMNS": "200"} | variables,
+        capture_output=True,
+        text=True,
+        timeout=60,
+    )
+    assert ended.returncode == 0, ended.stdout + ended.stderr
+    return ended.stdout
+
+
+@contextmanager
+def grid() -> Iterator[str]:
+    """A server with the list."""
+
+    class Answer(BaseHTTPRequestHandler):
+        def do_GET(self) -> None:
+            body = json.dumps(NODES).encode()
+            self.send_response(200)
+            self.send_header("content-length", str(len(body)))
+            self.end_headers()
+            self.wfile.write(body)
+
+        def log_message(self, format: str, *args: object) -> None:
+            pass
+
+    with HTTPServer(("127.0.0.1", 0), Answer) as server:
+        threading.Thread(target=server.serve_forever, daemon=True).start()
+        try:
+            yield f"http://127.0.0.1:{server.server_port}/nodes.json"
+        finally:
+            server.shutdown()
+
+
+def test_every_command_of_the_page_works_and_shows_the_new_source(project: Path) -> None:
+    (shell,) = [block["text"] for block in blocks() if block["kind"] == "sh"]
+    with grid() as url:
+        output = [run(project, line, TOY_GRID_LOCATION=url) for line in shell.strip().splitlines()]
+    released, checked, listed, dry = output
+    assert "raw.toy_grid v1" in released
+    assert "toy_grid" in listed
+    assert dry.count("verdict accepted") == 2
+    assert '"voltages_kv": [\n      380.0\n    ]' in dry
+    assert checked.strip()
+
+
+def test_the_new_source_rejects_what_it_cannot_read(project: Path) -> None:
+    with grid() as url:
+        dry = run(project, "python -m producers toy_grid --dry-run", TOY_GRID_LOCATION=url)
+    assert "verdict rejected by unreadable_number: lat is 'north'" in dry
+
+
+def test_the_pipeline_knows_the_new_source(project: Path) -> None:
+    """Its topic, its changelog and its stage follow from the registration."""
+    code = (
+        "from producers.connectors import CONNECTORS; from streams.topics import *; "
+        "print([t.name for t in (*declared_topics(CONNECTORS), *changelogs('app', CONNECTORS))])"
+    )
+    shown = subprocess.run(
+        [sys.executable, "-c", code],
+        cwd=project,
+        env=os.environ | {"PYTHONPATH": str(project)},
+        capture_output=True,
+        text=True,
+        timeout=60,
+    )
+    assert "'raw.toy_grid'" in shown.stdout, shown.stderr
+    assert "'app-normalize-toy_grid-changelog'" in shown.stdout
+
+
+def test_the_code_of_the_page_is_clean(project: Path) -> None:
+    files = [
+        str(project / block["file"])
+        for block in blocks()
+        if block["file"] and block["file"].endswith(".py")
+    ]
+    settings = ["--config", str(PROJECT_ROOT / "pyproject.toml")]
+    for arguments in (["check", *settings], ["format", "--check", *settings]):
+        ended = subprocess.run(
+            [sys.executable, "-m", "ruff", *arguments, *files],
+            capture_output=True,
+            text=True,
+            timeout=60,
+        )
+        assert ended.returncode == 0, ended.stdout + ended.stderr

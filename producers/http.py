@@ -187,7 +187,7 @@ class HttpSource:
             url: Address.
             params: Query.
             also: Statuses besides 200 that the caller reads; they are neither refused nor tried
-                again.
+                again. A 429 that says how long to wait is waited for all the same.
 
         Raises:
             SourceError: see `get_json_value`; for statuses not in `also`.
@@ -195,7 +195,10 @@ class HttpSource:
         found: Answer | None = None
         for attempt in self._attempts(url):
             with attempt, self._response("GET", url, params) as response:
-                if response.status_code not in also:
+                limited = response.status_code == httpx.codes.TOO_MANY_REQUESTS
+                if response.status_code not in also or (
+                    limited and "retry-after" in response.headers
+                ):
                     self._check(response)
                 body = response.read()
                 text = self.redacted(body[:_READ_ANSWER].decode("utf-8", "replace"))

@@ -41,7 +41,15 @@ from producers.nlr_service import (
     NlrService,
     envelope,
 )
-from producers.nlr_streams import NLR_STREAMS, PVWATTS, Asked, NlrStream, PvSystem, item, number_text
+from producers.nlr_streams import (
+    NLR_STREAMS,
+    PVWATTS,
+    Asked,
+    NlrStream,
+    PvSystem,
+    item,
+    number_text,
+)
 from producers.reading import UnreadableNumberError, json_text
 from producers.tracker_files import Held, TrackerFile, check_rows, measure, obtain, read_rows
 from streams.core import rules
@@ -256,9 +264,9 @@ class _Sweep:
                         raise self._ended_early(answered, left)
                     try:
                         found = self._item(task.stream, point)
-                    except LimitReachedError:
+                    except (LimitReachedError, BudgetSpentError) as error:
                         progress.stop(task, done)
-                        hits += 1
+                        hits += isinstance(error, LimitReachedError)
                         if not answered:
                             raise
                         raise self._ended_early(answered, left) from None

@@ -39,6 +39,10 @@ class Sandbox:
             "ALSI_API_KEY": KEY,
             "ALSI_REQUESTS_PER_MINUTE": "60000",
             "ALSI_GRANULARITY": "eu",
+            "NLR_BASE_URL": f"{self.url}/nlr",
+            "NLR_API_KEY": KEY,
+            "NLR_REQUESTS_PER_MINUTE": "60000",
+            "RENEWABLE_PROJECTS_LOCATION": f"{self.url}/trackers/solar_wind.csv",
             "WRI_LOCATION": f"{self.url}/wri/global_power_plant_database_v_1_3.zip",
             "WRI_MINIMUM_ROWS": "1000",
         }

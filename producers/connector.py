@@ -154,6 +154,10 @@ class InfrastructureConnector(ABC):
         """Headers that carry the key of this source; none unless overridden."""
         return {}
 
+    def secret_address(self) -> str | None:
+        """Address on whose scheme, host and port alone they are sent; None for every address."""
+        return None
+
     @classmethod
     @abstractmethod
     def discover(cls) -> tuple[StreamInfo, ...]:

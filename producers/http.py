@@ -92,8 +92,9 @@ class HttpSource:
 
     Args:
         config: Pace, patience and budget.
-        secret_headers: Sent with each request, never logged. Redirects are not followed when there
-            are any: another host must not receive them.
+        secret_headers: Sent with each request, never logged. A request with them follows no
+            redirect: another host must not receive them.
+        secret_address: Their only receiver: other schemes, hosts and ports are asked without.
         transport: Where requests go; the network unless given.
         on_download: Told about the progress of downloads.
     """
@@ -103,19 +104,21 @@ class HttpSource:
         config: HttpConfig,
         *,
         secret_headers: Mapping[str, SecretStr] | None = None,
+        secret_address: str | None = None,
         transport: httpx.BaseTransport | None = None,
         on_download: DownloadProgress | None = None,
     ) -> None:
         secrets = {name: text.get_secret_value() for name, text in (secret_headers or {}).items()}
         self._secrets = tuple(text for text in secrets.values() if text)
+        self._secret_headers = secrets
+        self._secret_origin = None if secret_address is None else _origin(secret_address)
         self._config = config
         self._on_download = on_download
         self._requests = 0
         self._limiter = Limiter(Rate(1, max(1, round(60_000 / config.requests_per_minute))))
         self._client = httpx.Client(
-            headers={"user-agent": "infrastructure-streams", **secrets},
+            headers={"user-agent": "infrastructure-streams"},
             timeout=config.timeout_seconds,
-            follow_redirects=not secrets,
             transport=transport,
         )
 
@@ -257,9 +260,16 @@ class HttpSource:
             )
         self._limiter.try_acquire()
         self._requests += 1
+        secrets = self._secret_headers if self._secret_origin in (None, _origin(url)) else {}
         started = time.perf_counter()
         try:
-            with self._client.stream(method, url, params=params, headers=headers) as response:
+            with self._client.stream(
+                method,
+                url,
+                params=params,
+                headers={**secrets, **(headers or {})},
+                follow_redirects=not secrets,
+            ) as response:
                 log.debug(
                     "%s %s %s: %d in %.2f s",
                     method,
@@ -352,6 +362,15 @@ def _backoff(error: Exception) -> bool | float:
     if not isinstance(error, _UnansweredError):
         return False
     return True if error.wait is None else error.wait
+
+
+def _origin(url: str) -> tuple[str, str, int | None] | None:
+    """Scheme, host and port; None for an address that has none."""
+    try:
+        parts = httpx.URL(url)
+    except httpx.InvalidURL:
+        return None
+    return parts.scheme, parts.host, parts.port
 
 
 def bare_address(url: str) -> str:

@@ -72,7 +72,11 @@ class Progress:
         if self.cursor is not None:
             checkpoint[_CURSOR] = self.cursor
         for stream, groups in self.groups.items():
-            checkpoint[stream] = " ".join(f"{group}:{groups[group]}" for group in sorted(groups))
+            checkpoint.pop(stream, None)
+            if groups:
+                checkpoint[stream] = " ".join(
+                    f"{group}:{groups[group]}" for group in sorted(groups)
+                )
 
     def keep(self, stream: NlrStream, groups: Iterable[str]) -> None:
         """Forget groups that have no points any more."""

@@ -61,10 +61,10 @@ class NlrService:
         self.limit: int | None = None
         self.remaining: int | None = None
 
-    @property
-    def exhausted(self) -> bool:
-        """True when the budget of the run or the limit of the key allows no further request."""
-        return self._http.requests_left <= 0 or self.remaining == 0
+    def can_answer(self, path: str, params: QueryParameters) -> bool:
+        """False when budget or limit is used up, unless the answer is here already."""
+        kept = _question(path, params) in self._kept
+        return kept or (self._http.requests_left > 0 and self.remaining != 0)
 
     def address(self, path: str) -> str:
         """Full address of a path."""

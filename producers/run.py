@@ -6,17 +6,25 @@ the repeated records unchanged.
 
 import time
 import uuid
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Iterable, Mapping
 from dataclasses import dataclass
 from datetime import UTC, date, datetime
+from functools import partial
 from typing import Any, Literal
 
 from producers.checkpoint import CheckpointStore, FinishedRun, open_store
 from producers.config import load_config
-from producers.connector import InfrastructureConnector, Pull, PullRequest, RawItem
+from producers.connector import (
+    InfrastructureConnector,
+    KnownPlant,
+    Pull,
+    PullRequest,
+    RawItem,
+)
 from producers.connectors import CONNECTORS
 from producers.errors import ConfigurationError
 from producers.http import DownloadProgress, HttpSource
+from producers.known_plants import known_plants
 from producers.publish import Publisher
 from streams.codec import Registry
 from streams.contracts import contract
@@ -44,9 +52,19 @@ class RunOptions:
     until: date | None = None
     limit: int | None = None
 
-    def request(self, checkpoint: dict[str, str]) -> PullRequest:
-        """The request of a run that starts now."""
-        return PullRequest(checkpoint, datetime.now(UTC).date(), self.since, self.until, self.limit)
+    def request(
+        self,
+        checkpoint: dict[str, str],
+        plants: Callable[[], Iterable[KnownPlant]] = tuple,
+    ) -> PullRequest:
+        """The request of a run that starts now.
+
+        Args:
+            checkpoint: What the run before returned.
+            plants: See `PullRequest.known_plants`; no plants unless given.
+        """
+        today = datetime.now(UTC).date()
+        return PullRequest(checkpoint, today, self.since, self.until, self.limit, plants)
 
 
 @dataclass(frozen=True, slots=True)
@@ -135,6 +153,7 @@ def connect(
     http = HttpSource(
         connector.config.http,
         secret_headers=connector.secret_headers(),
+        secret_address=connector.secret_address(),
         on_download=on_download,
     )
     return connector, http
@@ -162,7 +181,9 @@ def run_once(
         with Registry(services.schema_registry_url) as registry:
             encoder = registry.encoder(topic.subject(), contract(topic.contract_name))
         with Publisher(services.kafka_bootstrap, topic, encoder) as publisher:
-            run = _Run(connector, options, store, publisher)
+            plants = partial(known_plants, services.kafka_bootstrap, services.schema_registry_url)
+            request = options.request(store.latest(connector.source_id), plants)
+            run = _Run(connector, request, store, publisher)
             run.publish_items(http, on_progress)
             run.publish_delisted()
             publisher.flush()
@@ -184,7 +205,7 @@ class _Run:
     def __init__(
         self,
         connector: InfrastructureConnector,
-        options: RunOptions,
+        request: PullRequest,
         store: CheckpointStore,
         publisher: Publisher,
     ) -> None:
@@ -196,7 +217,7 @@ class _Run:
         self._store = store
         self._publisher = publisher
         self._envelope = Envelope(connector, self.run_id)
-        self._request = options.request(store.latest(connector.source_id))
+        self._request = request
         self._listed: dict[str, str] = {}
         self._appeared: dict[str, str] = {}
         self._last_items: dict[str, RawItem] = {}

@@ -394,7 +394,7 @@ def test_plants_are_not_read_unless_wanted() -> None:
         assert len(list(source.pull_or_subscribe(http, request, Pull({})))) == 8
 
 
-@settings(max_examples=10, deadline=None, derandomize=True)
+@settings(max_examples=5, deadline=None, derandomize=True)
 @given(count=st.integers(1, 30), budget=st.integers(3, 20))
 def test_however_small_the_budget_every_point_is_asked_exactly_once(
     count: int, budget: int

@@ -2,13 +2,14 @@
 
 from abc import ABC, abstractmethod
 from collections.abc import Iterator, Mapping
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from datetime import date, datetime
 from typing import Any, ClassVar
 
 from pydantic import SecretStr
 
 from producers.config import SourceConfig
+from producers.errors import SourceError
 from producers.http import HttpSource
 from streams.core.errors import Rejected
 from streams.core.records import Mapped, RawRecord
@@ -30,6 +31,19 @@ class StreamInfo:
 
 
 @dataclass(frozen=True, slots=True)
+class Credit:
+    """Terms of a record set within a source.
+
+    Attributes:
+        licence: SPDX identifier where there is one.
+        attribution: Credit the licence asks for.
+    """
+
+    licence: str
+    attribution: str
+
+
+@dataclass(frozen=True, slots=True)
 class RawItem:
     """One upstream item as pulled; the envelope is added by the run.
 
@@ -39,6 +53,7 @@ class RawItem:
         source_updated_at: When the source says it changed the item, UTC; None when it does not say.
         release: Release (ETag or hash) the item belongs to; None for sources without releases.
         origin: Address or file it was read from, without credentials.
+        credit: Licence of the item and the credit it asks for; None for those of the connector.
     """
 
     stream: str
@@ -47,6 +62,7 @@ class RawItem:
     source_updated_at: datetime | None
     release: str | None
     origin: str
+    credit: Credit | None = None
 
 
 @dataclass(frozen=True, slots=True)
@@ -74,8 +90,12 @@ class Pull:
 
     Attributes:
         checkpoint: Next checkpoint; stored only after the broker has confirmed every item.
-        complete: True once the iterator has yielded a whole release: the only ground on which
-            records may later be called no longer listed.
+        complete: True once the iterator has yielded a whole release of every stream: the only
+            ground on which records may later be called no longer listed.
+        complete_streams: Streams of which it has yielded a whole release, for sources whose streams
+            are released apart. Records of other streams stay listed.
+        failures: Streams that could not be read, each with its error. The run records what the
+            others gave, then ends with an error.
         expected: Items expected, for progress bars; None when unknown.
         unchanged: True when the source said nothing changed (a 304 or the same hash).
     """
@@ -84,6 +104,12 @@ class Pull:
     complete: bool = False
     expected: int | None = None
     unchanged: bool = False
+    complete_streams: set[str] = field(default_factory=set)
+    failures: dict[str, SourceError] = field(default_factory=dict)
+
+    def is_complete(self, stream: str) -> bool:
+        """True when a whole release of the stream was yielded."""
+        return self.complete or stream in self.complete_streams
 
 
 class InfrastructureConnector(ABC):

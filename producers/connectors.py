@@ -2,9 +2,11 @@
 
 from producers.alsi_lng import AlsiLngConnector
 from producers.connector import InfrastructureConnector
+from producers.gem_transmission import GemTransmissionConnector
 from producers.wri_powerplants import WriPowerPlantsConnector
 
 CONNECTORS: dict[str, type[InfrastructureConnector]] = {
     AlsiLngConnector.name: AlsiLngConnector,
+    GemTransmissionConnector.name: GemTransmissionConnector,
     WriPowerPlantsConnector.name: WriPowerPlantsConnector,
 }

@@ -15,7 +15,7 @@ from producers.checkpoint import CheckpointStore, FinishedRun, open_store
 from producers.config import load_config
 from producers.connector import InfrastructureConnector, Pull, PullRequest, RawItem
 from producers.connectors import CONNECTORS
-from producers.errors import ConfigurationError
+from producers.errors import ConfigurationError, PartlyReadError
 from producers.http import DownloadProgress, HttpSource
 from producers.publish import Publisher
 from streams.codec import Registry
@@ -103,8 +103,8 @@ class Envelope:
             release=source.release,
             run_id=self._run_id,
             origin=source.origin,
-            licence=self._connector.licence,
-            attribution=self._connector.attribution,
+            licence=source.credit.licence if source.credit else self._connector.licence,
+            attribution=source.credit.attribution if source.credit else self._connector.attribution,
             item=item,
         )
 
@@ -167,6 +167,7 @@ def run_once(
             run.publish_delisted()
             publisher.flush()
             run.finish()
+            run.raise_failures()
             return RunSummary(
                 source=name,
                 run_id=run.run_id,
@@ -199,7 +200,7 @@ class _Run:
         self._request = options.request(store.latest(connector.source_id))
         self._listed: dict[str, str] = {}
         self._appeared: dict[str, str] = {}
-        self._last_item: RawItem | None = None
+        self._last_items: dict[str, RawItem] = {}
         self.pull = Pull(dict(self._request.checkpoint))
 
     def publish_items(self, http: HttpSource, on_progress: Progress | None) -> None:
@@ -207,21 +208,30 @@ class _Run:
         for item in self._connector.pull_or_subscribe(http, self._request, self.pull):
             self._publisher.publish(self._envelope.observed(item))
             self._listed[item.record_id] = item.stream
-            self._last_item = item
+            self._last_items[item.stream] = item
             self.polled += 1
             if on_progress:
                 on_progress(self.polled, self.pull.expected)
 
     def publish_delisted(self) -> None:
-        """Publish what the previous complete release listed and this complete one does not."""
-        if not self.pull.complete or self._last_item is None:
+        """Publish what the previous complete release of a stream listed and this one does not."""
+        complete = {name for name in self._last_items if self.pull.is_complete(name)}
+        if not complete:
             return
         before = self._store.listed(self._connector.source_id)
-        self.gone = {key: before[key] for key in before.keys() - self._listed.keys()}
-        self._appeared = {key: stream for key, stream in self._listed.items() if key not in before}
-        for record_id in sorted(self.gone):
+        self.gone = {
+            key: stream
+            for key, stream in before.items()
+            if stream in complete and key not in self._listed
+        }
+        self._appeared = {
+            key: stream
+            for key, stream in self._listed.items()
+            if stream in complete and key not in before
+        }
+        for record_id, stream in sorted(self.gone.items()):
             self._publisher.publish(
-                self._envelope.no_longer_listed(record_id, self.gone[record_id], self._last_item)
+                self._envelope.no_longer_listed(record_id, stream, self._last_items[stream])
             )
 
     def finish(self) -> None:
@@ -240,3 +250,16 @@ class _Run:
             self._appeared,
             self.gone,
         )
+
+    def raise_failures(self) -> None:
+        """Say which streams could not be read, after the others were recorded.
+
+        Raises:
+            PartlyReadError: there are such streams.
+        """
+        if self.pull.failures:
+            told = " ".join(f"{name}: {error}" for name, error in self.pull.failures.items())
+            raise PartlyReadError(
+                f"Published {self.polled} items of the other streams of "
+                f"{self._connector.source_id}, but could not read {told}"
+            ) from next(iter(self.pull.failures.values()))

@@ -9,6 +9,7 @@ from typing import Any, ClassVar
 from pydantic import SecretStr
 
 from producers.config import SourceConfig
+from producers.errors import SourceError
 from producers.http import HttpSource
 from streams.core.errors import Rejected
 from streams.core.records import Mapped, RawRecord
@@ -114,16 +115,24 @@ class Pull:
         checkpoint: Next checkpoint; stored only after the broker has confirmed every item.
         complete: True once the iterator has yielded a whole release of every stream: the only
             ground on which records may later be called no longer listed.
-        complete_streams: The same for single streams, where others have no releases.
+        complete_streams: Streams of which it has yielded a whole release, for sources whose streams
+            are released apart. Records of other streams stay listed.
+        failures: Streams that could not be read, each with its error. The run records what the
+            others gave, then ends with an error.
         expected: Items expected, for progress bars; None when unknown.
         unchanged: True when the source said nothing changed (a 304 or the same hash).
     """
 
     checkpoint: dict[str, str]
     complete: bool = False
-    complete_streams: set[str] = field(default_factory=set)
     expected: int | None = None
     unchanged: bool = False
+    complete_streams: set[str] = field(default_factory=set)
+    failures: dict[str, SourceError] = field(default_factory=dict)
+
+    def is_complete(self, stream: str) -> bool:
+        """True when a whole release of the stream was yielded."""
+        return self.complete or stream in self.complete_streams
 
 
 class InfrastructureConnector(ABC):

@@ -22,7 +22,7 @@ from producers.connector import (
     RawItem,
 )
 from producers.connectors import CONNECTORS
-from producers.errors import ConfigurationError
+from producers.errors import ConfigurationError, PartlyReadError
 from producers.http import DownloadProgress, HttpSource
 from producers.known_plants import known_plants
 from producers.publish import Publisher
@@ -188,6 +188,7 @@ def run_once(
             run.publish_delisted()
             publisher.flush()
             run.finish()
+            run.raise_failures()
             return RunSummary(
                 source=name,
                 run_id=run.run_id,
@@ -234,8 +235,8 @@ class _Run:
                 on_progress(self.polled, self.pull.expected)
 
     def publish_delisted(self) -> None:
-        """Publish what the previous complete release listed and this complete one does not."""
-        complete = self._complete_streams() & self._last_items.keys()
+        """Publish what the previous complete release of a stream listed and this one does not."""
+        complete = {name for name in self._last_items if self.pull.is_complete(name)}
         if not complete:
             return
         before = self._store.listed(self._connector.source_id)
@@ -254,11 +255,6 @@ class _Run:
                 self._envelope.no_longer_listed(record_id, stream, self._last_items[stream])
             )
 
-    def _complete_streams(self) -> set[str]:
-        if not self.pull.complete:
-            return self.pull.complete_streams
-        return {stream.name for stream in self._connector.discover()}
-
     def finish(self) -> None:
         """Store the next checkpoint. Call it after the broker has confirmed everything."""
         self._store.finish(
@@ -275,3 +271,16 @@ class _Run:
             self._appeared,
             self.gone,
         )
+
+    def raise_failures(self) -> None:
+        """Say which streams could not be read, after the others were recorded.
+
+        Raises:
+            PartlyReadError: there are such streams.
+        """
+        if self.pull.failures:
+            told = " ".join(f"{name}: {error}" for name, error in self.pull.failures.items())
+            raise PartlyReadError(
+                f"Published {self.polled} items of the other streams of "
+                f"{self._connector.source_id}, but could not read {told}"
+            ) from next(iter(self.pull.failures.values()))

@@ -87,6 +87,9 @@ UNREADABLE_GAS_DAY = Rule(
 UNKNOWN_STATUS = Rule(
     "unknown_status", "status", "hard", "The status is none that the source documents."
 )
+UNKNOWN_FORM = Rule(
+    "unknown_form", "form", "hard", "The item is of no kind of list that the connector reads."
+)
 MISSING_ID = Rule("missing_id", "gppd_idnr", "hard", "The row has no identifier.")
 MISSING_NAME = Rule("missing_name", "name", "hard", "The asset has no name.")
 UNKNOWN_FUEL = Rule(
@@ -97,6 +100,12 @@ UNKNOWN_FUEL = Rule(
 )
 CAPACITY_NOT_POSITIVE = Rule(
     "capacity_not_positive", "capacity_mw", "hard", "The capacity is missing, zero or negative."
+)
+UNKNOWN_UNIT = Rule(
+    "unknown_unit",
+    None,
+    "hard",
+    "The figure has a unit that cannot be converted; extend the conversion, then replay.",
 )
 POSITION_OUT_OF_RANGE = Rule(
     "position_out_of_range", "latitude", "hard", "The position is not on Earth (WGS84 degrees)."
@@ -114,10 +123,12 @@ RULES: MappingProxyType[str, Rule] = MappingProxyType(
             UNREADABLE_NUMBER,
             UNREADABLE_GAS_DAY,
             UNKNOWN_STATUS,
+            UNKNOWN_FORM,
             MISSING_ID,
             MISSING_NAME,
             UNKNOWN_FUEL,
             CAPACITY_NOT_POSITIVE,
+            UNKNOWN_UNIT,
             POSITION_OUT_OF_RANGE,
         )
     }

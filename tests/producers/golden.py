@@ -37,7 +37,7 @@ def outcome(connector: InfrastructureConnector, items: Iterable[RawItem]) -> lis
         else:
             line["entity_id"] = mapped.entity_id
             line[mapped.kind] = mapped.payload.to_avro()
-        if item.item["extra"]:
+        if item.item.get("extra"):
             line["extra"] = item.item["extra"]
         lines.append(line)
     return lines

@@ -5,7 +5,7 @@ from collections.abc import Iterator
 
 from producers import nlr_mapping
 from producers.connector import Pull, PullRequest, RawItem
-from producers.errors import BudgetSpentError
+from producers.errors import BudgetSpentError, SourceError
 from producers.http import HttpSource, bare_address
 from producers.nlr_plan import Progress, Task
 from producers.nlr_points import OWN_GROUP, Point, plant_points
@@ -22,7 +22,7 @@ _LIMIT_HITS = "rate_limit_hits"
 
 
 class _EndedEarlyError(Exception):
-    """The requests were used up before the points."""
+    """The sweep ends before its points do; what was answered is recorded."""
 
 
 class Sweep:
@@ -33,6 +33,9 @@ class Sweep:
         config: Points, coverage, and what is asked.
         request: Checkpoint to go on from, and the known plants.
         pull: Filled on the way.
+
+    Attributes:
+        asking: Stream that is asked just now.
     """
 
     def __init__(
@@ -43,9 +46,16 @@ class Sweep:
         self._checkpoint = request.checkpoint
         self._plants = tuple(request.known_plants()) if config.points_from_plants else ()
         self._pull = pull
+        self.asking = NLR_STREAMS[0].name
 
     def items(self) -> Iterator[RawItem]:
-        """Answers, with the checkpoint moved to where they end."""
+        """Answers, with the checkpoint moved to where they end.
+
+        A service that fails after some answers ends the sweep, and is noted in `pull.failures`.
+
+        Raises:
+            SourceError: before the first answer.
+        """
         progress = Progress.from_checkpoint(
             self._checkpoint, (stream.name for stream in NLR_STREAMS)
         )
@@ -56,6 +66,7 @@ class Sweep:
         hits = int(self._checkpoint.get(_LIMIT_HITS, "0"))
         try:
             for task in tasks:
+                self.asking = task.stream.name
                 for done, point in enumerate(task.left):
                     if not self._can_ask(task, point):
                         progress.stop(task, done)
@@ -68,6 +79,12 @@ class Sweep:
                         if not answered:
                             raise
                         raise self._ended_early(answered, left) from None
+                    except SourceError as error:
+                        progress.stop(task, done)
+                        if not answered:
+                            raise
+                        self._pull.failures[self.asking] = error
+                        raise _EndedEarlyError(f"{self.asking} failed: {error}") from error
                     yield found
                     answered += 1
                 progress.finish(task)
@@ -103,6 +120,7 @@ class Sweep:
     def _tasks(self, progress: Progress) -> list[Task]:
         tasks: list[Task] = []
         for stream in NLR_STREAMS:
+            self.asking = stream.name
             points = self._points(stream)
             progress.keep(stream, {point.group for point in points})
             if points:

@@ -6,8 +6,8 @@ asks one question per service first and downloads only what has changed. Project
 files: no service lists any. Source: developer.nlr.gov; `renewable_projects` for the files.
 """
 
+import logging
 from collections.abc import Iterator, Mapping
-from itertools import chain
 from typing import ClassVar
 
 from pydantic import SecretStr
@@ -15,6 +15,7 @@ from pydantic import SecretStr
 from producers import nlr_mapping, renewable_projects
 from producers.config import SourceConfig
 from producers.connector import InfrastructureConnector, Pull, PullRequest, RawItem, StreamInfo
+from producers.errors import SourceError
 from producers.http import HttpSource
 from producers.nlr_streams import NLR_STREAMS
 from producers.nlr_sweep import Sweep
@@ -24,6 +25,8 @@ from producers.reexplorer_config import ReexplorerConfig
 from streams.core import rules
 from streams.core.errors import Rejected
 from streams.core.records import Mapped, RawRecord
+
+log = logging.getLogger(__name__)
 
 
 class ReexplorerConnector(InfrastructureConnector):
@@ -66,25 +69,39 @@ class ReexplorerConnector(InfrastructureConnector):
 
         Days asked for are ignored: nothing here has dates. When the budget of the run or the limit
         of the key ends first, the checkpoint says how far it came and the next run goes on there.
-        A limited run leaves the checkpoint where it is.
+        A limited run leaves the checkpoint where it is. What fails while something else was got
+        is noted in `pull.failures`.
 
         Raises:
             AuthenticationError: the gateway refuses the key.
             RateLimitedError: the limit is reached and this run has got nothing.
             BudgetSpentError: the budget of the run is too small to get anything.
-            TruncatedError: a tracker file looks cut short.
             SourceError: see `HttpSource.ask`.
         """
         items = 0
-        projects = pull_projects(http, self.config, request.checkpoint, pull)
-        for item in chain(projects, Sweep(http, self.config, request, pull).items()):
+        for item in self._items(http, request, pull):
             yield item
             items += 1
             if request.limit is not None and items >= request.limit:
                 pull.checkpoint = dict(request.checkpoint)
                 pull.complete_streams.clear()
                 return
-        pull.unchanged = items == 0
+        pull.unchanged = items == 0 and not pull.failures
+
+    def _items(self, http: HttpSource, request: PullRequest, pull: Pull) -> Iterator[RawItem]:
+        """Projects and answers; one of them failing does not lose the other."""
+        try:
+            yield from pull_projects(http, self.config, request.checkpoint, pull)
+        except SourceError as error:
+            log.error("%s cannot be read: %s", PROJECTS, error)
+            pull.failures[PROJECTS] = error
+        sweep = Sweep(http, self.config, request, pull)
+        try:
+            yield from sweep.items()
+        except SourceError as error:
+            if PROJECTS not in pull.complete_streams:
+                raise
+            pull.failures[sweep.asking] = error
 
     @staticmethod
     def map_to_schema(raw: RawRecord) -> Mapped | Rejected:

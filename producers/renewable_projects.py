@@ -6,16 +6,13 @@ are one project. Source: methodology pages of the Global Energy Monitor solar an
 """
 
 import hashlib
-import re
 from collections.abc import Mapping
-from functools import lru_cache
 from typing import Final
 
-import pycountry
-
-from producers.asset_status import AssetStatus, reported, tracker_status
-from producers.reading import UnreadableNumberError, number
-from producers.text_repair import repaired
+from producers.asset_status import AssetStatus, tracker_status
+from producers.country_names import country_code
+from producers.tracker_columns import Columns
+from producers.tracker_position import place
 from streams.core import rules
 from streams.core.errors import Rejected
 from streams.core.payloads import ProjectPhase, RenewableProject
@@ -23,27 +20,28 @@ from streams.core.records import Mapped
 
 PROJECT_STATUSES: Final = frozenset[AssetStatus]({"announced", "pre-construction", "construction"})
 
-_COLUMNS: Mapping[str, tuple[str, ...]] = {
-    "phase": ("gem_unit_id", "GEM phase ID", "GEM unit/phase ID", "GEM unit ID", "id"),
-    "location": ("gem_location_id", "GEM location ID"),
-    "name": ("plant_name", "Project Name", "Plant / Project name", "Plant name", "name"),
-    "local_name": ("plant_name_local", "Project Name in Local Language / Script"),
-    "other_names": ("plant_name_other", "Other Name(s)", "official-name-other"),
-    "phase_name": ("unit_name", "Phase Name", "Unit / Phase name", "Unit name", "unit-name"),
-    "country": ("country", "Country/Area", "Country/area", "areas"),
-    "tracker": ("tracker", "tracker-acro", "tracker-custom"),
-    "fuel": ("fuel", "Type", "type"),
-    "technology": ("technology", "Technology Type", "Installation Type", "Technology"),
-    "capacity": ("capacity_mw", "Capacity (MW)", "capacity"),
-    "status": ("status", "Status"),
-    "start": ("start_year", "Start year", "start-year"),
-    "retired": ("retired_year", "Retired year", "retired-year"),
-    "owner": ("owner", "Owner", "Owner(s)"),
-    "latitude": ("latitude", "Latitude", "geometry_latitude"),
-    "longitude": ("longitude", "Longitude", "geometry_longitude"),
-    "accuracy": ("location_accuracy", "Location accuracy"),
-    "url": ("url", "Wiki URL", "GEM wiki page URL", "wiki_url"),
-}
+# Names of one column in the trackers' files and maps, in plain form.
+_PHASE = ("gem_unit_id", "gem_phase_id", "gem_unit_phase_id", "id")
+_LOCATION = ("gem_location_id",)
+_NAME = ("plant_name", "project_name", "plant_project_name", "name")
+_OTHER_NAMES = (
+    "plant_name_local",
+    "plant_name_other",
+    "project_name_in_local_language_script",
+    "other_name_s",
+)
+_PHASE_NAME = ("unit_name", "phase_name", "unit_phase_name")
+_COUNTRY = ("country", "country_area", "areas")
+_TRACKER = ("tracker", "tracker_acro", "tracker_custom")
+_FUEL = ("fuel", "type")
+_DETAIL = ("technology", "technology_type", "installation_type")
+_CAPACITY = ("capacity_mw", "capacity")
+_STATUS = ("status",)
+_START = ("start_year",)
+_RETIRED = ("retired_year",)
+_OWNER = ("owner", "owner_s")
+_ACCURACY = ("location_accuracy",)
+_URL = ("url", "wiki_url", "gem_wiki_page_url")
 
 _TRACKER_TECHNOLOGY = {"GSPT": "solar", "GWPT": "wind"}
 _FUEL_TECHNOLOGY = {
@@ -63,67 +61,42 @@ _DETAIL_TECHNOLOGY = {
     "offshore floating": "wind",
     "offshore mount unknown": "wind",
 }
-_ACCURACY = frozenset({"exact", "approximate"})
-_NAME_ENDS = re.compile(r"[;,]")
-
-# Names of trackers that ISO 3166-1 does not have, not even as a common or official name.
-_COUNTRY_CODES = {
-    "kosovo": "XK",
-    "dr congo": "CD",
-    "republic of the congo": "CG",
-    "cape verde": "CV",
-    "ivory coast": "CI",
-    "the gambia": "GM",
-    "swaziland": "SZ",
-    "turkey": "TR",
-    "russia": "RU",
-    "laos": "LA",
-    "palestine": "PS",
-    "western sahara": "EH",
-}
+_ACCURACIES = frozenset({"exact", "approximate"})
 
 
-def cell(row: Mapping[str, str], what: str) -> str | None:
-    """Reported text of a column, whatever this file calls it; None when not reported."""
-    for column in _COLUMNS[what]:
-        text = reported(row.get(column))
-        if text is not None:
-            return text
-    return None
-
-
-def technology(row: Mapping[str, str]) -> str | None:
+def technology(row: Columns) -> str | None:
     """`solar` or `wind`; None for anything else a file lists."""
-    acronym = (cell(row, "tracker") or "").partition("-")[0]
+    acronym = (row.text(*_TRACKER) or "").partition("-")[0]
+    fuel = row.text(*_FUEL)
     if acronym in _TRACKER_TECHNOLOGY:
         return _TRACKER_TECHNOLOGY[acronym]
-    fuel = cell(row, "fuel")
     if acronym or fuel is not None:
         return None if acronym else _FUEL_TECHNOLOGY.get((fuel or "").lower())
-    return _DETAIL_TECHNOLOGY.get((cell(row, "technology") or "").lower())
+    return _DETAIL_TECHNOLOGY.get((row.text(*_DETAIL) or "").lower())
 
 
-def is_project(row: Mapping[str, str]) -> bool:
+def is_project(columns: Mapping[str, str]) -> bool:
     """Whether a row is a solar or wind phase that does not run yet and is not given up.
 
     A status outside the vocabulary counts: such a row must not vanish, it is rejected later.
     """
+    row = Columns(columns)
     if technology(row) is None:
         return False
-    status = tracker_status(cell(row, "status"))
+    status = tracker_status(row.text(*_STATUS))
     return status is None or status in PROJECT_STATUSES
 
 
-def phase_id(row: Mapping[str, str]) -> str:
+def phase_id(columns: Mapping[str, str]) -> str:
     """The tracker's id of the phase; a hash of the row where there is none."""
-    found = cell(row, "phase")
+    found = Columns(columns).text(*_PHASE)
     if found is not None:
         return found
-    digest = hashlib.sha256(repr(sorted(row.items())).encode()).hexdigest()
+    digest = hashlib.sha256(repr(sorted(columns.items())).encode()).hexdigest()
     return f"row-{digest[:16]}"
 
 
-def project(record_id: str, row: Mapping[str, str]) -> Mapped | Rejected:
+def project(record_id: str, columns: Mapping[str, str]) -> Mapped | Rejected:
     """The project a phase belongs to, with this one phase.
 
     Units: MW, degrees. Null means not reported. Entity: location and technology; the page of the
@@ -132,98 +105,59 @@ def project(record_id: str, row: Mapping[str, str]) -> Mapped | Rejected:
     Raises:
         UnreadableNumberError: a figure is no number.
     """
+    row = Columns(columns)
     kind = technology(row)
-    status_text = cell(row, "status")
+    status_text = row.text(*_STATUS)
     status = tracker_status(status_text)
     if kind is None:
-        return rules.UNKNOWN_FUEL.reject(cell(row, "fuel"), field="fuel", limit="solar or wind")
+        return rules.UNKNOWN_FUEL.reject(row.text(*_FUEL), field="fuel", limit="solar or wind")
     if status not in PROJECT_STATUSES:
         return rules.UNKNOWN_STATUS.reject(status_text, limit=", ".join(sorted(PROJECT_STATUSES)))
-    if cell(row, "phase") is None:
+    if row.text(*_PHASE) is None:
         return rules.MISSING_ID.reject(field="phase id")
-    name = cell(row, "name")
+    name = row.text(*_NAME)
     if name is None:
         return rules.MISSING_NAME.reject()
-    latitude, longitude = _degrees(row, "latitude"), _degrees(row, "longitude")
-    for axis, degrees, limit in (("latitude", latitude, 90), ("longitude", longitude, 180)):
-        if degrees is not None and abs(degrees) > limit:
-            return rules.POSITION_OUT_OF_RANGE.reject(
-                degrees, field=axis, limit=f"-{limit} to {limit}"
-            )
-    capacity = number(cell(row, "capacity"), "capacity")
+    latitude = row.number("latitude", "geometry_latitude")
+    longitude = row.number("longitude", "geometry_longitude")
+    where = place(latitude, longitude, country_code(row.text(*_COUNTRY)))
+    if isinstance(where, Rejected):
+        return where
+    capacity = row.number(*_CAPACITY)
     if capacity is not None and capacity <= 0:
         return rules.CAPACITY_NOT_POSITIVE.reject(capacity, field="capacity", limit="> 0 MW")
-    start_year = _year(row, "start")
-    detail = cell(row, "technology")
+    start_year = row.year(*_START)
+    detail = row.text(*_DETAIL)
     phase = ProjectPhase(
         unit_id=record_id,
-        name=_repaired(cell(row, "phase_name")),
+        name=row.text(*_PHASE_NAME),
         capacity_mw=capacity,
         technology=detail,
         status=status,
         start_year=start_year,
-        retired_year=_year(row, "retired"),
+        retired_year=row.year(*_RETIRED),
     )
-    accuracy = (cell(row, "accuracy") or "").lower()
+    accuracy = (row.text(*_ACCURACY) or "").lower()
     payload = RenewableProject(
-        name=repaired(name),
-        aliases=_aliases(row),
-        country_code=country_code(cell(row, "country")),
-        latitude=latitude,
-        longitude=longitude,
-        position_accuracy=accuracy if accuracy in _ACCURACY else None,
+        name=name,
+        aliases=row.aliases(name, *_OTHER_NAMES),
+        country_code=where.country_code,
+        latitude=where.latitude,
+        longitude=where.longitude,
+        position_accuracy=accuracy if accuracy in _ACCURACIES else None,
         status=status,
         technology=kind,
         technology_detail=detail,
         capacity_mw=capacity,
         start_year=start_year,
-        owner=_repaired(cell(row, "owner")),
-        report_url=cell(row, "url"),
+        owner=row.parties(*_OWNER),
+        report_url=row.text(*_URL),
         units=(phase,),
     )
-    return Mapped(f"{_place(row) or record_id}/{kind}", payload)
+    return Mapped(f"{_site(row) or record_id}/{kind}", payload)
 
 
-def _place(row: Mapping[str, str]) -> str | None:
-    location = cell(row, "location")
-    if location is not None:
-        return location
-    url = cell(row, "url")
-    return url.rstrip("/").rpartition("/")[2] or None if url else None
-
-
-def _aliases(row: Mapping[str, str]) -> tuple[str, ...]:
-    listed = (cell(row, "local_name") or "", *_NAME_ENDS.split(cell(row, "other_names") or ""))
-    return tuple(sorted({repaired(text.strip()) for text in listed if text.strip()}))
-
-
-def _degrees(row: Mapping[str, str], axis: str) -> float | None:
-    return number(cell(row, axis), axis)
-
-
-def _year(row: Mapping[str, str], what: str) -> int | None:
-    text = cell(row, what)
-    value = number(text, what)
-    if value is None:
-        return None
-    if not value.is_integer() or not 0 < value <= 9999:
-        raise UnreadableNumberError(what, text or "")
-    return int(value)
-
-
-def _repaired(text: str | None) -> str | None:
-    return None if text is None else repaired(text)
-
-
-@lru_cache(maxsize=512)
-def country_code(name: str | None) -> str | None:
-    """ISO 3166-1 alpha-2 of an English name; None when there is none or more than one country."""
-    names = [part.strip() for part in (name or "").split(";") if part.strip()]
-    if len(names) != 1:
-        return None
-    if names[0].lower() in _COUNTRY_CODES:
-        return _COUNTRY_CODES[names[0].lower()]
-    try:
-        return str(pycountry.countries.lookup(names[0]).alpha_2)
-    except LookupError:
-        return None
+def _site(row: Columns) -> str | None:
+    url = row.text(*_URL)
+    page = url.rstrip("/").rpartition("/")[2] if url else None
+    return row.text(*_LOCATION) or page or None

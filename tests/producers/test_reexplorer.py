@@ -20,6 +20,7 @@ from producers.errors import (
     RateLimitedError,
     TruncatedError,
     UnexpectedAnswerError,
+    UnreachableError,
 )
 from producers.http import HttpSource
 from producers.nlr_points import slug
@@ -476,8 +477,41 @@ def test_a_tracker_file_that_lost_half_its_rows_is_taken_for_cut_short(tmp_path:
     source = connector(points=[], project_files=[str(file)])
     held = Run(source, Service()).pull.checkpoint
     file.write_text("\n".join(lines[:4]) + "\n")
-    with pytest.raises(TruncatedError, match="cut short"):
-        Run(source, Service(), held)
+    cut = Run(source, Service(), held)
+    assert isinstance(cut.pull.failures[PROJECTS], TruncatedError)
+    assert cut.pull.checkpoint == held
+    assert not cut.pull.unchanged
+    assert cut.pull.complete_streams == set()
+
+
+def test_a_cut_tracker_file_does_not_keep_the_services_from_being_asked(tmp_path: Path) -> None:
+    source = connector(project_files=[str(tmp_path / "nowhere.csv")])
+    run = Run(source, Service())
+    assert (len(run.items), list(run.pull.failures)) == (8, [PROJECTS])
+    again = Run(source, Service(), run.pull.checkpoint)
+    assert again.items == []
+
+
+def test_a_refused_key_does_not_lose_the_projects() -> None:
+    file = GOLDEN / "reexplorer" / "tracker_of_one_technology.csv"
+    service = Service()
+    service.fault = lambda: httpx.Response(403, json={"error": {"code": "API_KEY_INVALID"}})
+    run = Run(connector(project_files=[str(file)]), service)
+    assert run.ids == ["G100000922222", "G100000922223"]
+    assert isinstance(run.pull.failures["solar_resource"], AuthenticationError)
+    assert run.pull.complete_streams == {PROJECTS}
+
+
+def test_a_service_that_fails_in_the_middle_does_not_lose_what_was_answered() -> None:
+    service = Service()
+    answers = iter([None] * 6)
+    service.fault = lambda: next(answers, httpx.Response(503))
+    first = Run(connector(), service)
+    assert 0 < len(first.items) < 8
+    (failure,) = first.pull.failures.values()
+    assert isinstance(failure, UnreachableError)
+    second = Run(connector(), Service(), first.pull.checkpoint)
+    assert len(first.ids + second.ids) == len({*first.ids, *second.ids}) == 8
 
 
 @pytest.mark.parametrize(

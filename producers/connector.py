@@ -1,7 +1,7 @@
 """What a source must offer: `InfrastructureConnector`, one subclass in one file for each source."""
 
 from abc import ABC, abstractmethod
-from collections.abc import Iterator, Mapping
+from collections.abc import Callable, Iterable, Iterator, Mapping
 from dataclasses import dataclass, field
 from datetime import date, datetime
 from typing import Any, ClassVar
@@ -9,6 +9,7 @@ from typing import Any, ClassVar
 from pydantic import SecretStr
 
 from producers.config import SourceConfig
+from producers.errors import SourceError
 from producers.http import HttpSource
 from streams.core.errors import Rejected
 from streams.core.records import Mapped, RawRecord
@@ -30,6 +31,19 @@ class StreamInfo:
 
 
 @dataclass(frozen=True, slots=True)
+class Credit:
+    """Terms of a record set within a source.
+
+    Attributes:
+        licence: SPDX identifier where there is one.
+        attribution: Credit the licence asks for.
+    """
+
+    licence: str
+    attribution: str
+
+
+@dataclass(frozen=True, slots=True)
 class RawItem:
     """One upstream item as pulled; the envelope is added by the run.
 
@@ -39,6 +53,7 @@ class RawItem:
         source_updated_at: When the source says it changed the item, UTC; None when it does not say.
         release: Release (ETag or hash) the item belongs to; None for sources without releases.
         origin: Address or file it was read from, without credentials.
+        credit: Licence of the item and the credit it asks for; None for those of the connector.
     """
 
     stream: str
@@ -47,6 +62,27 @@ class RawItem:
     source_updated_at: datetime | None
     release: str | None
     origin: str
+    credit: Credit | None = None
+
+
+@dataclass(frozen=True, slots=True)
+class KnownPlant:
+    """A current power plant of the canonical topic.
+
+    Attributes:
+        id: Canonical record id.
+        fuel: Primary fuel, for example solar or wind.
+        latitude: WGS84 degrees.
+        longitude: WGS84 degrees.
+        country_code: ISO 3166-1 alpha-2; None when not known.
+    """
+
+    id: str
+    name: str
+    fuel: str
+    latitude: float
+    longitude: float
+    country_code: str | None
 
 
 @dataclass(frozen=True, slots=True)
@@ -59,6 +95,8 @@ class PullRequest:
         since: First day asked for, None for the connector's own choice (look-back).
         until: Last day asked for, inclusive; None for today.
         limit: Stop after about this many items; None for all. A limited pull is never complete.
+        known_plants: Reads the plants other sources have given, for a connector that asks about
+            them; reads nothing before it is called.
     """
 
     checkpoint: Mapping[str, str]
@@ -66,6 +104,7 @@ class PullRequest:
     since: date | None = None
     until: date | None = None
     limit: int | None = None
+    known_plants: Callable[[], Iterable[KnownPlant]] = tuple
 
 
 @dataclass(slots=True)
@@ -76,16 +115,24 @@ class Pull:
         checkpoint: Next checkpoint; stored only after the broker has confirmed every item.
         complete: True once the iterator has yielded a whole release of every stream: the only
             ground on which records may later be called no longer listed.
-        complete_streams: The same for single streams, where others have no releases.
+        complete_streams: Streams of which it has yielded a whole release, for sources whose streams
+            are released apart. Records of other streams stay listed.
+        failures: Streams that could not be read, each with its error. The run records what the
+            others gave, then ends with an error.
         expected: Items expected, for progress bars; None when unknown.
         unchanged: True when the source said nothing changed (a 304 or the same hash).
     """
 
     checkpoint: dict[str, str]
     complete: bool = False
-    complete_streams: set[str] = field(default_factory=set)
     expected: int | None = None
     unchanged: bool = False
+    complete_streams: set[str] = field(default_factory=set)
+    failures: dict[str, SourceError] = field(default_factory=dict)
+
+    def is_complete(self, stream: str) -> bool:
+        """True when a whole release of the stream was yielded."""
+        return self.complete or stream in self.complete_streams
 
 
 class InfrastructureConnector(ABC):
@@ -115,6 +162,10 @@ class InfrastructureConnector(ABC):
     def secret_headers(self) -> Mapping[str, SecretStr]:
         """Headers that carry the key of this source; none unless overridden."""
         return {}
+
+    def secret_address(self) -> str | None:
+        """Address on whose scheme, host and port alone they are sent; None for every address."""
+        return None
 
     @classmethod
     @abstractmethod

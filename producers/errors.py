@@ -8,7 +8,8 @@
     │   ├── BudgetSpentError            this run's own request budget is used up
     │   ├── UnreachableError            no connection, no answer in time, or only 5xx answers
     │   ├── UnexpectedAnswerError       an answer of another shape than documented
-    │   └── TruncatedError              fewer items than the upstream must have
+    │   ├── TruncatedError              fewer items than the upstream must have
+    │   └── PartlyReadError             some streams could not be read; the others are recorded
     ├── CheckpointError                 PostgreSQL refuses or does not answer
     ├── AlreadyRunningError             another run of the same source holds the lock
     ├── BrokerUnavailableError          no Kafka broker answers, or the raw topic is missing
@@ -72,6 +73,10 @@ class UnexpectedAnswerError(SourceError):
 
 class TruncatedError(SourceError):
     """The upstream gave fewer items than it must have."""
+
+
+class PartlyReadError(SourceError):
+    """Some streams of a source could not be read; what the others gave is recorded as done."""
 
 
 class CheckpointError(ProducerError):

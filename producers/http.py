@@ -6,7 +6,7 @@ Retries and backoff come from stamina, pacing from pyrate-limiter.
 import json
 import logging
 import time
-from collections.abc import Callable, Iterator, Mapping
+from collections.abc import Callable, Collection, Iterator, Mapping
 from contextlib import contextmanager
 from dataclasses import dataclass
 from datetime import UTC, datetime
@@ -39,6 +39,7 @@ DownloadProgress: TypeAlias = Callable[[int, int | None], None]
 """Called with the bytes received and the bytes expected (None when unknown)."""
 
 _EXCERPT = 200
+_READ_ANSWER = 4000
 _CHUNK = 1 << 16
 
 
@@ -55,6 +56,22 @@ class Download:
     etag: str | None
     bytes_received: int
     not_modified: bool = False
+
+
+@dataclass(frozen=True, slots=True)
+class Answer:
+    """An answer with what stands around its body.
+
+    Attributes:
+        headers: Names in lower case.
+        value: The JSON of the body; None where the body is no JSON and the status is not 200.
+        text: First characters of the body, our secrets removed.
+    """
+
+    status: int
+    headers: Mapping[str, str]
+    value: object
+    text: str
 
 
 class _UnansweredError(Exception):
@@ -75,8 +92,9 @@ class HttpSource:
 
     Args:
         config: Pace, patience and budget.
-        secret_headers: Sent with each request, never logged. Redirects are not followed when there
-            are any: another host must not receive them.
+        secret_headers: Sent with each request, never logged. A request with them follows no
+            redirect: another host must not receive them.
+        secret_address: Their only receiver: other schemes, hosts and ports are asked without.
         transport: Where requests go; the network unless given.
         on_download: Told about the progress of downloads.
     """
@@ -86,19 +104,21 @@ class HttpSource:
         config: HttpConfig,
         *,
         secret_headers: Mapping[str, SecretStr] | None = None,
+        secret_address: str | None = None,
         transport: httpx.BaseTransport | None = None,
         on_download: DownloadProgress | None = None,
     ) -> None:
         secrets = {name: text.get_secret_value() for name, text in (secret_headers or {}).items()}
         self._secrets = tuple(text for text in secrets.values() if text)
+        self._secret_headers = secrets
+        self._secret_origin = None if secret_address is None else _origin(secret_address)
         self._config = config
         self._on_download = on_download
         self._requests = 0
         self._limiter = Limiter(Rate(1, max(1, round(60_000 / config.requests_per_minute))))
         self._client = httpx.Client(
-            headers={"user-agent": "infrastructure-streams", **secrets},
+            headers={"user-agent": "infrastructure-streams"},
             timeout=config.timeout_seconds,
-            follow_redirects=not secrets,
             transport=transport,
         )
 
@@ -118,6 +138,11 @@ class HttpSource:
     def requests_sent(self) -> int:
         """Requests of this run so far, repeats included."""
         return self._requests
+
+    @property
+    def requests_left(self) -> int:
+        """Requests this run may still send."""
+        return self._config.max_requests - self._requests
 
     def get_json(self, url: str, params: QueryParameters | None = None) -> JsonObject:
         """The JSON object at an address.
@@ -155,6 +180,41 @@ class HttpSource:
                     reason = f"{bare_address(url)}: no JSON but {self._excerpt(text)}"
                     raise _UnansweredError(reason) from error
         return answer
+
+    def ask(
+        self, url: str, params: QueryParameters | None = None, *, also: Collection[int] = ()
+    ) -> Answer:
+        """The answer of an address, for sources that say something by status and headers.
+
+        Args:
+            url: Address.
+            params: Query.
+            also: Statuses besides 200 that the caller reads; they are neither refused nor tried
+                again. A 429 that says how long to wait is waited for all the same.
+
+        Raises:
+            SourceError: see `get_json_value`; for statuses not in `also`.
+        """
+        found: Answer | None = None
+        for attempt in self._attempts(url):
+            with attempt, self._response("GET", url, params) as response:
+                limited = response.status_code == httpx.codes.TOO_MANY_REQUESTS
+                if response.status_code not in also or (
+                    limited and "retry-after" in response.headers
+                ):
+                    self._check(response)
+                body = response.read()
+                text = self.redacted(body[:_READ_ANSWER].decode("utf-8", "replace"))
+                value: object = None
+                try:
+                    value = json.loads(body)
+                except ValueError as error:
+                    if response.status_code == httpx.codes.OK:
+                        reason = f"{bare_address(url)}: no JSON but {self._excerpt(body)}"
+                        raise _UnansweredError(reason) from error
+                found = Answer(response.status_code, dict(response.headers), value, text)
+        assert found is not None
+        return found
 
     def download(self, url: str, target: Path, etag: str | None = None) -> Download:
         """Fetch a file into `target`, unless the server still has the version `etag`.
@@ -200,9 +260,16 @@ class HttpSource:
             )
         self._limiter.try_acquire()
         self._requests += 1
+        secrets = self._secret_headers if self._secret_origin in (None, _origin(url)) else {}
         started = time.perf_counter()
         try:
-            with self._client.stream(method, url, params=params, headers=headers) as response:
+            with self._client.stream(
+                method,
+                url,
+                params=params,
+                headers={**secrets, **(headers or {})},
+                follow_redirects=not secrets,
+            ) as response:
                 log.debug(
                     "%s %s %s: %d in %.2f s",
                     method,
@@ -295,6 +362,15 @@ def _backoff(error: Exception) -> bool | float:
     if not isinstance(error, _UnansweredError):
         return False
     return True if error.wait is None else error.wait
+
+
+def _origin(url: str) -> tuple[str, str, int | None] | None:
+    """Scheme, host and port; None for an address that has none."""
+    try:
+        parts = httpx.URL(url)
+    except httpx.InvalidURL:
+        return None
+    return parts.scheme, parts.host, parts.port
 
 
 def bare_address(url: str) -> str:

@@ -6,17 +6,25 @@ the repeated records unchanged.
 
 import time
 import uuid
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Iterable, Mapping
 from dataclasses import dataclass
 from datetime import UTC, date, datetime
+from functools import partial
 from typing import Any, Literal
 
 from producers.checkpoint import CheckpointStore, FinishedRun, open_store
 from producers.config import load_config
-from producers.connector import InfrastructureConnector, Pull, PullRequest, RawItem
+from producers.connector import (
+    InfrastructureConnector,
+    KnownPlant,
+    Pull,
+    PullRequest,
+    RawItem,
+)
 from producers.connectors import CONNECTORS
-from producers.errors import ConfigurationError
+from producers.errors import ConfigurationError, PartlyReadError
 from producers.http import DownloadProgress, HttpSource
+from producers.known_plants import known_plants
 from producers.publish import Publisher
 from streams.codec import Registry
 from streams.contracts import contract
@@ -44,9 +52,19 @@ class RunOptions:
     until: date | None = None
     limit: int | None = None
 
-    def request(self, checkpoint: dict[str, str]) -> PullRequest:
-        """The request of a run that starts now."""
-        return PullRequest(checkpoint, datetime.now(UTC).date(), self.since, self.until, self.limit)
+    def request(
+        self,
+        checkpoint: dict[str, str],
+        plants: Callable[[], Iterable[KnownPlant]] = tuple,
+    ) -> PullRequest:
+        """The request of a run that starts now.
+
+        Args:
+            checkpoint: What the run before returned.
+            plants: See `PullRequest.known_plants`; no plants unless given.
+        """
+        today = datetime.now(UTC).date()
+        return PullRequest(checkpoint, today, self.since, self.until, self.limit, plants)
 
 
 @dataclass(frozen=True, slots=True)
@@ -103,8 +121,8 @@ class Envelope:
             release=source.release,
             run_id=self._run_id,
             origin=source.origin,
-            licence=self._connector.licence,
-            attribution=self._connector.attribution,
+            licence=source.credit.licence if source.credit else self._connector.licence,
+            attribution=source.credit.attribution if source.credit else self._connector.attribution,
             item=item,
         )
 
@@ -135,6 +153,7 @@ def connect(
     http = HttpSource(
         connector.config.http,
         secret_headers=connector.secret_headers(),
+        secret_address=connector.secret_address(),
         on_download=on_download,
     )
     return connector, http
@@ -162,11 +181,14 @@ def run_once(
         with Registry(services.schema_registry_url) as registry:
             encoder = registry.encoder(topic.subject(), contract(topic.contract_name))
         with Publisher(services.kafka_bootstrap, topic, encoder) as publisher:
-            run = _Run(connector, options, store, publisher)
+            plants = partial(known_plants, services.kafka_bootstrap, services.schema_registry_url)
+            request = options.request(store.latest(connector.source_id), plants)
+            run = _Run(connector, request, store, publisher)
             run.publish_items(http, on_progress)
             run.publish_delisted()
             publisher.flush()
             run.finish()
+            run.raise_failures()
             return RunSummary(
                 source=name,
                 run_id=run.run_id,
@@ -184,7 +206,7 @@ class _Run:
     def __init__(
         self,
         connector: InfrastructureConnector,
-        options: RunOptions,
+        request: PullRequest,
         store: CheckpointStore,
         publisher: Publisher,
     ) -> None:
@@ -196,7 +218,7 @@ class _Run:
         self._store = store
         self._publisher = publisher
         self._envelope = Envelope(connector, self.run_id)
-        self._request = options.request(store.latest(connector.source_id))
+        self._request = request
         self._listed: dict[str, str] = {}
         self._appeared: dict[str, str] = {}
         self._last_items: dict[str, RawItem] = {}
@@ -213,8 +235,8 @@ class _Run:
                 on_progress(self.polled, self.pull.expected)
 
     def publish_delisted(self) -> None:
-        """Publish what the previous complete release listed and this complete one does not."""
-        complete = self._complete_streams() & self._last_items.keys()
+        """Publish what the previous complete release of a stream listed and this one does not."""
+        complete = {name for name in self._last_items if self.pull.is_complete(name)}
         if not complete:
             return
         before = self._store.listed(self._connector.source_id)
@@ -233,11 +255,6 @@ class _Run:
                 self._envelope.no_longer_listed(record_id, stream, self._last_items[stream])
             )
 
-    def _complete_streams(self) -> set[str]:
-        if not self.pull.complete:
-            return self.pull.complete_streams
-        return {stream.name for stream in self._connector.discover()}
-
     def finish(self) -> None:
         """Store the next checkpoint. Call it after the broker has confirmed everything."""
         self._store.finish(
@@ -254,3 +271,16 @@ class _Run:
             self._appeared,
             self.gone,
         )
+
+    def raise_failures(self) -> None:
+        """Say which streams could not be read, after the others were recorded.
+
+        Raises:
+            PartlyReadError: there are such streams.
+        """
+        if self.pull.failures:
+            told = " ".join(f"{name}: {error}" for name, error in self.pull.failures.items())
+            raise PartlyReadError(
+                f"Published {self.polled} items of the other streams of "
+                f"{self._connector.source_id}, but could not read {told}"
+            ) from next(iter(self.pull.failures.values()))

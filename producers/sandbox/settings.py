@@ -27,4 +27,6 @@ class SandboxSettings(BaseSettings):
     )
     alsi_key: str = Field("sandbox-key", description="The one `x-key` that is accepted.")
     alsi_requests_per_minute: int = Field(60, ge=0, description="Limit per address; 0 for none.")
+    nlr_key: str = Field("sandbox-key", description="Accepted by NLR beside DEMO_KEY.")
+    nlr_requests_per_hour: int = Field(1000, ge=0, description="Limit of that key; 0 for none.")
     plants: int = Field(30_000, ge=1, description="Made-up power plants.")

@@ -43,6 +43,22 @@ BAD_ENVELOPE = Rule(
 )
 
 # Reading an upstream item.
+SERVICE_ERROR = Rule(
+    "service_error",
+    ("errors",),
+    "reject",
+    "validity",
+    "The service refused what was asked; its words say why. Correct the point, or ask again.",
+    "NLR developer API, errors",
+)
+UNKNOWN_FORM = Rule(
+    "unknown_form",
+    ("form",),
+    "reject",
+    "validity",
+    "The item is of no kind of list that the connector reads.",
+    "Lists read by `gem_transmission`",
+)
 UNREADABLE_NUMBER = Rule(
     "unreadable_number",
     (),
@@ -98,6 +114,14 @@ CAPACITY_NOT_POSITIVE = Rule(
     "validity",
     "The capacity is missing, zero or negative.",
     "WRI database README: plants of at least 1 MW",
+)
+UNKNOWN_UNIT = Rule(
+    "unknown_unit",
+    (),
+    "reject",
+    "validity",
+    "The figure has a unit that cannot be converted; extend the conversion, then replay.",
+    "Units of Global Energy Monitor's trackers",
 )
 POSITION_OUT_OF_RANGE = Rule(
     "position_out_of_range",

@@ -165,7 +165,21 @@ def sandbox_environment(url: str) -> dict[str, str]:
         "ALSI_BASE_URL": f"{url}/alsi/api",
         "ALSI_API_KEY": "sandbox-key",
         "ALSI_REQUESTS_PER_MINUTE": "6000",
+        "NLR_BASE_URL": f"{url}/nlr",
+        "NLR_API_KEY": "sandbox-key",
+        "NLR_REQUESTS_PER_MINUTE": "6000",
+        "RENEWABLE_PROJECTS_LOCATION": f"{url}/trackers/solar_wind.csv",
         "WRI_LOCATION": f"{url}/wri/global_power_plant_database_v_1_3.zip",
+        "GEM_LNG_FILE": f"{url}/gem/files/lng.csv.gz",
+        "GEM_LNG_MINIMUM_ROWS": "100",
+        "GEM_BASE_URL": f"{url}/gem",
+        "GEM_POWER_FILE": f"{url}/gem/files/units.csv.gz",
+        "GEM_GEOTHERMAL_FILE": "none",
+        "GEM_AFRICA_FILE": "none",
+        "GEM_GRID_LOCATION": f"{url}/gem/grid/<file>.csv",
+        "GEM_GRID_MINIMUM_ROWS": "100",
+        "GEM_PROJECTS_LOCATION": f"{url}/gem/projects/<plan>_<work>.csv",
+        "GEM_REQUESTS_PER_MINUTE": "6000",
     }
 
 
@@ -178,7 +192,11 @@ def _sandbox(port: int, data_dir: Path, environment: Mapping[str, str]) -> Local
         "SANDBOX_PORT",
         "/healthz",
     )
-    unlimited = {"SANDBOX_PORT": str(port), "SANDBOX_ALSI_REQUESTS_PER_MINUTE": "0"}
+    unlimited = {
+        "SANDBOX_PORT": str(port),
+        "SANDBOX_ALSI_REQUESTS_PER_MINUTE": "0",
+        "SANDBOX_NLR_REQUESTS_PER_HOUR": "0",
+    }
     return LocalWorker(program, data_dir, {**environment, **unlimited})
 
 

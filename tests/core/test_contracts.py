@@ -5,6 +5,7 @@ from pathlib import Path
 
 import pytest
 
+from producers.connectors import CONNECTORS
 from streams.contracts import (
     BACKWARD,
     FULL,
@@ -113,6 +114,6 @@ def test_only_what_is_kept_for_ever_lets_readers_go_first(name: str, rule: str) 
 
 
 def test_every_topic_of_a_deployment_has_a_contract() -> None:
-    topics: tuple[Topic, ...] = declared_topics(["alsi_lng", "wri_powerplants"])
-    topics += changelogs("app", ["alsi_lng", "wri_powerplants"])
+    topics: tuple[Topic, ...] = declared_topics(CONNECTORS)
+    topics += changelogs("app", CONNECTORS)
     assert {topic.contract_name for topic in topics} | {"state.applied"} == set(contract_names())

@@ -1,5 +1,6 @@
 """Each connector against the sandbox server, Kafka, the schema registry and PostgreSQL."""
 
+import json
 import re
 import secrets
 import signal
@@ -14,6 +15,7 @@ from pathlib import Path
 import psycopg
 import pytest
 import stamina
+from confluent_kafka import Producer
 
 from producers.alsi_lng import AlsiLngConnector
 from producers.errors import (
@@ -21,29 +23,41 @@ from producers.errors import (
     AuthenticationError,
     BrokerUnavailableError,
     CheckpointError,
+    ConfigurationError,
     DeliveryError,
     RateLimitedError,
     TruncatedError,
+    UnexpectedAnswerError,
     UnreachableError,
 )
+from producers.nlr_streams import NLR_STREAMS
+from producers.project_files import PROJECTS
 from producers.publish import Publisher
+from producers.reexplorer import ReexplorerConnector
 from producers.run import RunOptions
 from producers.wri_powerplants import WriPowerPlantsConnector
-from streams.codec import Encoder
+from streams.codec import Encoder, Registry
 from streams.contracts import contract
 from streams.core.errors import RegistryError
-from streams.core.payloads import LngInventory
+from streams.core.payloads import LngInventory, RenewableResource
 from streams.core.records import Mapped, RawRecord
 from streams.local.stack import LocalStack
+from streams.settings import settings
 from streams.topic_admin import ensure_topics
-from streams.topics import Topic
+from streams.topics import MARKET_INFRASTRUCTURE, Topic
+from tests.contract.examples import to_record
 from tests.producers.live import Live, live_producers
-from tests.producers.sandbox_server import PLANTS, Sandbox, free_port, running_sandbox
+from tests.producers.sandbox_server import KEY, PLANTS, Sandbox, free_port, running_sandbox
 
 pytestmark = pytest.mark.integration
 
 ALSI = "alsi_lng"
 WRI = "wri_powerplants"
+NLR = "reexplorer"
+NLR_SERVICES = tuple(stream.name for stream in NLR_STREAMS)
+POINTS = 6
+OPEN_PHASES = 156
+"""Planned and unfinished phases of the made-up tracker."""
 FIRST_DAY, LAST_DAY = date(2012, 1, 1), date(2026, 5, 19)
 DAYS = (LAST_DAY - FIRST_DAY).days + 1
 
@@ -388,6 +402,118 @@ class TestWRIPowerPlantsConnector:
             assert int(output.splitlines()[-1]) < 300_000, "kilobytes"
             assert live.count(WRI) == 34_936
             assert live.poll(WRI).unchanged
+
+
+class TestReexplorerConnector:
+    def test_the_first_run_publishes_resources_and_projects_without_the_key(
+        self, live: Live
+    ) -> None:
+        summary = live.poll(NLR)
+        published = live.published(NLR)
+        kinds = Counter(one.record.stream for one in published)
+        assert kinds == {**dict.fromkeys(NLR_SERVICES, POINTS), PROJECTS: OPEN_PHASES}
+        assert summary.published == len(published) == len({one.key for one in published})
+        mapped = [ReexplorerConnector.map_to_schema(one.record) for one in published]
+        assert all(isinstance(one, Mapped) for one in mapped)
+        assert KEY not in repr(published)
+        credits = {one.record.stream: one.record.licence for one in published}
+        assert credits[PROJECTS] == "CC-BY-4.0"
+
+    def test_a_point_outside_coverage_is_recorded_as_such(self, live: Live) -> None:
+        live.poll(NLR)
+        outside = Counter(
+            one.key
+            for one in live.published(NLR)
+            if (mapped := ReexplorerConnector.map_to_schema(one.record))
+            and isinstance(mapped, Mapped)
+            and isinstance(mapped.payload, RenewableResource)
+            and mapped.payload.coverage == "outside"
+        )
+        assert {f"{service}/south-pole" for service in NLR_SERVICES} <= outside.keys()
+        assert "solar_resource/bhadla-india" in outside
+        assert "pvwatts/bhadla-india" not in outside
+
+    def test_an_unchanged_service_costs_one_request_each_and_publishes_nothing(
+        self, live: Live
+    ) -> None:
+        live.poll(NLR)
+        before = live.count(NLR)
+        summary = live.with_variables(NLR_MAX_REQUESTS="5").poll(NLR)
+        assert (summary.unchanged, summary.published) == (True, 0)
+        assert live.count(NLR) == before
+
+    def test_a_new_year_is_read_for_every_point_of_that_service_only(self, live: Live) -> None:
+        live.poll(NLR)
+        live.sandbox.control("nlr", last_year=2025)
+        summary = live.poll(NLR)
+        new = [one for one in live.published(NLR) if one.record.run_id == summary.run_id]
+        assert Counter(one.record.stream for one in new) == {"nsrdb_data_query": POINTS}
+
+    def test_used_up_the_next_run_goes_on_where_this_one_stopped(self, live: Live) -> None:
+        live.sandbox.control("nlr", use_up=12)
+        first = live.poll(NLR)
+        assert OPEN_PHASES < first.published < OPEN_PHASES + 4 * POINTS
+        assert live.history(NLR)[0].checkpoint["rate_limit"] == "0/1000"
+        live.sandbox.control("reset")
+        second = live.poll(NLR)
+        assert first.published + second.published == OPEN_PHASES + 4 * POINTS
+        assert set(Counter(one.key for one in live.published(NLR)).values()) == {1}
+
+    def test_phases_that_run_or_are_gone_are_no_longer_listed(self, live: Live) -> None:
+        live.poll(NLR)
+        runs, gone = "G900000000000", "G900000000001"
+        live.sandbox.control("trackers", operate=[runs], drop=[gone])
+        summary = live.poll(NLR)
+        assert (summary.polled, summary.delisted) == (OPEN_PHASES - 2, 2)
+        events = {one.key: one.record.event for one in live.published(NLR)}
+        assert {events[runs], events[gone]} == {"no_longer_listed"}
+        assert live.poll(NLR).unchanged
+
+    def test_a_refused_key_and_a_host_given_up_are_named(self, live: Live) -> None:
+        with pytest.raises(AuthenticationError, match="NLR_API_KEY"):
+            live.with_variables(NLR_API_KEY="wrong").poll(NLR)
+        live.sandbox.control("nlr", gone=True)
+        with pytest.raises(UnexpectedAnswerError, match=r"https://developer\.nlr\.gov"):
+            live.poll(NLR)
+        with pytest.raises(ConfigurationError, match=r"https://developer\.nlr\.gov"):
+            live.with_variables(NLR_BASE_URL="https://developer.nrel.gov").poll(NLR)
+        assert live.history(NLR) == []
+
+    def test_plants_other_sources_gave_are_asked_about(self, live: Live) -> None:
+        publish_plants(live)
+        live.with_variables(NLR_POINTS_FROM_PLANTS="true").poll(NLR)
+        keys = {one.key for one in live.published(NLR)}
+        plant = {"solar_resource/36.12,-115.17", "pvwatts/36.12,-115.17"}
+        assert plant | {"wind_toolkit_site_count/32.50,-100.40"} <= keys
+        assert "pvwatts/32.50,-100.40" not in keys
+
+
+def publish_plants(live: Live) -> None:
+    """Canonical plants as the pipeline writes them: solar, wind, and one that was withdrawn."""
+    bootstrap = live.environment["KAFKA_BOOTSTRAP"]
+    ensure_topics(bootstrap, [MARKET_INFRASTRUCTURE], 1)
+    agreed = contract(MARKET_INFRASTRUCTURE.contract_name)
+    example = settings().avro_dir / "market.infrastructure" / "examples" / "valid"
+    text = (example / "power_plant_of_one_source.json").read_text(encoding="utf-8")
+    with Registry(live.environment["SCHEMA_REGISTRY_URL"]) as registry:
+        registry.register(MARKET_INFRASTRUCTURE.subject(), agreed)
+        encoder = registry.encoder(MARKET_INFRASTRUCTURE.subject(), agreed)
+    producer = Producer({"bootstrap.servers": bootstrap})
+    for identity, fuel, latitude, longitude, status in (
+        ("a", "solar", 36.118, -115.17, "current"),
+        ("b", "wind", 32.5, -100.4, "current"),
+        ("c", "solar", 10.0, 10.0, "withdrawn"),
+        ("d", "coal", 20.0, 20.0, "current"),
+    ):
+        record = to_record(agreed.parsed(), json.loads(text), complete=True)
+        record |= {"record_id": identity, "status": status}
+        record["power_plant"] |= {
+            "primary_fuel": fuel,
+            "latitude": latitude,
+            "longitude": longitude,
+        }
+        producer.produce(MARKET_INFRASTRUCTURE.name, encoder.encode(record), identity.encode())
+    assert producer.flush(30) == 0
 
 
 def delisted(record_id: str) -> RawRecord:

@@ -46,7 +46,7 @@ def outcome(connector: InfrastructureConnector, items: Iterable[RawItem]) -> lis
             line[mapped.kind] = mapped.payload.to_avro()
             if mapped.corrections:
                 line["corrections"] = [asdict(correction) for correction in mapped.corrections]
-        if item.item["extra"]:
+        if item.item.get("extra"):
             line["extra"] = item.item["extra"]
         lines.append(line)
     return lines

@@ -14,6 +14,7 @@ from producers.alsi_listing import read_listing
 from producers.alsi_terminals import is_virtual
 from producers.sandbox import alsi_terminals
 from producers.sandbox.alsi import AlsiUpstream
+from producers.sandbox.trackers import PATH
 from producers.sandbox.wri import ReleaseChange, WriUpstream
 from producers.wri_powerplants import COLUMNS
 from tests.producers.sandbox_server import KEY, PLANTS, Sandbox, running_sandbox
@@ -156,6 +157,7 @@ def test_the_real_files_are_served_where_they_are(real_data: Path) -> None:
     with running_sandbox(real_data) as real:
         assert alsi(real, size=300).json()["last_page"] == 18
         assert len(plants(httpx.get(real.url + ZIP, timeout=30).content)) == 34_936
+        assert httpx.get(real.url + PATH).text.count("\n") == 642
         real.control("wri", drop=["GEODB0040538"], change=["WRI1000452"])
         assert len(plants(httpx.get(real.url + ZIP, timeout=30).content)) == 34_935
 

@@ -26,6 +26,7 @@ class Spool:
 
     Attributes:
         digest: First 16 hex digits of the SHA-256 of the lines in sorted order.
+        whole: False when reading stopped at a limit.
     """
 
     path: Path
@@ -33,10 +34,13 @@ class Spool:
     asset_type: str
     digest: str
     rows: int
+    whole: bool
 
 
-def spool_assets(http: HttpSource, base_url: str, asset_type: str, folder: Path) -> Spool:
-    """Read every page of an asset type.
+def spool_assets(
+    http: HttpSource, base_url: str, asset_type: str, folder: Path, limit: int | None = None
+) -> Spool:
+    """Read every page of an asset type, or as many as hold `limit` units.
 
     Raises:
         UnexpectedAnswerError: total 0, or another shape of answer.
@@ -49,7 +53,7 @@ def spool_assets(http: HttpSource, base_url: str, asset_type: str, folder: Path)
     seen: set[bytes] = set()
     received, total = 0, 1
     with path.open("w", encoding="utf-8") as file:
-        while received < total:
+        while received < total and (limit is None or received < limit):
             total, rows = _page(http, url, asset_type, received)
             if not rows:
                 break
@@ -60,13 +64,14 @@ def spool_assets(http: HttpSource, base_url: str, asset_type: str, folder: Path)
                 if key not in seen:
                     seen.add(key)
                     file.write(line + "\n")
-    if len(seen) < total:
+    whole = received >= total or limit is None or received < limit
+    if whole and len(seen) < total:
         raise TruncatedError(
             f"{bare_address(url)} gave {len(seen)} different units of {asset_type} where it counts "
             f"{total}: the list changed while it was read. Run again."
         )
     digest = hashlib.sha256(b"".join(sorted(seen))).hexdigest()[:16]
-    return Spool(path, bare_address(url), asset_type, digest, len(seen))
+    return Spool(path, bare_address(url), asset_type, digest, len(seen), whole)
 
 
 def read_spool(spool: Spool) -> Iterator[Row]:

@@ -76,7 +76,7 @@ class GemTransmissionConnector(InfrastructureConnector):
         for stream in self.config.streams:
             with TemporaryDirectory(prefix="gem-") as folder:
                 try:
-                    release = self._fetch(http, Path(folder), stream, request.checkpoint)
+                    release = self._fetch(http, Path(folder), stream, request)
                 except SourceError as error:
                     log.error("%s cannot be read: %s", stream, error)
                     pull.failures[stream] = error
@@ -91,23 +91,25 @@ class GemTransmissionConnector(InfrastructureConnector):
                     emitted += 1
                     if request.limit is not None and emitted >= request.limit:
                         return
+                if not release.whole:
+                    return
                 pull.checkpoint[stream] = release.checkpoint
                 pull.complete_streams.add(stream)
         pull.unchanged = len(same) == len(self.config.streams)
         pull.complete = pull.complete_streams == set(STREAMS)
 
     def _fetch(
-        self, http: HttpSource, folder: Path, stream: str, checkpoint: Mapping[str, str]
+        self, http: HttpSource, folder: Path, stream: str, request: PullRequest
     ) -> Release | Unchanged:
         spools = []
         if stream == "power_units":
             api = self.config.power_units.api
             spools = [
-                spool_assets(http, api.base_url, asset_type, folder)
+                spool_assets(http, api.base_url, asset_type, folder, request.limit)
                 for asset_type in api.asset_types
             ]
         files = self.config.files(stream)
-        return fetch_release(http, folder, spools, files, checkpoint.get(stream))
+        return fetch_release(http, folder, spools, files, request.checkpoint.get(stream))
 
     def _items(self, stream: str, release: Release) -> Iterator[RawItem]:
         rows = _ROWS_OF_STREAM[stream](release)

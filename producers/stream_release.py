@@ -66,11 +66,13 @@ class Release:
     Attributes:
         digest: Hash over all lists.
         checkpoint: What to remember of it.
+        whole: False when a list was read up to a limit only.
     """
 
     parts: tuple[Part, ...]
     digest: str
     checkpoint: str
+    whole: bool
 
     @property
     def rows(self) -> int:
@@ -131,7 +133,8 @@ def fetch_release(
                 _file_reader(complete),
             )
         )
-    return Release(tuple(parts), _digest(now), _text(now))
+    whole = all(spool.whole for spool in spools)
+    return Release(tuple(parts), _digest(now), _text(now), whole)
 
 
 def _fetch(

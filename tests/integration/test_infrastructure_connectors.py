@@ -25,16 +25,19 @@ from producers.errors import (
     CheckpointError,
     ConfigurationError,
     DeliveryError,
+    PartlyReadError,
     RateLimitedError,
     TruncatedError,
     UnexpectedAnswerError,
     UnreachableError,
 )
+from producers.gem_transmission import GemTransmissionConnector
 from producers.nlr_streams import NLR_STREAMS
 from producers.project_files import PROJECTS
 from producers.publish import Publisher
 from producers.reexplorer import ReexplorerConnector
 from producers.run import RunOptions
+from producers.sandbox.gem_made_up import LNG_UNITS, UNITS
 from producers.wri_powerplants import WriPowerPlantsConnector
 from streams.codec import Encoder, Registry
 from streams.contracts import contract
@@ -52,6 +55,7 @@ from tests.producers.sandbox_server import KEY, PLANTS, Sandbox, free_port, runn
 pytestmark = pytest.mark.integration
 
 ALSI = "alsi_lng"
+GEM = "gem_transmission"
 WRI = "wri_powerplants"
 NLR = "reexplorer"
 NLR_SERVICES = tuple(stream.name for stream in NLR_STREAMS)
@@ -541,3 +545,79 @@ def end_other_connections(live: Live) -> None:
             "SELECT pg_terminate_backend(pid) FROM pg_stat_activity "
             "WHERE datname = current_database() AND pid <> pg_backend_pid()"
         )
+
+
+class TestGEMTransmissionConnector:
+    def test_the_first_run_publishes_every_row_of_every_list(self, live: Live) -> None:
+        summary = live.poll(GEM)
+        published = live.published(GEM)
+        assert summary.published == len(published) == summary.polled
+        assert Counter(one.record.stream for one in published) == {
+            "power_units": UNITS,
+            "lng_terminals": LNG_UNITS,
+            "substations": 600,
+            "transmission_lines": 599 + 8,
+            "transmission_projects": 35,
+        }
+        assert len({one.key for one in published}) == len(published)
+        assert {one.record.item["form"] for one in published if one.record.item} == {
+            *("gem_api", "gem_tracker"),
+            *("grid_bus", "grid_line", "grid_link", "grid_project"),
+        }
+        for one in published:
+            assert isinstance(GemTransmissionConnector.map_to_schema(one.record), Mapped)
+
+    def test_a_second_run_finds_nothing_new(self, live: Live) -> None:
+        live.poll(GEM)
+        second = live.poll(GEM)
+        assert (second.polled, second.published, second.unchanged) == (0, 0, True)
+
+    def test_a_unit_that_is_gone_is_no_longer_listed_and_only_its_stream_is_read_again(
+        self, live: Live
+    ) -> None:
+        live.poll(GEM)
+        before = live.count(GEM)
+        live.sandbox.control("gem", drop=["G900000000100"], change=["G900000000101"])
+        second = live.poll(GEM)
+        assert (second.polled, second.delisted) == (UNITS - 1, 1)
+        later = live.published(GEM)
+        assert len(later) == before + UNITS
+        gone = [one for one in later if one.record.event == "no_longer_listed"]
+        assert [(one.key, one.record.stream) for one in gone] == [("G900000000100", "power_units")]
+        assert gone[0].record.attribution == "Global Energy Monitor"
+
+    def test_a_stream_that_fails_delists_nothing_and_the_others_are_recorded(
+        self, live: Live
+    ) -> None:
+        live.poll(GEM)
+        live.sandbox.control("gem", drop=["10000"])
+        broken = live.with_variables(GEM_LNG_FILE=f"{live.sandbox.url}/gem/files/moved.csv.gz")
+        with pytest.raises(PartlyReadError, match=r"lng_terminals: .*404"):
+            broken.poll(GEM)
+        assert live.history(GEM)[0].delisted == 3
+        gone = {one.key for one in live.published(GEM) if one.record.event == "no_longer_listed"}
+        upgrades = {f"project:tyndp2020_upgraded_{work}:10000" for work in ("lines", "links")}
+        assert gone == {"line:10000"} | upgrades
+        assert live.poll(GEM).unchanged
+
+    def test_a_limited_run_delists_nothing_of_the_stream_it_stopped_in(self, live: Live) -> None:
+        live.poll(GEM)
+        live.sandbox.control("gem", drop=["T900001", "G900000000100"])
+        limited = live.poll(GEM, RunOptions(limit=LNG_UNITS + 5))
+        assert (limited.polled, limited.delisted) == (LNG_UNITS + 5, 1)
+        assert live.poll(GEM).delisted == 1
+
+    @pytest.mark.real_data
+    def test_the_real_lists_flow_within_the_memory_limit(
+        self, stack: LocalStack, real_data: Path
+    ) -> None:
+        with running_sandbox(real_data) as real, live_producers(stack, real) as live:
+            code, output = ended(live.start_measured(GEM))
+            assert code == 0, output
+            assert int(output.splitlines()[-1]) < 300_000, "kilobytes"
+            assert live.count(GEM) == 37_698 + 1_291 + 11_213 + 8_807 + 250
+
+    def test_an_unknown_asset_type_is_named(self, live: Live) -> None:
+        wrong = live.with_variables(GEM_ASSET_TYPES="coal-plant cole-plant")
+        with pytest.raises(PartlyReadError, match="'cole-plant'"):
+            wrong.poll(GEM)

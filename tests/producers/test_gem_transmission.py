@@ -265,6 +265,13 @@ def test_the_api_is_paged_by_offset_up_to_the_total(api_lists: Lists) -> None:
     assert pull.complete_streams == {"power_units"}
 
 
+def test_a_limited_pull_asks_for_no_more_pages_than_it_needs(api_lists: Lists) -> None:
+    api = Api(1_201)
+    items, pull = api_lists.pull(limit=3, answer=api)
+    assert (len(items), len(api.asked)) == (3, 1)
+    assert (pull.complete_streams, pull.checkpoint) == (set(), {})
+
+
 def test_an_unchanged_api_and_file_yield_nothing(api_lists: Lists) -> None:
     api = Api(3)
     _, first = api_lists.pull(answer=api)

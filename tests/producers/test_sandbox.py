@@ -126,7 +126,13 @@ def test_a_new_release_changes_drops_and_moves_what_was_asked_for(sandbox: Sandb
 
 @pytest.mark.parametrize(
     ("action", "body"),
-    [("revise", {"days": "all"}), ("alsi", {}), ("revise", {}), ("wri", {"drop": ["nobody"]})],
+    [
+        ("revise", {"days": "all"}),
+        ("revise", {}),
+        ("alsi", {}),
+        ("wri", {"drop": ["nobody"]}),
+        ("gem", {"drop": ["nobody"]}),
+    ],
 )
 def test_a_control_that_makes_no_sense_is_refused(
     sandbox: Sandbox, action: str, body: dict[str, object]
@@ -152,12 +158,63 @@ def test_made_up_data_have_as_many_days_and_plants_as_the_real_ones(tmp_path: Pa
     )
 
 
+def assets(sandbox: Sandbox, **query: str | int) -> httpx.Response:
+    return httpx.get(f"{sandbox.url}/gem/assets", params=query)
+
+
+def test_assets_come_in_pages_of_at_most_500(sandbox: Sandbox) -> None:
+    first = assets(sandbox, asset_type="coal-plant", limit=100, offset=0).json()
+    last = assets(sandbox, asset_type="coal-plant", limit=500, offset=300).json()
+    assert set(first) == {"total", "count", "results"}
+    assert (first["count"], last["count"]) == (100, first["total"] - 300)
+    assert "type_fields" not in first["results"][0]
+    refused = assets(sandbox, asset_type="coal-plant", limit=501)
+    assert refused.status_code == 422
+    assert refused.json() == {"detail": [{"msg": "Input should be less than or equal to 500"}]}
+
+
+def test_an_unknown_asset_type_is_answered_like_an_empty_one(sandbox: Sandbox) -> None:
+    answer = assets(sandbox, asset_type="transmission-line")
+    assert answer.status_code == 200
+    assert answer.json() == {"total": 0, "count": 0, "results": []}
+
+
+def test_the_catalogue_tells_the_month_in_a_copyright_note(sandbox: Sandbox) -> None:
+    (tracker, *_) = httpx.get(f"{sandbox.url}/gem/catalog/metadata").json()["trackers"]
+    assert "January 2025" in tracker["citation"]["copyright"]
+
+
+@pytest.mark.parametrize(
+    "path",
+    ["files/units.csv.gz", "files/lng.csv.gz", "grid/links.csv", "projects/nep_new_lines.csv"],
+)
+def test_lists_have_an_etag_and_answer_304(sandbox: Sandbox, path: str) -> None:
+    url = f"{sandbox.url}/gem/{path}"
+    first = httpx.get(url)
+    etag = first.headers["etag"]
+    assert first.content
+    assert httpx.get(url, headers={"if-none-match": etag}).status_code == 304
+    assert httpx.get(f"{url}.moved").status_code == 404
+
+
+def test_a_dropped_unit_is_gone_from_file_and_interface(sandbox: Sandbox) -> None:
+    before = assets(sandbox, asset_type="coal-plant").json()
+    unit = before["results"][0]["asset_id"]
+    sandbox.control("gem", drop=[unit])
+    after = assets(sandbox, asset_type="coal-plant").json()
+    assert after["total"] == before["total"] - 1
+    assert unit not in {row["asset_id"] for row in after["results"]}
+    sandbox.control("reset")
+    assert assets(sandbox, asset_type="coal-plant").json() == before
+
+
 @pytest.mark.real_data
 def test_the_real_files_are_served_where_they_are(real_data: Path) -> None:
     with running_sandbox(real_data) as real:
         assert alsi(real, size=300).json()["last_page"] == 18
         assert len(plants(httpx.get(real.url + ZIP, timeout=30).content)) == 34_936
         assert httpx.get(real.url + PATH).text.count("\n") == 642
+        assert assets(real, asset_type="oil-gas-plant").json()["total"] == 13_895
         real.control("wri", drop=["GEODB0040538"], change=["WRI1000452"])
         assert len(plants(httpx.get(real.url + ZIP, timeout=30).content)) == 34_935
 

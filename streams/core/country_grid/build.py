@@ -31,6 +31,9 @@ CELL_DEGREES = 0.05
 TOLERANCE_DEGREES = 0.05
 _LINES_PER_CELL = 2
 
+# Within a box, cells of the first country are listed by sources under the second one.
+_LISTED_UNDER: tuple[tuple[str, Box, str], ...] = (("MA", (20.7, -17.2, 27.67, -8.67), "EH"),)
+
 Ring = list[tuple[float, float]]
 Intervals = list[tuple[float, float]]
 Runs = list[tuple[int, int]]
@@ -206,8 +209,18 @@ def _layer(
                 for west, east in _merged(intervals, widen):
                     for column in _columns(west, east, centres=tolerance is None):
                         columns[column].update(names)
+        _list_under(columns, latitude, only=tolerance is None)
         layer.append(_runs(columns, sets))
     return layer
+
+
+def _list_under(columns: dict[int, set[str]], latitude: float, *, only: bool) -> None:
+    """Add the second code of `_LISTED_UNDER` to a row, or put it in the place of the first."""
+    for code, (south, west, north, east), other in _LISTED_UNDER:
+        if south <= latitude <= north:
+            for column in _columns(west, east, centres=True):
+                if code in columns.get(column, ()):
+                    columns[column] = {other} if only else columns[column] | {other}
 
 
 def _merged(intervals: Intervals, widen: float) -> Intervals:

@@ -23,9 +23,10 @@ from producers.errors import (
     UnexpectedAnswerError,
 )
 from producers.http import HttpSource
-from producers.run import RunOptions
+from producers.run import Envelope, RunOptions
 from streams.contracts import contract
 from streams.core.errors import Rejected
+from streams.core.keys import observation_record_id
 from streams.core.payloads import LngInventory
 from streams.core.records import AvroRecord, Mapped, RawRecord
 from tests.avro_values import values
@@ -298,3 +299,15 @@ def test_a_terminal_is_known_by_facility_and_operator() -> None:
     assert isinstance(mapped, Mapped)
     assert isinstance(mapped.payload, LngInventory)
     assert (mapped.entity_id, mapped.payload.country_code) == ("59W/26X", "IT")
+
+
+def test_an_observation_is_found_by_its_entity_and_gas_day() -> None:
+    """Neighbour days are looked up by record ids of this form."""
+    run = Run()
+    envelope = Envelope(connector(), "run")
+    for item in run.items:
+        mapped = AlsiLngConnector.map_to_schema(envelope.observed(item))
+        assert isinstance(mapped, Mapped)
+        if isinstance(mapped.payload, LngInventory):
+            expected = observation_record_id(mapped.entity_id, mapped.payload.gas_day)
+            assert item.record_id == expected

@@ -1,0 +1,124 @@
+"""The observe and scopes stages in one process: topics are lists, tables are dicts."""
+
+from collections import defaultdict, deque
+from collections.abc import Iterable
+from dataclasses import dataclass, field
+
+from streams.batch import Batch
+from streams.codec import Encoder, Registry
+from streams.contracts import Contract, contract
+from streams.core.records import AvroRecord
+from streams.engine.engine import Compute
+from streams.engine.overlay import Overlay
+from streams.stages.encoders import StateCodec, shared_encoders, topic_decoder
+from streams.stages.observe import Observe
+from streams.stages.scopes import Scopes
+from streams.topics import (
+    LNG_GAS_DAYS,
+    MARKET_INFRASTRUCTURE,
+    NORMALIZED_OBSERVATIONS,
+    RECORD_OUTCOMES,
+    Topic,
+)
+from tests.core.series import TOLERANCES
+
+
+class OfflineRegistry(Registry):
+    """Gives ids to contracts as they are asked for."""
+
+    def __init__(self) -> None:
+        super().__init__("http://127.0.0.1:1")
+
+    def encoder(self, subject: str, contract: Contract) -> Encoder:
+        schema = contract.parsed()
+        schema_id = len(self._writers) + 1
+        self._writers[schema_id] = schema
+        return Encoder(schema, schema_id)
+
+
+@dataclass(frozen=True, slots=True)
+class Record:
+    """One record of a topic."""
+
+    topic: str
+    offset: int
+    key: bytes | None
+    value: bytes | None
+    partition: int = 0
+    timestamp: int = 0
+    headers: tuple[tuple[str, bytes], ...] = ()
+
+
+@dataclass(slots=True)
+class Chain:
+    """Both stages and every record they have written."""
+
+    registry: Registry = field(default_factory=OfflineRegistry)
+    topics: defaultdict[str, list[Record]] = field(default_factory=lambda: defaultdict(list))
+    _waiting: deque[Record] = field(default_factory=deque)
+    _tables: defaultdict[str, dict[bytes, bytes]] = field(default_factory=lambda: defaultdict(dict))
+    _stages: dict[str, Compute] = field(default_factory=dict)
+    _observations: Encoder | None = None
+
+    def __post_init__(self) -> None:
+        encoders = shared_encoders(self.registry)
+        self._observations = encoders.observations
+        self._stages = {
+            NORMALIZED_OBSERVATIONS.name: Observe(
+                topic_decoder(self.registry, NORMALIZED_OBSERVATIONS),
+                self._state("state.observations"),
+                encoders,
+                1,
+                TOLERANCES,
+            ),
+            LNG_GAS_DAYS.name: Scopes(
+                topic_decoder(self.registry, LNG_GAS_DAYS),
+                self._state("state.scopes"),
+                encoders,
+                TOLERANCES,
+            ),
+        }
+
+    def _state(self, name: str) -> StateCodec:
+        held = contract(name)
+        return StateCodec(self.registry.encoder(name, held), self.registry.decoder(held))
+
+    def feed(self, normalized: Iterable[AvroRecord]) -> None:
+        """Run the stages until nothing is left to read."""
+        assert self._observations is not None
+        for event in normalized:
+            self._append(NORMALIZED_OBSERVATIONS.name, None, self._observations.encode(event))
+        while self._waiting:
+            record = self._waiting.popleft()
+            table = self._tables[record.topic]
+            overlay = Overlay(table.get)
+            for out in self._stages[record.topic](Batch(record.topic, 0, [record]), overlay):
+                self._append(out.topic, out.key, out.value)
+            for key, value in overlay.changes.items():
+                if value is None:
+                    table.pop(key, None)
+                else:
+                    table[key] = value
+
+    def _append(self, topic: str, key: bytes | None, value: bytes | None) -> None:
+        record = Record(topic, len(self.topics[topic]), key, value)
+        self.topics[topic].append(record)
+        if topic in self._stages:
+            self._waiting.append(record)
+
+    def canonical(self) -> dict[str, AvroRecord]:
+        """What readers hold in the end: the highest version of each record."""
+        newest: dict[str, AvroRecord] = {}
+        for record in self._read(MARKET_INFRASTRUCTURE):
+            held = newest.get(record["record_id"])
+            assert held is None or held["version"] < record["version"]
+            newest[record["record_id"]] = record
+        return newest
+
+    def outcomes(self) -> list[AvroRecord]:
+        """Every outcome."""
+        return list(self._read(RECORD_OUTCOMES))
+
+    def _read(self, topic: Topic) -> Iterable[AvroRecord]:
+        decoder = topic_decoder(self.registry, topic)
+        return (decoder.decode(record.value) for record in self.topics[topic.name])

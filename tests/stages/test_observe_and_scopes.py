@@ -1,0 +1,98 @@
+"""Observe and scopes together, with their real codecs and states."""
+
+from collections import Counter
+from datetime import UTC, date, datetime, timedelta
+
+from hypothesis import given, settings
+from hypothesis import strategies as st
+
+from streams.core.records import AvroRecord
+from tests.core.series import Series, arrivals, raw_day
+from tests.stages.chain import Chain
+
+DAY = date(2026, 3, 2)
+CODES = ("BE", "DE", "ES", "FI", "FR", "GR", "HR", "IT", "LT", "NL")
+
+
+def rows(
+    eu_gwh: int = 67_000, later: dict[str, str] | None = None, countries: int = len(CODES)
+) -> list[AvroRecord]:
+    """Two gas days of the EU and its countries, normalized; `later` revises the second day."""
+    eu = {"scope": "eu", "country": None}
+    volume = str(eu_gwh / 6.7)
+    raws = [
+        raw_day(day, scope=eu, lng=volume, gwh=str(eu_gwh), sendOut="6000", dtrs="20000")
+        for day in (DAY, DAY + timedelta(days=1))
+    ]
+    raws += [raw_day(DAY, scope={"country": code}) for code in CODES]
+    second = DAY + timedelta(days=1)
+    raws += [raw_day(second, scope={"country": code}) for code in CODES[:countries]]
+    raws += [
+        raw_day(second, scope={"country": code}, fetched=datetime(2026, 3, 5, tzinfo=UTC), gwh=gwh)
+        for code, gwh in (later or {}).items()
+    ]
+    series = Series()
+    return [record for row in arrivals(raws) for record in series.normalize(row)]
+
+
+def flags(chain: Chain, entity_id: str, day: date) -> list[str]:
+    found = chain.canonical()[f"lng_inventory:alsi_lng_inventory:{entity_id}/{day}"]["flags"]
+    return [flag for flag in found if flag != "next_day_overdue"]
+
+
+def test_a_total_below_its_parts_is_flagged_and_cleared_by_a_revision() -> None:
+    chain = Chain()
+    records = rows(eu_gwh=50_000)
+    chain.feed(records)
+    assert flags(chain, "eu", DAY) == ["scopes_disagree"]
+    assert flags(chain, "ES", DAY) == []
+    outcomes = len(chain.outcomes())
+    assert outcomes == len(records), "one outcome a raw record, none for a verdict"
+    corrected = Series().normalize(
+        arrivals(
+            [
+                raw_day(
+                    DAY,
+                    scope={"scope": "eu", "country": None},
+                    fetched=datetime(2026, 3, 6, tzinfo=UTC),
+                    lng="10000",
+                    gwh="67000",
+                    sendOut="6000",
+                    dtrs="20000",
+                )
+            ]
+        )[0]
+    )
+    chain.feed(corrected)
+    assert flags(chain, "eu", DAY) == []
+
+
+def test_a_day_on_which_countries_are_missing_is_flagged_until_they_come() -> None:
+    chain = Chain()
+    records = rows(countries=5)
+    chain.feed(records)
+    assert flags(chain, "eu", DAY + timedelta(days=1)) == ["reporters_dropped"]
+    missing = [it for it in rows() if it["record_id"].endswith(str(DAY + timedelta(days=1)))]
+    chain.feed(it for it in missing if it["entity_id"] in CODES[5:])
+    assert flags(chain, "eu", DAY + timedelta(days=1)) == []
+
+
+@given(st.permutations(rows(eu_gwh=61_000, later={"ES": "20100", "FR": "6800"}, countries=9)))
+@settings(max_examples=10, deadline=None)
+def test_any_order_of_arrival_ends_with_the_same_records_and_flags(
+    records: list[AvroRecord],
+) -> None:
+    expected, chain = Chain(), Chain()
+    expected.feed(rows(eu_gwh=61_000, later={"ES": "20100", "FR": "6800"}, countries=9))
+    chain.feed([*records, *records[:5]])
+    assert seen(chain) == seen(expected)
+    per_record = Counter(
+        (it["raw"]["offset"], it["outcome"])
+        for it in chain.outcomes()
+        if it["outcome"] == "changed"
+    )
+    assert max(per_record.values()) == 1
+
+
+def seen(chain: Chain) -> dict[str, tuple[list[str], AvroRecord]]:
+    return {key: (it["flags"], it["lng_inventory"]) for key, it in chain.canonical().items()}

@@ -13,12 +13,11 @@ import struct
 from collections.abc import Callable, Mapping, Sequence
 from datetime import UTC, date, datetime, timedelta
 from functools import lru_cache
-from itertools import count
-from typing import Any, TypeAlias
+from typing import Any
 
 from fastavro.read import LOGICAL_READERS
 
-Lines: TypeAlias = list[str]
+from streams.avro_source import Lines, Source, indented
 
 
 class AvroError(ValueError):
@@ -45,14 +44,10 @@ def compile_reader(schema: Mapping[str, Any]) -> Callable[[bytes, int], dict[str
     bytes, any items that take no bytes, and whole numbers beyond their type's range; records nested
     beyond Python's recursion limit are refused too.
     """
-    source = _Source()
-    body = source.record_function(schema)
+    reader = _Reader()
+    body = reader.record_function(schema)
     name = schema["name"]
-    namespace: dict[str, Any] = {**_RUNTIME, **source.constants}
-    code = compile("\n".join(source.lines), f"<avro reader of {name}>", "exec")
-    # The source holds names of the schema only as quoted literals.
-    exec(code, namespace)  # noqa: S102
-    read = namespace[body]
+    read = reader.source.compiled(f"avro reader of {name}", _RUNTIME)[body]
 
     def decode(data: bytes, offset: int) -> dict[str, Any]:
         try:
@@ -66,56 +61,40 @@ def compile_reader(schema: Mapping[str, Any]) -> Callable[[bytes, int], dict[str
     return decode
 
 
-class _Source:
-    """Source text of the functions that read one schema.
+class _Reader:
+    """Functions that read one schema.
 
     Each record, array and map has a function of its own, which takes `(data, pos)` and returns the
     value and the position behind it; other values are read in place.
     """
 
     def __init__(self) -> None:
-        self.lines: Lines = []
-        self.constants: dict[str, object] = {}
-        self._named: dict[str, Mapping[str, Any]] = {}
+        self.source = Source()
         self._record_functions: dict[str, str] = {}
-        self._names = count()
 
     def record_function(self, schema: Mapping[str, Any]) -> str:
         """Name of the function that reads a record."""
         name = schema["name"]
         if name not in self._record_functions:
             # Known before its fields are: they may refer to it.
-            self._named[name] = schema
-            self._record_functions[name] = self._name("record")
+            self.source.named[name] = schema
+            self._record_functions[name] = self.source.name("record")
             self._function(self._record_functions[name], self._record(schema))
         return self._record_functions[name]
 
     def _function(self, name: str, body: Lines) -> str:
-        self.lines += [f"def {name}(data, pos):", *_indented(body)]
-        return name
-
-    def _name(self, kind: str) -> str:
-        return f"{kind}_{next(self._names)}"
-
-    def _constant(self, value: object) -> str:
-        name = self._name("constant")
-        self.constants[name] = value
-        return name
-
-    def _resolved(self, schema: Any) -> Any:
-        """The schema of a name or primitive type; any other as it is."""
-        return self._named.get(schema, {"type": schema}) if isinstance(schema, str) else schema
+        return self.source.function(name, "data, pos", body)
 
     def _value(self, schema: Any, target: str, skip: int) -> Lines:
         """Lines that read a value `skip` bytes behind `pos` and move `pos` behind it."""
-        schema = self._resolved(schema)
+        schema = self.source.resolved(schema)
         if isinstance(schema, Sequence):
             return self._union(schema, target, skip)
         kind = schema["type"]
         if kind in ("record", "error"):
             return [f"{target}, pos = {self.record_function(schema)}(data, pos + {skip})"]
         if kind in ("array", "map"):
-            function = self._function(self._name(kind), self._blocks(schema))
+            function = self._function(self.source.name(kind), self._blocks(schema))
             return [
                 f"if data[pos + {skip}]:",
                 f"    {target}, pos = {function}(data, pos + {skip})",
@@ -124,11 +103,14 @@ class _Source:
                 f"    pos += {skip + 1}",
             ]
         if kind in ("enum", "fixed"):
-            self._named[schema["name"]] = schema
+            self.source.named[schema["name"]] = schema
         logical = f"{kind}-{schema.get('logicalType')}"
         lines = _TEMPLATES.get(logical) or self._plain(kind, schema)
         if logical in LOGICAL_READERS and logical not in _TEMPLATES:
-            read, written = self._constant(LOGICAL_READERS[logical]), self._constant(schema)
+            read, written = (
+                self.source.constant(LOGICAL_READERS[logical]),
+                self.source.constant(schema),
+            )
             lines = [*lines, f"{{v}} = {read}({{v}}, {written}, None)"]
         at = f"pos + {skip}" if skip else "pos"
         after = f"pos + {skip + 1}"
@@ -138,7 +120,7 @@ class _Source:
 
     def _plain(self, kind: str, schema: Mapping[str, Any]) -> Sequence[str]:
         if kind == "enum":
-            symbols = self._constant(tuple(schema["symbols"]))
+            symbols = self.source.constant(tuple(schema["symbols"]))
             return ["n, pos = length(data, {at})", f"{{v}} = {symbols}[n]"]
         if kind == "fixed":
             return ["start = {at}", f"pos = start + {schema['size']}", "{v} = data[start:pos]"]
@@ -161,7 +143,7 @@ class _Source:
             skip += 1
         for index, branch in enumerate(branches):
             lines.append(f"{'elif' if index else 'if'} branch == {2 * index}:")
-            lines += _indented(self._value(branch, target, skip))
+            lines += indented(self._value(branch, target, skip))
         otherwise = "else:" if branches else "if True:"
         return [*lines, otherwise, "    raise ValueError(f'union index byte {branch}')"]
 
@@ -191,12 +173,12 @@ class _Source:
             f"if count > {limit}:",
             "    raise ValueError(f'{count} items in {len(data) - pos} bytes')",
             "for _ in range(count):",
-            *_indented(item),
+            *indented(item),
         ]
-        return [start, "while True:", *_indented(block)]
+        return [start, "while True:", *indented(block)]
 
     def _takes_no_bytes(self, schema: Any, above: tuple[str, ...]) -> bool:
-        schema = self._resolved(schema)
+        schema = self.source.resolved(schema)
         if isinstance(schema, Sequence):
             return False
         if schema["type"] in ("record", "error"):
@@ -206,10 +188,6 @@ class _Source:
             )
         size: int | None = 0 if schema["type"] == "null" else schema.get("size")
         return size == 0
-
-
-def _indented(lines: Lines) -> Lines:
-    return ["    " + line for line in lines]
 
 
 _WHOLE = (

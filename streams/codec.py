@@ -62,12 +62,11 @@ class Encoder:
 
     schema: AvroSchema
     schema_id: int
-    _header: bytes = field(init=False, repr=False)
     _write: Callable[[Mapping[str, Any]], bytes] = field(init=False, repr=False, compare=False)
 
     def __post_init__(self) -> None:
-        object.__setattr__(self, "_header", _HEADER.pack(MAGIC, self.schema_id))
-        object.__setattr__(self, "_write", compile_writer(self.schema))
+        header = _HEADER.pack(MAGIC, self.schema_id)
+        object.__setattr__(self, "_write", compile_writer(self.schema, header))
 
     def encode(self, record: Mapping[str, Any]) -> bytes:
         """Framed bytes of one record; timestamps are aware datetimes.
@@ -75,7 +74,7 @@ class Encoder:
         Raises:
             ValueError: the record does not fit the schema (a bug).
         """
-        return self._header + self._write(record)
+        return self._write(record)
 
 
 class Registry:

@@ -47,7 +47,9 @@ class Settings(BaseSettings):
     session_timeout_seconds: float = Field(
         10.0, description="A silent worker loses its partitions then."
     )
-    batch_records: int = Field(2000, ge=1, description="Records fetched at once, at most.")
+    batch_records: int = Field(
+        2000, ge=1, description="Records of each partition one poll aims at."
+    )
     worker_port: int = Field(6066, description="Faust web server of the pipeline worker.")
     sink_port: int = Field(6067, description="Faust web server of the sink worker.")
     web_bind: str = Field("127.0.0.1", description="Address the workers' pages listen on.")

@@ -5,11 +5,14 @@ URL scheme `batch://host:port`. Differences from Faust's own Kafka transport:
 - readers are read committed, so nothing of an aborted transaction is ever seen;
 - a data topic delivers one message for each fetched partition, whose value is the list of records
   and whose offset is the last one's (Faust's per-event machinery costs 100 µs an event);
+- when every partition's buffer is full, reading goes on as soon as one has room; Faust looks again
+  a second later, which took a third of the time of a full load (measured);
 - the offset to commit is what the engine says it has applied (`mark_applied`). Faust's own
   acknowledgements are not used for that: a stream also acknowledges events it skips while a
   rebalance is under way, which would lose them.
 """
 
+import asyncio
 from collections.abc import Iterable, Iterator, Mapping
 from typing import Any, ClassVar
 
@@ -26,6 +29,7 @@ from faust.types import TP, AppT, ConsumerMessage, Message
 from streams.batch import Batch
 
 _FETCH_MAX_WAIT_MS = 100
+_LOOK_AGAIN_SECONDS = 1.0
 
 
 class BatchScheduler(DefaultSchedulingStrategy):  # type: ignore[misc]
@@ -65,6 +69,7 @@ class BatchConsumer(Consumer):  # type: ignore[misc]
     def __init__(self, *args: Any, **kwargs: Any) -> None:
         super().__init__(*args, **kwargs)
         self._applied: dict[TP, int] = {}
+        self._room = asyncio.Event()
 
     def _new_consumer_thread(self) -> _BatchConsumerThread:
         return _BatchConsumerThread(self, loop=self.loop, beacon=self.beacon)
@@ -87,6 +92,19 @@ class BatchConsumer(Consumer):  # type: ignore[misc]
             generation_id=self.app.consumer_generation_id,
         )
 
+    async def _wait_next_records(self, timeout: float) -> tuple[Any, Any]:
+        if self.flow_active and not self._get_active_partitions():
+            self._room.clear()
+            await self.wait(self._room, timeout=_LOOK_AGAIN_SECONDS)
+            return {}, self._get_active_partitions()
+        found: tuple[Any, Any] = await super()._wait_next_records(timeout)
+        return found
+
+    def on_buffer_drop(self, tp: TP) -> None:
+        """A partition's buffer has room again: read it."""
+        super().on_buffer_drop(tp)
+        self._room.set()
+
     def mark_applied(self, tp: TP, offset: int) -> None:
         """Say that inputs up to `offset` are applied for good: they may be committed."""
         self._applied[tp] = max(offset, self._applied.get(tp, -1))
@@ -108,7 +126,8 @@ class BatchConsumer(Consumer):  # type: ignore[misc]
         """Offsets have gaps (transaction markers, compaction); the applied offset needs no book."""
 
     async def on_partitions_revoked(self, revoked: Iterable[TP]) -> None:
-        """Commit what is applied, then forget the partitions."""
+        """Let running batches end, commit what is applied, then forget the partitions."""
+        await self.app.let_go()
         await self.commit()
         for tp in revoked:
             self._applied.pop(tp, None)

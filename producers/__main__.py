@@ -46,6 +46,7 @@ _EXIT_INTERRUPTED = 130
 _EXIT_TERMINATED = 143
 _DRY_RUN_ITEMS = 3
 _CHECKPOINT_KEYS = 4
+_CHECKPOINT_VALUE = 60
 
 # These log every request or header themselves; ours say the same without secrets.
 _QUIET = ("httpx", "httpcore", "pyrate_limiter", "stamina")
@@ -152,9 +153,13 @@ def show_checkpoints(
 
 
 def _shortened(checkpoint: Mapping[str, str]) -> str:
-    pairs = [f"{key}={value}" for key, value in sorted(checkpoint.items())]
+    pairs = [f"{key}={_cut(value)}" for key, value in sorted(checkpoint.items())]
     more = len(pairs) - _CHECKPOINT_KEYS
     return " ".join(pairs[:_CHECKPOINT_KEYS]) + (f" and {more} more" if more > 0 else "")
+
+
+def _cut(value: str) -> str:
+    return value if len(value) <= _CHECKPOINT_VALUE else f"{value[:_CHECKPOINT_VALUE]}…"
 
 
 @app.command("list")

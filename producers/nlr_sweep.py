@@ -113,7 +113,7 @@ class Sweep:
                 "`http.max_requests`, or wait until the hourly limit allows more."
             )
         return _EndedEarlyError(
-            f"NLR: {answered} of {left} points asked, then the requests were used up; run again "
+            f"NLR: {answered} of {left} questions asked, then the requests were used up; run again "
             "in an hour to go on."
         )
 

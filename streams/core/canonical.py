@@ -7,7 +7,9 @@ from streams.core.succession import Held
 from streams.core.unloading import NOT_DERIVED
 
 _DERIVED_FIELDS = {
-    "lng_inventory": frozenset({"fullness_pct", "terminal_id", "virtual", *NOT_DERIVED})
+    "lng_inventory": frozenset({"fullness_pct", "terminal_id", "virtual", *NOT_DERIVED}),
+    # From two positions, where the service does not state it.
+    "renewable_resource": frozenset({"station_distance_m"}),
 }
 _EVENT_TIME_FIELD = {"lng_inventory": "gas_day_start"}
 

@@ -474,14 +474,24 @@ class TestReexplorerConnector:
         assert live.poll(NLR).unchanged
 
     def test_a_refused_key_and_a_host_given_up_are_named(self, live: Live) -> None:
+        alone = live.with_variables(RENEWABLE_PROJECTS_LOCATION="")
         with pytest.raises(AuthenticationError, match="NLR_API_KEY"):
-            live.with_variables(NLR_API_KEY="wrong").poll(NLR)
+            alone.with_variables(NLR_API_KEY="wrong").poll(NLR)
         live.sandbox.control("nlr", gone=True)
         with pytest.raises(UnexpectedAnswerError, match=r"https://developer\.nlr\.gov"):
-            live.poll(NLR)
+            alone.poll(NLR)
         with pytest.raises(ConfigurationError, match=r"https://developer\.nlr\.gov"):
-            live.with_variables(NLR_BASE_URL="https://developer.nrel.gov").poll(NLR)
+            alone.with_variables(NLR_BASE_URL="https://developer.nrel.gov").poll(NLR)
         assert live.history(NLR) == []
+
+    def test_a_refused_key_does_not_lose_the_projects(self, live: Live) -> None:
+        refused = live.with_variables(NLR_API_KEY="wrong")
+        with pytest.raises(PartlyReadError, match="NLR_API_KEY"):
+            refused.poll(NLR)
+        assert live.count(NLR) == live.history(NLR)[0].items == OPEN_PHASES
+        with pytest.raises(AuthenticationError, match="NLR_API_KEY"):
+            refused.poll(NLR)
+        assert live.poll(NLR).published == 4 * POINTS
 
     def test_plants_other_sources_gave_are_asked_about(self, live: Live) -> None:
         publish_plants(live)

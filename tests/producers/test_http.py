@@ -113,6 +113,55 @@ def test_a_key_is_never_sent_to_the_host_of_a_redirect() -> None:
     assert asked == ["upstream.example"]
 
 
+@pytest.mark.parametrize(
+    "elsewhere",
+    [
+        "https://files.example/list.csv",
+        "http://upstream.example/api",
+        "https://upstream.example:8443/api",
+        "https://upstream.example.evil.example/api",
+        "https://upstream.example@evil.example/api",
+    ],
+)
+def test_a_key_for_one_address_goes_nowhere_else(elsewhere: str) -> None:
+    got: dict[str, str | None] = {}
+
+    def handler(request: httpx.Request) -> httpx.Response:
+        got[str(request.url)] = request.headers.get("x-key")
+        if request.url.path == "/list.csv":
+            return httpx.Response(302, headers={"location": "https://upstream.example/moved"})
+        return ok()
+
+    with HttpSource(
+        QUICK,
+        secret_headers={"x-key": SecretStr(SECRET)},
+        secret_address="https://upstream.example",
+        transport=httpx.MockTransport(handler),
+    ) as http:
+        http.get_json(URL)
+        http.get_json(elsewhere)
+    assert got.pop(URL) == SECRET
+    assert set(got.values()) == {None}
+
+
+def test_an_answer_is_given_with_status_headers_and_no_secret() -> None:
+    refused = httpx.Response(422, text=f"not {SECRET}", headers={"X-Left": "3"})
+    with source(answers(refused)) as http:
+        answer = http.ask(URL, also={422})
+        assert (answer.status, answer.value, answer.text) == (422, None, "not ***")
+        assert answer.headers["x-left"] == "3"
+        with pytest.raises(UnexpectedAnswerError, match="HTTP 422"):
+            http.ask(URL)
+
+
+def test_an_answer_that_says_when_to_come_back_is_waited_for() -> None:
+    busy = httpx.Response(429, headers={"retry-after": "0"})
+    with source(answers(busy, ok({"a": 1}))) as http:
+        assert http.ask(URL, also={429}).value == {"a": 1}
+    with source(answers(httpx.Response(429))) as http:
+        assert http.ask(URL, also={429}).status == 429
+
+
 def test_json_that_is_no_object_is_unexpected() -> None:
     response = httpx.Response(200, text="[1]")
     with source(answers(response)) as http, pytest.raises(UnexpectedAnswerError, match="list"):

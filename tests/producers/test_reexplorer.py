@@ -253,7 +253,7 @@ def test_the_budget_of_a_run_ends_it_in_the_same_way(caplog: pytest.LogCaptureFi
             checkpoint = run.pull.checkpoint
             seen += run.ids
     assert len(seen) == len(set(seen)) == 8
-    assert "4 of 8 points asked" in caplog.text
+    assert "4 of 8 questions asked" in caplog.text
 
 
 def test_a_429_without_warning_counts_as_a_hit_and_keeps_what_was_got() -> None:

@@ -141,9 +141,11 @@ def _measure_product(home: Path, only: Sequence[Part], records: int, repeats: in
             problems.append(f"{what}: {spread.text(1)} {unit} instead of {bound}")
 
     if Part.PRODUCE in only:
-        runs = [produce_release(home / f"produce-{number}") for number in range(repeats)]
+        runs = produce_release(home / "produce", repeats)
         release = f"{runs[0].records:,} plants, download to last delivery"
         show(release, [it.records_per_second for it in runs], "records/s", 30_000, more=True)
+        spent = [it.processor_microseconds for it in runs]
+        show("the same, processor time of a record", spent, "µs", None, more=False)
         show("the same, peak memory", [it.peak_megabytes for it in runs], "MB", 300, more=False)
     if Part.WAY in only:
         ways = [whole_way(home / f"way-{number}") for number in range(repeats)]

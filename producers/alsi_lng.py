@@ -5,6 +5,7 @@ Host: https://alsi.gie.eu. Key: free, header `x-key`. Limit: 60 requests a minut
 v009 and the service's data definition.
 """
 
+import logging
 from collections.abc import Iterator, Mapping
 from dataclasses import dataclass
 from datetime import date, timedelta
@@ -15,14 +16,26 @@ from pydantic import BeforeValidator, Field, SecretStr
 from producers.alsi_days import EU, DayReader, Scope, refuse_error_body
 from producers.alsi_listing import ListedTerminal, read_listing
 from producers.alsi_mapping import gas_day, map_gas_day, map_terminal, update_time
+from producers.alsi_outages import read_outages
 from producers.alsi_terminals import known_terminals, new_terminal_id
 from producers.config import SourceConfig
 from producers.connector import InfrastructureConnector, Pull, PullRequest, RawItem, StreamInfo
-from producers.errors import CheckpointError, TruncatedError, UnexpectedAnswerError
+from producers.errors import (
+    BudgetSpentError,
+    CheckpointError,
+    RateLimitedError,
+    SourceError,
+    TruncatedError,
+    UnexpectedAnswerError,
+)
 from producers.http import HttpSource, JsonObject
 from producers.reading import NOT_REPORTED, json_text
 from streams.core.errors import Rejected
 from streams.core.records import Mapped, RawRecord
+
+log = logging.getLogger(__name__)
+
+_OUTAGE_HORIZON_DAYS = 400
 
 _TEXT_FIELDS = (
     "name",
@@ -162,7 +175,7 @@ class AlsiLngConnector(InfrastructureConnector):
         if "country" in chosen:
             yield from self._details(run, "country", scopes)
         if "terminal" in chosen:
-            yield from self._terminals(run, terminals)
+            yield from self._terminals(http, run, terminals)
 
     def _eu(self, run: _Run) -> Iterator[RawItem]:
         first = run.request.since or self._first_day(run, EU) or self.config.backfill_from
@@ -178,15 +191,23 @@ class AlsiLngConnector(InfrastructureConnector):
                 "`minimum_share`."
             )
 
-    def _terminals(self, run: _Run, terminals: tuple[ListedTerminal, ...]) -> Iterator[RawItem]:
+    def _terminals(
+        self, http: HttpSource, run: _Run, terminals: tuple[ListedTerminal, ...]
+    ) -> Iterator[RawItem]:
         scopes = [_terminal_scope(one, run.pull.checkpoint) for one in terminals]
         capacities: dict[str, Mapping[str, Any]] = {}
         yield from self._details(run, "terminal", scopes, capacities)
         # The capacities of a range in the past are not those of today.
         if run.own_range:
             return
+        outages = self._outages(http, run)
         for scope, terminal in zip(scopes, terminals, strict=True):
-            yield self._listed(scope, terminal, capacities.get(scope.entity_id, {}))
+            item = _empty_item(scope)
+            capacity = capacities.get(scope.entity_id, {})
+            item |= {field: capacity[field] for field in _CAPACITY_FIELDS if field in capacity}
+            item |= {"facility": terminal.facility, "extra": terminal.extra}
+            item["outages"] = outages.get(scope.entity_id, [])
+            yield RawItem("terminals", scope.entity_id, item, None, None, self.config.base_url)
         run.pull.complete_streams.add("terminals")
         run.pull.checkpoint[_LISTED] = str(len(terminals))
 
@@ -272,6 +293,19 @@ class AlsiLngConnector(InfrastructureConnector):
         _give_terminal_ids(terminals, run.pull.checkpoint)
         return terminals
 
+    def _outages(self, http: HttpSource, run: _Run) -> Mapping[str, list[Mapping[str, Any]]]:
+        """Recent and coming unavailabilities by terminal; none where the service offers none."""
+        first = run.last_held - timedelta(days=self.config.lookback_days)
+        last = run.last_held + timedelta(days=_OUTAGE_HORIZON_DAYS)
+        url = f"{self.config.base_url.rstrip('/')}/unavailability"
+        try:
+            return read_outages(http, url, first, last, self.config.page_size)
+        except (RateLimitedError, BudgetSpentError):
+            raise
+        except SourceError as error:
+            log.warning("No unavailabilities: %s", error)
+            return {}
+
     def _item(self, scope: Scope, row: JsonObject) -> RawItem:
         item = _empty_item(scope)
         for field in _TEXT_FIELDS:
@@ -292,14 +326,6 @@ class AlsiLngConnector(InfrastructureConnector):
             origin=self.config.base_url,
         )
 
-    def _listed(
-        self, scope: Scope, terminal: ListedTerminal, capacity: Mapping[str, Any]
-    ) -> RawItem:
-        item = _empty_item(scope)
-        item |= {field: capacity[field] for field in _CAPACITY_FIELDS if field in capacity}
-        item |= {"facility": terminal.facility, "extra": terminal.extra}
-        return RawItem("terminals", scope.entity_id, item, None, None, self.config.base_url)
-
     @staticmethod
     def map_to_schema(raw: RawRecord) -> Mapped | Rejected:
         """Convert one gas day or one facility; see `alsi_mapping`."""
@@ -313,7 +339,8 @@ def _empty_item(scope: Scope) -> dict[str, Any]:
         "company_eic": scope.company_eic,
         "facility_eic": scope.facility_eic,
         "terminal_id": scope.terminal_id,
-        **dict.fromkeys((*_TEXT_FIELDS, *_MEASURE_FIELDS, "facility", "outage")),
+        **dict.fromkeys((*_TEXT_FIELDS, *_MEASURE_FIELDS, "facility")),
+        "outages": [],
     }
 
 

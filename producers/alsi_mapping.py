@@ -1,7 +1,7 @@
 """What a raw record of GIE ALSI means: a gas day, or a terminal of the listing. Pure."""
 
 import re
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from datetime import UTC, date, datetime, timedelta, timezone
 from functools import lru_cache
@@ -9,10 +9,10 @@ from typing import Any, Literal
 from zoneinfo import ZoneInfo
 
 from producers.alsi_terminals import is_virtual, known_terminals, plain_name
-from producers.reading import UnreadableNumberError, number
+from producers.reading import NOT_REPORTED, UnreadableNumberError, number
 from streams.core import rules
 from streams.core.errors import Rejected
-from streams.core.payloads import LngInventory, LngTerminal
+from streams.core.payloads import LngInventory, LngTerminal, LngUnavailability
 from streams.core.records import Mapped, RawRecord
 
 _ISO_DAY = re.compile(r"[0-9]{4}-[0-9]{2}-[0-9]{2}")
@@ -28,6 +28,9 @@ _STATUS: Mapping[str | None, Literal["confirmed", "estimated", "no_data"]] = {
     "E": "estimated",
     "N": "no_data",
 }
+
+_PLANNED: Mapping[str | None, bool] = {"Planned": True, "Unplanned": False}
+_END_CONFIRMED: Mapping[str | None, bool] = {"Confirmed": True, "Estimate": False}
 
 
 @dataclass(frozen=True, slots=True)
@@ -147,8 +150,38 @@ def map_terminal(raw: RawRecord) -> Mapped | Rejected:
             units=(),
             terminal_id=item["terminal_id"],
             virtual=is_virtual(item["facility_eic"] or "", name),
+            unavailabilities=_unavailabilities(item["outages"]),
         ),
     )
+
+
+def _unavailabilities(outages: Sequence[Mapping[str, Any]]) -> tuple[LngUnavailability, ...]:
+    """Announced times by begin. What cannot be read is None: a notice rejects no terminal."""
+    found = {
+        LngUnavailability(
+            starts_at=_gas_clock_time(outage["start"]),
+            ends_at=_gas_clock_time(outage["end"]),
+            published_at=update_time(outage["published"]),
+            planned=_PLANNED.get(outage["type"]),
+            end_confirmed=_END_CONFIRMED.get(outage["end_flag"]),
+            send_out_as_reported=_reported(outage["withdrawal"]),
+            volume_as_reported=_reported(outage["volume"]),
+            description=_reported(outage["description"]),
+        )
+        for outage in outages
+    }
+    return tuple(sorted(found, key=lambda one: (str(one.starts_at), str(one.ends_at), repr(one))))
+
+
+def _gas_clock_time(text: str | None) -> datetime | None:
+    try:
+        return datetime.fromisoformat(text or "").replace(tzinfo=_GAS_CLOCK).astimezone(UTC)
+    except (ValueError, OverflowError):
+        return None
+
+
+def _reported(text: str | None) -> str | None:
+    return None if text in NOT_REPORTED else text
 
 
 def _operation(facility: Mapping[str, Any], today: date) -> str:

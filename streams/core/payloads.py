@@ -105,6 +105,20 @@ class TerminalUnit(_Payload):
 
 
 @dataclass(frozen=True, slots=True)
+class LngUnavailability(_Payload):
+    """A time in which a terminal cannot do all it could, as its operator announced it."""
+
+    starts_at: datetime | None
+    ends_at: datetime | None
+    published_at: datetime | None
+    planned: bool | None
+    end_confirmed: bool | None
+    send_out_as_reported: str | None
+    volume_as_reported: str | None
+    description: str | None
+
+
+@dataclass(frozen=True, slots=True)
 class ProjectPhase(_Payload):
     """A phase of a project that its source reports on its own."""
 
@@ -199,6 +213,7 @@ class LngTerminal(_Placed):
     units: tuple[TerminalUnit, ...]
     terminal_id: str | None = None
     virtual: bool = False
+    unavailabilities: tuple[LngUnavailability, ...] = ()
 
 
 @dataclass(frozen=True, slots=True)

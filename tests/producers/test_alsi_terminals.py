@@ -19,11 +19,16 @@ from producers.alsi_lng import AlsiConfig, AlsiLngConnector
 from producers.alsi_terminals import known_terminals, new_terminal_id
 from producers.config import HttpConfig
 from producers.connector import Pull, PullRequest, RawItem
-from producers.errors import SourceError, TruncatedError, UnexpectedAnswerError
+from producers.errors import (
+    RateLimitedError,
+    SourceError,
+    TruncatedError,
+    UnexpectedAnswerError,
+)
 from producers.http import HttpSource
 from producers.run import Envelope, RunOptions
 from streams.core.errors import Rejected
-from streams.core.payloads import LngInventory, LngTerminal
+from streams.core.payloads import LngInventory, LngTerminal, LngUnavailability
 from streams.core.records import Mapped
 from tests.producers.golden import assert_golden, outcome, payloads
 
@@ -47,11 +52,13 @@ class Service:
     Attributes:
         silent: Entities that answer with no rows.
         last_days: Newest day of entities that are late.
+        unavailability: What that address answers; like a service without it unless given.
     """
 
     listing: object = field(default_factory=lambda: LISTING)
     silent: frozenset[str] = frozenset()
     last_days: Mapping[str, date] = field(default_factory=dict)
+    unavailability: httpx.Response = field(default_factory=lambda: httpx.Response(404, text="no"))
     queries: list[dict[str, str]] = field(default_factory=list)
 
     def answer(self, request: httpx.Request) -> httpx.Response:
@@ -60,6 +67,8 @@ class Service:
         if request.url.path == "/api/about":
             assert query == {"show": "listing"}
             return httpx.Response(200, json=self.listing)
+        if request.url.path == "/api/unavailability":
+            return self.unavailability
         entity = entity_of(query)
         last = min(date.fromisoformat(query.get("to", "9999-12-31")), NEWEST)
         last = min(last, self.last_days.get(entity, NEWEST))
@@ -375,6 +384,77 @@ def test_new_ids_are_plain_unique_and_never_one_of_the_table(names: list[str]) -
 
 def test_a_name_of_the_table_is_not_given_to_another_terminal() -> None:
     assert new_terminal_id("ES", "Barcelona LNG", "21W00000000NEW-9", ()) != "ES_BARCELONA"
+
+
+def outage(**changes: object) -> Row:
+    """As the sister platform sends it, about Panigaglia."""
+    return {
+        "published": "2024-06-08 10:40:07",
+        "country": {"name": "Italy", "code": "IT"},
+        "company": {"name": "Snam LNG", "eic": "59XFSRUITALIASTY"},
+        "facility": {"name": "Panigaglia", "eic": PANIGAGLIA},
+        "start": "2024-07-04 06:00:00",
+        "end": "2024-07-08 12:00:00",
+        "volume": "-",
+        "injection": "-",
+        "withdrawal": "41.4",
+        "description": "Maintenance",
+        "end_flag": "Confirmed",
+        "type": "Planned",
+    } | changes
+
+
+def offering(*rows: Row) -> Service:
+    body = {"last_page": 1, "total": len(rows), "dataset": "", "data": list(rows)}
+    return Service(unavailability=httpx.Response(200, json=body))
+
+
+def test_an_unavailability_stands_with_its_terminal_and_operator() -> None:
+    run = Run(offering(outage(), outage()), granularity="terminal")
+    listed = run.listed()
+    (found,) = listed[NEW_OPERATOR].unavailabilities
+    assert found == LngUnavailability(
+        starts_at=datetime(2024, 7, 4, 4, tzinfo=UTC),
+        ends_at=datetime(2024, 7, 8, 10, tzinfo=UTC),
+        published_at=datetime(2024, 6, 8, 9, 40, 7, tzinfo=UTC),
+        planned=True,
+        end_confirmed=True,
+        send_out_as_reported="41.4",
+        volume_as_reported=None,
+        description="Maintenance",
+    )
+    assert [key for key, one in listed.items() if one.unavailabilities] == [NEW_OPERATOR]
+    (asked,) = [query for query in run.service.queries if "start" in query]
+    assert (asked["start"], asked["end"]) == ("2024-05-31", "2025-08-04")
+
+
+def test_an_unavailability_that_cannot_be_read_keeps_what_can() -> None:
+    odd = outage(start="soon", end=None, type="Partly", end_flag="", description="-")
+    (found,) = Run(offering(odd), granularity="terminal").listed()[NEW_OPERATOR].unavailabilities
+    assert (found.starts_at, found.ends_at, found.planned) == (None, None, None)
+    assert found.send_out_as_reported == "41.4"
+
+
+@pytest.mark.parametrize(
+    "answer",
+    [
+        httpx.Response(404, text="no such page"),
+        httpx.Response(403, text="not yours"),
+        httpx.Response(200, json={"error": "access denied"}),
+        httpx.Response(200, json={"data": "none"}),
+        httpx.Response(200, text="<html>the web site</html>"),
+    ],
+    ids=["404", "403", "error body", "no rows", "html"],
+)
+def test_a_service_without_unavailabilities_is_no_error(answer: httpx.Response) -> None:
+    listed = Run(Service(unavailability=answer), granularity="terminal").listed()
+    assert len(listed) == 8
+    assert not any(one.unavailabilities for one in listed.values())
+
+
+def test_the_limit_is_an_error_there_too() -> None:
+    with pytest.raises(RateLimitedError):
+        Run(Service(unavailability=httpx.Response(429, headers={"retry-after": "3600"})))
 
 
 JSON = st.recursive(

@@ -75,6 +75,23 @@ def test_a_gas_day_arrives_with_dates_and_nulls(clickhouse: ClickHouse, loader: 
     assert row["send_out_gwh_per_day"] is None
 
 
+def test_an_unavailability_arrives_inside_its_terminal(
+    clickhouse: ClickHouse, loader: Loader
+) -> None:
+    (example,) = [
+        it
+        for it in examples("valid")
+        if "lng_terminal_with" in str(it) and it.contract == CANONICAL
+    ]
+    record = to_record(contract(CANONICAL).latest, example.value, complete=True)
+    loader.load(batch(CANONICAL, [framed(CANONICAL, record)]))
+    ((terminal_id, virtual, found),) = clickhouse.query(
+        "SELECT terminal_id, virtual, unavailabilities FROM lng_terminals"
+    ).rows
+    assert (terminal_id, virtual) == ("IT_PANIGAGLIA", False)
+    assert found == record["lng_terminal"]["unavailabilities"]
+
+
 def test_provenance_names_the_source_of_each_field(clickhouse: ClickHouse, loader: Loader) -> None:
     record = plant(7)
     second = record["members"][0] | {"source_id": "gem", "record_id": "G7"}

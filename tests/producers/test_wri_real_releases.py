@@ -17,6 +17,8 @@ from producers.wri_powerplants import WriConfig, WriPowerPlantsConnector
 from streams.core.errors import Rejected
 from streams.core.payloads import PowerPlant
 from streams.core.records import Mapped
+from streams.core.validate import validate
+from tests.producers.golden import TOLERANCES
 
 pytestmark = pytest.mark.real_data
 
@@ -30,6 +32,7 @@ class Release:
     items: Sequence[RawItem]
     plants: dict[str, PowerPlant]
     rejected: dict[str, Rejected]
+    flags: Counter[str]
 
     def raw(self, record_id: str) -> RawItem:
         """One item."""
@@ -46,14 +49,19 @@ def read(path: Path) -> Release:
     assert pull.complete
     envelope = Envelope(connector, "run")
     plants, rejected = {}, {}
+    flags: Counter[str] = Counter()
     for item in items:
-        mapped = connector.map_to_schema(envelope.observed(item))
+        raw = envelope.observed(item)
+        mapped = connector.map_to_schema(raw)
         if isinstance(mapped, Mapped):
+            mapped = validate(mapped, raw, TOLERANCES)
+        if isinstance(mapped, Mapped):
+            flags.update(mapped.flags)
             assert isinstance(mapped.payload, PowerPlant)
             plants[item.record_id] = mapped.payload
         else:
             rejected[item.record_id] = mapped
-    return Release(items, plants, rejected)
+    return Release(items, plants, rejected, flags)
 
 
 @pytest.fixture(scope="module")
@@ -184,5 +192,12 @@ def test_a_position_that_is_not_on_earth_is_rejected(v1_1_0: Release) -> None:
     """WRI1071478 stands at latitude 330310.39, longitude 1075744.39."""
     rejected = v1_1_0.rejected["WRI1071478"]
     assert (rejected.rule_id, rejected.observed) == ("position_out_of_range", "330310.39")
-    # Sixteen more have latitude and longitude in each other's place.
-    assert Counter(one.rule_id for one in v1_1_0.rejected.values())["position_out_of_range"] == 17
+    assert Counter(one.rule_id for one in v1_1_0.rejected.values())["position_out_of_range"] == 4
+
+
+def test_plants_with_latitude_and_longitude_in_each_others_place_are_put_right(
+    v1_1_0: Release, v1_3_0: Release
+) -> None:
+    """Thirteen stood beyond the pole in v1.1.0, three in the wrong hemisphere in v1.3.0."""
+    assert (v1_1_0.flags["position_swapped"], v1_3_0.flags["position_swapped"]) == (13, 3)
+    assert v1_3_0.flags["position_sign_lost"] == 0

@@ -11,7 +11,7 @@ from faust.types import StreamT
 from producers.connectors import CONNECTORS
 from streams.codec import Registry
 from streams.contracts import contract
-from streams.core.keys import asset_id, observation_id
+from streams.core.keys import observation_id
 from streams.engine.app import EngineApp, faust_settings
 from streams.engine.engine import Compute, Engine, Stage
 from streams.engine.table import StageTable
@@ -26,6 +26,7 @@ from streams.stages.encoders import (
     topic_decoder,
 )
 from streams.stages.normalize import Normalize
+from streams.stages.reconcile import Reconcile
 from streams.topics import (
     NORMALIZED_ASSETS,
     NORMALIZED_OBSERVATIONS,
@@ -121,12 +122,12 @@ def _normalize(connector_name: str) -> _Declared:
 
 def _reconcile(registry: Registry, state: StateCodec, encoders: Encoders) -> Compute:
     decoder = topic_decoder(registry, NORMALIZED_ASSETS)
-    return Canonicalize("reconcile", decoder, state, encoders, _settings.generation, asset_id)
+    return Reconcile(decoder, state, encoders, _settings.generation)
 
 
 def _observe(registry: Registry, state: StateCodec, encoders: Encoders) -> Compute:
     decoder = topic_decoder(registry, NORMALIZED_OBSERVATIONS)
-    return Canonicalize("observe", decoder, state, encoders, _settings.generation, observation_id)
+    return Canonicalize(decoder, state, encoders, _settings.generation, observation_id)
 
 
 _STAGES: tuple[_Declared, ...] = (

@@ -30,6 +30,8 @@ def canonical_record(held: Held, normalized: AvroRecord) -> AvroRecord:
         "members": [_member(normalized)],
         "provenance": _provenance(kind, payload),
         "flags": normalized["flags"],
+        "position_spread_km": None,
+        "links": [],
         kind: payload,
     }
 

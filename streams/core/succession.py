@@ -97,7 +97,7 @@ def succeed(
     order = OrderKey.from_avro(event["order"])
     lineage = RawCoordinates.from_avro(event["lineage"])
     if held is not None and order < held.order and lineage != held.lineage:
-        return Succession(held, None, "superseded" if _has_outcome(event) else None)
+        return Succession(held, None, "superseded" if has_outcome(event) else None)
     if event["event"] == "withdrawal":
         return _withdraw(event, held, generation, order, lineage)
     content = content_hash(event)
@@ -126,7 +126,7 @@ def _withdraw(
     if event["cause"] == "moved":
         # The new region publishes the same canonical id under a higher version.
         return Succession(None, None, None)
-    outcome: Outcome | None = "withdrawn" if _has_outcome(event) else None
+    outcome: Outcome | None = "withdrawn" if has_outcome(event) else None
     if held is None or held.status == "withdrawn":
         return Succession(held, None, outcome and "unchanged")
     version = next_version(held.version, generation, event["move_count"])
@@ -136,7 +136,7 @@ def _withdraw(
     return Succession(gone, gone, outcome)
 
 
-def _has_outcome(event: AvroRecord) -> bool:
+def has_outcome(event: AvroRecord) -> bool:
     """A withdrawal after a rejection or a move is not the raw record's own outcome."""
     return event["cause"] in (None, "no_longer_listed")
 

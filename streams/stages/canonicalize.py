@@ -1,8 +1,4 @@
-"""Reconcile and observe: normalized records to canonical ones, with versions.
-
-Assets of one source pass one to one for now; the region partition, the table and the stage are
-those that matching across sources uses.
-"""
+"""Observe: normalized points of time series to canonical ones, one to one, with versions."""
 
 from collections.abc import Sequence
 
@@ -18,20 +14,20 @@ from streams.stages.encoders import Encoders, StateCodec
 from streams.stages.outcomes import dead_letter, outcome
 from streams.topics import MARKET_INFRASTRUCTURE
 
+STAGE = "observe"
+
 
 class Canonicalize:
-    """Work of the reconcile and observe stages."""
+    """Work of the observe stage."""
 
     def __init__(
         self,
-        stage: str,
         decoder: Decoder,
         state: StateCodec,
         encoders: Encoders,
         generation: int,
         canonical_id: CanonicalId,
     ) -> None:
-        self._stage = stage
         self._decoder = decoder
         self._state = state
         self._encoders = encoders
@@ -54,7 +50,7 @@ class Canonicalize:
 
     def _unreadable(self, record: ConsumedRecord, rejected: Rejected) -> Outgoing:
         return dead_letter(
-            self._encoders, record, rejected, source_id="", record_id=None, stage=self._stage
+            self._encoders, record, rejected, source_id="", record_id=None, stage=STAGE
         )
 
     def _apply(self, event: AvroRecord, framed: bytes, overlay: Overlay) -> list[Outgoing]:
@@ -93,8 +89,8 @@ class Canonicalize:
             record_id=event["record_id"],
             kind=event["kind"],
             result=succession.outcome,
-            stage=self._stage,
+            stage=STAGE,
             generation=self._generation,
             record_time=event["order"]["fetched_at"],
-            canonical=(published.canonical_id, published.version) if published else None,
+            canonical=[(published.canonical_id, published.version)] if published else [],
         )

@@ -5,6 +5,7 @@ series. Every agent hands its batches to the engine, which publishes, stores and
 """
 
 from collections.abc import Awaitable, Callable
+from dataclasses import replace
 
 from faust.types import StreamT
 
@@ -17,6 +18,7 @@ from streams.engine.engine import Compute, Engine, Stage
 from streams.engine.table import StageTable
 from streams.settings import settings
 from streams.stages.canonicalize import Canonicalize
+from streams.stages.decide import Decide
 from streams.stages.encoders import (
     APPLIED_SUBJECT,
     Encoders,
@@ -28,6 +30,8 @@ from streams.stages.encoders import (
 from streams.stages.normalize import Normalize
 from streams.stages.reconcile import Reconcile
 from streams.topics import (
+    DECIDE_TABLE,
+    DECISIONS,
     NORMALIZED_ASSETS,
     NORMALIZED_OBSERVATIONS,
     OBSERVE_TABLE,
@@ -91,8 +95,16 @@ class _Declared:
     ) -> None:
         self.name = name
         self.topic = topic
-        self.changelog = changelog_topic(_settings.app_id, name, state_contract)
-        self.table: StageTable = app.Table(name, key_type=bytes, value_type=bytes, help=help_text)
+        self.changelog = replace(
+            changelog_topic(_settings.app_id, name, state_contract), partitions=topic.partitions
+        )
+        self.table: StageTable = app.Table(
+            name,
+            key_type=bytes,
+            value_type=bytes,
+            partitions=topic.partitions,
+            help=help_text,
+        )
         self._compute = compute
         self.agent = app.agent(app.batch_topic(topic.name), name=name)(_reader(help_text))
 
@@ -130,8 +142,19 @@ def _observe(registry: Registry, state: StateCodec, encoders: Encoders) -> Compu
     return Canonicalize(decoder, state, encoders, _settings.generation, observation_id)
 
 
+def _decide(registry: Registry, state: StateCodec, encoders: Encoders) -> Compute:
+    return Decide(topic_decoder(registry, DECISIONS), encoders)
+
+
 _STAGES: tuple[_Declared, ...] = (
     *(_normalize(name) for name in CONNECTORS),
+    _Declared(
+        DECIDE_TABLE,
+        DECISIONS,
+        "state.applied",
+        _decide,
+        "Send manual decisions to every region.",
+    ),
     _Declared(
         RECONCILE_TABLE,
         NORMALIZED_ASSETS,

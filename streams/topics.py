@@ -1,7 +1,7 @@
 """Every topic of the product, declared once. Nothing relies on broker auto-creation."""
 
 from collections.abc import Iterable
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from typing import Literal
 
 DAY_MS = 86_400_000
@@ -58,6 +58,9 @@ MARKET_INFRASTRUCTURE = Topic(
     cleanup="compact",
     config=(("min.compaction.lag.ms", str(30 * DAY_MS)),),
 )
+DECISIONS = Topic("reconcile.decisions", partitions=1, cleanup="compact")
+"""Manual decisions, kept for ever; one partition, so its log is their order."""
+
 RECORD_OUTCOMES = Topic("record.outcomes", retention_ms=90 * DAY_MS)
 QUALITY_SCORES = Topic("quality.scores", partitions=1, cleanup="compact")
 DEAD_LETTERS = Topic("dead_letters")
@@ -67,6 +70,7 @@ CHANGELOG_CONFIG = (("delete.retention.ms", str(14 * DAY_MS)),)
 
 RECONCILE_TABLE = "reconcile"
 OBSERVE_TABLE = "observe"
+DECIDE_TABLE = "decide"
 
 
 def normalize_table(connector_name: str) -> str:
@@ -84,6 +88,11 @@ def changelog_topic(app_id: str, table: str, contract: str) -> Topic:
     )
 
 
+def decide_changelog(app_id: str) -> Topic:
+    """Changelog of the decide stage, which holds nothing but its applied offset."""
+    return replace(changelog_topic(app_id, DECIDE_TABLE, "state.applied"), partitions=1)
+
+
 def changelogs(app_id: str, connector_names: Iterable[str]) -> tuple[Topic, ...]:
     """Changelogs of every table of a pipeline."""
     return (
@@ -93,12 +102,14 @@ def changelogs(app_id: str, connector_names: Iterable[str]) -> tuple[Topic, ...]
         ),
         changelog_topic(app_id, RECONCILE_TABLE, "state.assets"),
         changelog_topic(app_id, OBSERVE_TABLE, "state.observations"),
+        decide_changelog(app_id),
     )
 
 
 SHARED_TOPICS: tuple[Topic, ...] = (
     NORMALIZED_ASSETS,
     NORMALIZED_OBSERVATIONS,
+    DECISIONS,
     MARKET_INFRASTRUCTURE,
     RECORD_OUTCOMES,
     QUALITY_SCORES,

@@ -41,6 +41,7 @@ def _member(normalized: AvroRecord) -> AvroRecord:
     return {
         "source_id": normalized["source_id"],
         "record_id": normalized["record_id"],
+        "entity_id": normalized["entity_id"],
         "observed_at": order["fetched_at"],
         "source_updated_at": order["source_updated_at"],
         "lineage": normalized["lineage"],

@@ -25,6 +25,7 @@ from streams.topic_admin import delete_topics, end_offsets, lag
 from streams.topic_reader import read_all
 from streams.topics import (
     DEAD_LETTERS,
+    DECISIONS,
     MARKET_INFRASTRUCTURE,
     NORMALIZED_ASSETS,
     NORMALIZED_OBSERVATIONS,
@@ -38,7 +39,12 @@ DEADLINE_SECONDS = 180.0
 READY_SECONDS = 60.0
 _LOOK_SECONDS = 0.2
 
-PIPELINE_INPUTS = (RAW.name, NORMALIZED_ASSETS.name, NORMALIZED_OBSERVATIONS.name)
+PIPELINE_INPUTS = (
+    RAW.name,
+    DECISIONS.name,
+    NORMALIZED_ASSETS.name,
+    NORMALIZED_OBSERVATIONS.name,
+)
 SINK_INPUTS = (MARKET_INFRASTRUCTURE.name, RECORD_OUTCOMES.name, DEAD_LETTERS.name)
 
 

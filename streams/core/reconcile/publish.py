@@ -80,6 +80,7 @@ def _member(record: AvroRecord) -> AvroRecord:
     return {
         "source_id": record["source_id"],
         "record_id": record["record_id"],
+        "entity_id": record["entity_id"],
         "observed_at": order["fetched_at"],
         "source_updated_at": order["source_updated_at"],
         "lineage": record["lineage"],

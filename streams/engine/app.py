@@ -28,6 +28,9 @@ class BatchApp(faust.App):  # type: ignore[misc]
         """A topic that is read in micro-batches; it is declared in `streams.topics`."""
         return self.topic(name, schema=BatchSchema(key_type=bytes, value_type=bytes))
 
+    async def let_go(self) -> None:
+        """Called when partitions are revoked, before another worker may get them."""
+
     def _create_directories(self) -> None:
         Path(self.conf.datadir).mkdir(parents=True, exist_ok=True)
         super()._create_directories()
@@ -58,6 +61,11 @@ class EngineApp(BatchApp):
         if self._engine is None:
             self._engine = self._build_engine(self)
         return self._engine
+
+    async def let_go(self) -> None:
+        """Let running batches end."""
+        if self._engine is not None:
+            await self._engine.let_go()
 
     async def on_start(self) -> None:
         """Build the engine before anything is read; errors end the start with their message."""

@@ -123,7 +123,8 @@ class Engine:
         """
         started = time.monotonic()
         tps = sorted(tp for tp in assigned if tp.topic in self._stages)
-        await self._let_go(set(tps))
+        await self.let_go()
+        self._close_stores_but(set(tps))
         for tp in tps:
             self._restoring.setdefault(tp, threading.Lock())
         loop = asyncio.get_running_loop()
@@ -155,17 +156,25 @@ class Engine:
             report.seconds,
         )
 
-    async def _let_go(self, kept: set[TP]) -> None:
-        """Wait for batches in flight, then drop everything owned."""
+    async def let_go(self) -> None:
+        """Give every partition up, each after its running batch; what is queued is skipped.
+
+        Called when partitions are revoked, before another worker may get them: it would fence a
+        batch still running, which ends this process.
+        """
         for tp in list(self._owned):
             async with self._lock(tp):
-                owned = self._owned.pop(tp)
+                owned = self._owned.pop(tp, None)
+                if owned is None:
+                    continue  # given up by another rebalance meanwhile
                 await asyncio.get_running_loop().run_in_executor(
                     self._executor, owned.transactions.close
                 )
                 compute = self._stages[tp.topic].compute
                 if isinstance(compute, Derived):
                     compute.forget(tp.partition)
+
+    def _close_stores_but(self, kept: set[TP]) -> None:
         for stage in self._stages.values():
             ours = {tp.partition for tp in kept if tp.topic == stage.input_topic}
             stage.table.store.close_all_but(ours)

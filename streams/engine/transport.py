@@ -126,7 +126,8 @@ class BatchConsumer(Consumer):  # type: ignore[misc]
         """Offsets have gaps (transaction markers, compaction); the applied offset needs no book."""
 
     async def on_partitions_revoked(self, revoked: Iterable[TP]) -> None:
-        """Commit what is applied, then forget the partitions."""
+        """Let running batches end, commit what is applied, then forget the partitions."""
+        await self.app.let_go()
         await self.commit()
         for tp in revoked:
             self._applied.pop(tp, None)

@@ -2,6 +2,7 @@
 
 import os
 import signal
+import time
 from random import Random
 
 import pytest
@@ -88,8 +89,9 @@ def test_broker_restart_in_the_middle(cluster: Cluster, undisturbed: Undisturbed
 
 
 def test_stopped_worker_is_fenced_and_ends_when_it_wakes(
-    cluster: Cluster, undisturbed: Undisturbed
+    cluster: Cluster, undisturbed: Undisturbed, request: pytest.FixtureRequest
 ) -> None:
+    asleep_seconds = 30.0 if request.config.getoption("--soak") else 0.0
     first, second = undisturbed.load.split(2)
     cluster.load(first)
     grown = cluster.growth(RECORD_OUTCOMES.name)
@@ -99,8 +101,10 @@ def test_stopped_worker_is_fenced_and_ends_when_it_wakes(
     pid = sleeper.process.pid
     assert pid is not None
     os.kill(pid, signal.SIGSTOP)
+    stopped = time.monotonic()
     cluster.pipeline("successor")
     cluster.wait_drained()
+    cluster.wait_for(lambda: time.monotonic() - stopped >= asleep_seconds)
     os.kill(pid, signal.SIGCONT)
     cluster.wait_ended(sleeper)
     finish(cluster, undisturbed)

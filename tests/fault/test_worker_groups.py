@@ -21,8 +21,7 @@ def test_two_workers_share_the_load_and_one_is_killed(
     first = cluster.pipeline("first")
     cluster.wait_for_growth(grown, 500)
     second = cluster.pipeline("second")
-    cluster.wait_for(lambda: cluster.assigned(second) > 0)
-    assert cluster.assigned(first) > 0
+    cluster.wait_for(lambda: cluster.assigned(first) > 0 and cluster.assigned(second) > 0)
     cluster.load(parts[1])
     first.process.kill()
     third = cluster.pipeline("third")

@@ -1,7 +1,7 @@
 """Succession: what an event of a source record does to the canonical record it stands for.
 
-Pure, and the same for assets and for points of a series. The newer event wins by order key, equal
-content publishes nothing, and each published change has a higher version.
+Pure. For points of time series; assets go through `streams.core.reconcile`. The newer event wins by
+order key, equal content publishes nothing, and each published change has a higher version.
 """
 
 from collections.abc import Callable
@@ -20,7 +20,7 @@ CanonicalId = Callable[[str, str, str], str]
 
 @dataclass(frozen=True, slots=True)
 class Held:
-    """State of one source record (`state.assets`, `state.observations`).
+    """State of one source record (`state.observations`).
 
     Attributes:
         record: Last accepted normalized record as framed bytes; kept when it is withdrawn.

@@ -10,7 +10,7 @@ export DATA_DIR
 
 .DEFAULT_GOAL := help
 .PHONY: help setup setup-dev run poll test check soak bench topics schemas-check schemas-release schemas-register \
-	inspect account checkpoints lock clean
+	inspect account checkpoints members score lock clean
 
 help: ## List the commands
 	@awk -F ':.*## ' '/^[a-z-]+:.*## /{printf "  \033[1m%-18s\033[0m %s\n", $$1, $$2}' $(MAKEFILE_LIST)
@@ -48,6 +48,15 @@ inspect: setup ## Decoded records of any topic: make inspect TOPIC=market.infras
 
 account: setup ## Recompute from the topics what became of every raw record
 	@exec $(BIN)/python -m streams account
+
+members: setup ## Which source records each live asset is made of: make members FILE=members.csv
+	@test -n "$(FILE)" || { echo "Name a file: make members FILE=members.csv"; exit 2; }
+	@exec $(BIN)/python -m streams members $(FILE)
+
+score: members ## Score the assets against published pairs: make score FILE=members.csv DATA=folder/of/shared
+	@test -n "$(DATA)" || { echo "Name the folder that holds data and tools: make score FILE=members.csv DATA=../shared"; exit 2; }
+	@exec $(BIN)/python $(DATA)/tools/score_reconciliation.py $(FILE) \
+		--min GEM-GPPD=0.955,0.95,0.955,0.87 GPPD-JRC=,,0.87, GEM-JRC=,,0.84,
 
 topics: setup ## Create the declared topics that are missing, check the others
 	@exec $(BIN)/python -m streams topics

@@ -3,6 +3,7 @@
 import logging
 from collections.abc import Iterator
 from contextlib import contextmanager
+from pathlib import Path
 from typing import Annotated
 
 import typer
@@ -154,6 +155,37 @@ def account() -> None:
         for problem in found.problems:
             out.print(f"Not accounted for: {problem}", style="red", markup=False)
         raise typer.Exit(1 if found.problems else 0)
+
+
+@app.command()
+def decide(
+    verdict: Annotated[str, typer.Argument(help="must-link, cannot-link, or withdraw.")],
+    kind: Annotated[str, typer.Argument(help="Kind of both, for example power_plant.")],
+    one: Annotated[str, typer.Argument(help="SOURCE:ENTITY, for example wri_powerplants:WRI1.")],
+    other: Annotated[str, typer.Argument(help="The same of the other one.")],
+    reason: Annotated[str, typer.Option(help="Why, for people.")] = "",
+) -> None:
+    """Decide that two source entities are one asset, or that they are not, whatever they score."""
+    from streams.decisions import decide as publish
+    from streams.decisions import entity_key, verdict_of
+
+    with _explained():
+        key = publish(
+            settings(), entity_key(kind, one), entity_key(kind, other), verdict_of(verdict), reason
+        )
+        out.print(f"{verdict}: {key}", markup=False)
+
+
+@app.command()
+def members(
+    path: Annotated[Path, typer.Argument(help="CSV file to write.")],
+) -> None:
+    """Write which source records every live asset is made of."""
+    from streams.members import write_members
+
+    with _explained(), path.open("w", encoding="utf-8", newline="") as file:
+        rows = write_members(settings(), file)
+        out.print(f"{rows:,} members written to {path}", markup=False)
 
 
 @contextmanager

@@ -11,12 +11,11 @@ from faust.types import StreamT
 from producers.connectors import CONNECTORS
 from streams.codec import Registry
 from streams.contracts import contract
-from streams.core.keys import asset_id
 from streams.engine.app import EngineApp, faust_settings
 from streams.engine.engine import Compute, Engine, Stage
 from streams.engine.table import StageTable
 from streams.settings import settings
-from streams.stages.canonicalize import Canonicalize
+from streams.stages.decide import Decide
 from streams.stages.encoders import (
     APPLIED_SUBJECT,
     Encoders,
@@ -27,9 +26,12 @@ from streams.stages.encoders import (
 )
 from streams.stages.normalize import Normalize
 from streams.stages.observe import Observe
+from streams.stages.reconcile import Reconcile
 from streams.stages.scopes import Scopes
 from streams.tolerance_file import load_tolerances
 from streams.topics import (
+    DECIDE_TABLE,
+    DECISIONS,
     LNG_GAS_DAYS,
     NORMALIZED_ASSETS,
     NORMALIZED_OBSERVATIONS,
@@ -97,7 +99,13 @@ class _Declared:
         self.name = name
         self.topic = topic
         self.changelog = changelog_topic(_settings.app_id, name, state_contract, topic.partitions)
-        self.table: StageTable = app.Table(name, key_type=bytes, value_type=bytes, help=help_text)
+        self.table: StageTable = app.Table(
+            name,
+            key_type=bytes,
+            value_type=bytes,
+            partitions=topic.partitions,
+            help=help_text,
+        )
         self._compute = compute
         self.agent = app.agent(app.batch_topic(topic.name), name=name)(_reader(help_text))
 
@@ -134,7 +142,7 @@ def _normalize(connector_name: str) -> _Declared:
 
 def _reconcile(registry: Registry, state: StateCodec, encoders: Encoders) -> Compute:
     decoder = topic_decoder(registry, NORMALIZED_ASSETS)
-    return Canonicalize("reconcile", decoder, state, encoders, _settings.generation, asset_id)
+    return Reconcile(decoder, state, encoders, _settings.generation)
 
 
 def _observe(registry: Registry, state: StateCodec, encoders: Encoders) -> Compute:
@@ -146,8 +154,19 @@ def _scopes(registry: Registry, state: StateCodec, encoders: Encoders) -> Comput
     return Scopes(topic_decoder(registry, LNG_GAS_DAYS), state, encoders, _tolerances)
 
 
+def _decide(registry: Registry, state: StateCodec, encoders: Encoders) -> Compute:
+    return Decide(topic_decoder(registry, DECISIONS), encoders)
+
+
 _STAGES: tuple[_Declared, ...] = (
     *(_normalize(name) for name in CONNECTORS),
+    _Declared(
+        DECIDE_TABLE,
+        DECISIONS,
+        "state.applied",
+        _decide,
+        "Send manual decisions to every region.",
+    ),
     _Declared(
         RECONCILE_TABLE,
         NORMALIZED_ASSETS,

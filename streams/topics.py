@@ -60,6 +60,9 @@ MARKET_INFRASTRUCTURE = Topic(
     cleanup="compact",
     config=(("min.compaction.lag.ms", str(30 * DAY_MS)),),
 )
+DECISIONS = Topic("reconcile.decisions", partitions=1, cleanup="compact")
+"""Manual decisions, kept for ever; one partition, so its log is their order."""
+
 RECORD_OUTCOMES = Topic("record.outcomes", retention_ms=90 * DAY_MS)
 QUALITY_SCORES = Topic("quality.scores", partitions=1, cleanup="compact")
 DEAD_LETTERS = Topic("dead_letters")
@@ -70,6 +73,7 @@ CHANGELOG_CONFIG = (("delete.retention.ms", str(14 * DAY_MS)),)
 RECONCILE_TABLE = "reconcile"
 OBSERVE_TABLE = "observe"
 SCOPES_TABLE = "scopes"
+DECIDE_TABLE = "decide"
 
 
 def normalize_table(connector_name: str) -> str:
@@ -88,6 +92,11 @@ def changelog_topic(app_id: str, table: str, contract: str, partitions: int = PA
     )
 
 
+def decide_changelog(app_id: str) -> Topic:
+    """Changelog of the decide stage, which holds nothing but its applied offset."""
+    return changelog_topic(app_id, DECIDE_TABLE, "state.applied", DECISIONS.partitions)
+
+
 def changelogs(app_id: str, connector_names: Iterable[str]) -> tuple[Topic, ...]:
     """Changelogs of every table of a pipeline."""
     return (
@@ -98,6 +107,7 @@ def changelogs(app_id: str, connector_names: Iterable[str]) -> tuple[Topic, ...]
         changelog_topic(app_id, RECONCILE_TABLE, "state.assets"),
         changelog_topic(app_id, OBSERVE_TABLE, "state.observations"),
         changelog_topic(app_id, SCOPES_TABLE, "state.scopes", LNG_GAS_DAYS.partitions),
+        decide_changelog(app_id),
     )
 
 
@@ -105,6 +115,7 @@ SHARED_TOPICS: tuple[Topic, ...] = (
     NORMALIZED_ASSETS,
     NORMALIZED_OBSERVATIONS,
     LNG_GAS_DAYS,
+    DECISIONS,
     MARKET_INFRASTRUCTURE,
     RECORD_OUTCOMES,
     QUALITY_SCORES,

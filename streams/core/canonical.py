@@ -6,11 +6,7 @@ from streams.core.records import AvroRecord
 from streams.core.succession import Held
 from streams.core.unloading import NOT_DERIVED
 
-_DERIVED_FIELDS = {
-    "lng_inventory": frozenset({"fullness_pct", "terminal_id", "virtual", *NOT_DERIVED}),
-    # From two positions, where the service does not state it.
-    "renewable_resource": frozenset({"station_distance_m"}),
-}
+_DERIVED_FIELDS = frozenset({"fullness_pct", "terminal_id", "virtual", *NOT_DERIVED})
 _EVENT_TIME_FIELD = {"lng_inventory": "gas_day_start"}
 
 
@@ -33,8 +29,10 @@ def canonical_record(held: Held, normalized: AvroRecord) -> AvroRecord:
         "event_time": payload[event_time_field] if event_time_field else None,
         "observed_at": held.order.fetched_at,
         "members": [_member(normalized)],
-        "provenance": _provenance(kind, normalized),
+        "provenance": _provenance(payload),
         "flags": normalized["flags"],
+        "position_spread_km": None,
+        "links": [],
         kind: payload,
     }
 
@@ -44,6 +42,7 @@ def _member(normalized: AvroRecord) -> AvroRecord:
     return {
         "source_id": normalized["source_id"],
         "record_id": normalized["record_id"],
+        "entity_id": normalized["entity_id"],
         "observed_at": order["fetched_at"],
         "source_updated_at": order["source_updated_at"],
         "lineage": normalized["lineage"],
@@ -52,12 +51,10 @@ def _member(normalized: AvroRecord) -> AvroRecord:
     }
 
 
-def _provenance(kind: str, normalized: AvroRecord) -> list[AvroRecord]:
-    derived = _DERIVED_FIELDS.get(kind, frozenset())
-    corrected = {it["field"] for it in normalized.get("corrections", ())}
-    groups: dict[str, list[str]] = {"only_source": [], "derived": [], "corrected": []}
-    for name, value in sorted(normalized[kind].items()):
-        if value is not None and value != []:
-            rule = "corrected" if name in corrected else "derived" if name in derived else None
-            groups[rule or "only_source"].append(name)
+def _provenance(payload: AvroRecord) -> list[AvroRecord]:
+    filled = sorted(name for name, value in payload.items() if value is not None and value != [])
+    groups = {
+        "only_source": [name for name in filled if name not in _DERIVED_FIELDS],
+        "derived": [name for name in filled if name in _DERIVED_FIELDS],
+    }
     return [{"member": 0, "rule": rule, "fields": names} for rule, names in groups.items() if names]

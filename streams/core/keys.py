@@ -1,6 +1,7 @@
 """Stable identifiers of canonical records."""
 
 from datetime import date
+from functools import lru_cache
 from uuid import UUID, uuid5
 
 from streams.core.records import source_key
@@ -9,9 +10,10 @@ ASSET_NAMESPACE = UUID("6b1f2c1e-55c4-5c0e-9f5e-0d6a0f6f6c11")
 """Fixed for ever: asset ids are name-based UUIDs below it."""
 
 
-def asset_id(kind: str, source_id: str, record_id: str) -> str:
-    """Id of the asset that holds this anchor: a UUID (version 5) of kind, source and record id."""
-    return str(uuid5(ASSET_NAMESPACE, f"{kind}:{source_key(source_id, record_id)}"))
+@lru_cache(maxsize=100_000)
+def asset_id(kind: str, source_id: str, entity_id: str) -> str:
+    """Id of the asset that holds this anchor: a UUID (version 5) of kind, source and entity id."""
+    return str(uuid5(ASSET_NAMESPACE, f"{kind}:{source_key(source_id, entity_id)}"))
 
 
 def observation_id(kind: str, source_id: str, record_id: str) -> str:

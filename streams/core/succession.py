@@ -1,7 +1,7 @@
 """Succession: what an event of a source record does to the canonical record it stands for.
 
-Pure, and the same for assets and for points of a series. The newer event wins by order key, equal
-content publishes nothing, and each published change has a higher version.
+Pure. For points of time series; assets go through `streams.core.reconcile`. The newer event wins by
+order key, equal content publishes nothing, and each published change has a higher version.
 """
 
 from collections.abc import Callable
@@ -20,7 +20,7 @@ CanonicalId = Callable[[str, str, str], str]
 
 @dataclass(frozen=True, slots=True)
 class Held:
-    """State of one source record (`state.assets`, `state.observations`).
+    """State of one source record (`state.observations`).
 
     Attributes:
         record: Last accepted normalized record as framed bytes; kept when it is withdrawn.
@@ -97,7 +97,7 @@ def succeed(
     order = OrderKey.from_avro(event["order"])
     lineage = RawCoordinates.from_avro(event["lineage"])
     if held is not None and order < held.order and lineage != held.lineage:
-        return Succession(held, None, "superseded" if _has_outcome(event) else None)
+        return Succession(held, None, "superseded" if has_outcome(event) else None)
     if event["event"] == "withdrawal":
         return _withdraw(event, held, generation, order, lineage)
     content = content_hash(event)
@@ -126,7 +126,7 @@ def _withdraw(
     if event["cause"] == "moved":
         # The new region publishes the same canonical id under a higher version.
         return Succession(None, None, None)
-    outcome: Outcome | None = "withdrawn" if _has_outcome(event) else None
+    outcome: Outcome | None = "withdrawn" if has_outcome(event) else None
     if held is None or held.status == "withdrawn":
         return Succession(held, None, outcome and "unchanged")
     version = next_version(held.version, generation, event["move_count"])
@@ -136,7 +136,7 @@ def _withdraw(
     return Succession(gone, gone, outcome)
 
 
-def _has_outcome(event: AvroRecord) -> bool:
+def has_outcome(event: AvroRecord) -> bool:
     """A withdrawal after a rejection or a move is not the raw record's own outcome."""
     return event["cause"] in (None, "no_longer_listed")
 

@@ -4,9 +4,10 @@ import asyncio
 import logging
 import threading
 import time
-from collections.abc import Callable, Collection, Sequence
+from collections.abc import Callable, Collection, Iterable, Sequence
 from concurrent.futures import ThreadPoolExecutor
 from dataclasses import dataclass
+from typing import Protocol, runtime_checkable
 
 from confluent_kafka import Consumer, TopicPartition
 from faust.types import TP, AppT, EventT
@@ -32,6 +33,22 @@ Compute = Callable[[Batch, Overlay], Sequence[Outgoing]]
 _THREADS = 8
 _BATCHES_AT_ONCE = 4
 _REBUILD = "Rebuild it from the raw topics: stop the workers, then `python -m streams rebuild`."
+
+
+@runtime_checkable
+class Derived(Protocol):
+    """Work that keeps an index in memory beside its table; a compute may be one.
+
+    The index may change while a batch is computed, before it is committed: each batch is computed
+    once on it, since an error ends the process. Blocking; called from an executor, never while a
+    batch of the partition runs.
+    """
+
+    def rebuild(self, partition: int, items: Iterable[tuple[bytes, bytes]]) -> None:
+        """Build the index from the restored table; called when a partition is taken over."""
+
+    def forget(self, partition: int) -> None:
+        """Drop the index; called when a partition is given up."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -153,6 +170,9 @@ class Engine:
                 await asyncio.get_running_loop().run_in_executor(
                     self._executor, owned.transactions.close
                 )
+                compute = self._stages[tp.topic].compute
+                if isinstance(compute, Derived):
+                    compute.forget(tp.partition)
 
     def _close_stores_but(self, kept: set[TP]) -> None:
         for stage in self._stages.values():
@@ -201,6 +221,8 @@ class Engine:
             return
         report.entries += restored.entries
         applied = self._applied(tp, store, identities[tp.topic], committed)
+        if isinstance(stage.compute, Derived):
+            stage.compute.rebuild(tp.partition, store.items())
         self._owned[tp] = _Owned(
             transactions, store, changelog, identities[changelog], identities[tp.topic], applied
         )

@@ -29,6 +29,7 @@ from streams.summary import account_table, count_published, take_account
 from streams.topic_admin import lag
 from streams.topics import (
     DEAD_LETTERS,
+    DECISIONS,
     LNG_GAS_DAYS,
     MARKET_INFRASTRUCTURE,
     NORMALIZED_ASSETS,
@@ -245,7 +246,7 @@ def _drain(local: LocalRun, console: Console) -> None:
     """Wait until nothing is left to read, topic by topic in the order the data flow."""
     settings = local.settings
     steps = (
-        (settings.app_id, tuple(raw_topic(name).name for name in CONNECTORS)),
+        (settings.app_id, (DECISIONS.name, *(raw_topic(name).name for name in CONNECTORS))),
         (settings.app_id, (NORMALIZED_ASSETS.name, NORMALIZED_OBSERVATIONS.name)),
         (settings.app_id, (LNG_GAS_DAYS.name,)),
         # Verdicts across scopes come back here.

@@ -115,6 +115,6 @@ class Observe:
             stage=STAGE,
             generation=self._generation,
             record_time=event["order"]["fetched_at"],
-            canonical=(published.canonical_id, published.version) if published else None,
+            canonical=[(published.canonical_id, published.version)] if published else [],
             flags=observed.flags,
         )

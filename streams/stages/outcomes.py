@@ -1,6 +1,6 @@
 """Outcomes and dead letters as records to publish."""
 
-from collections.abc import Sequence
+from collections.abc import Iterable
 from datetime import UTC, datetime
 from importlib.metadata import version
 
@@ -28,13 +28,11 @@ def outcome(
     generation: int,
     record_time: datetime,
     rule_id: str | None = None,
-    canonical: tuple[str, int] | None = None,
-    flags: Sequence[str] = (),
+    canonical: Iterable[tuple[str, int]] = (),
+    flags: Iterable[str] = (),
 ) -> Outgoing:
     """One `RecordOutcome`, keyed by its raw coordinates."""
-    published = (
-        [] if canonical is None else [dict(zip(("record_id", "version"), canonical, strict=True))]
-    )
+    published = [{"record_id": identity, "version": number} for identity, number in canonical]
     value = encoders.outcomes.encode(
         {
             "raw": raw.to_avro(),

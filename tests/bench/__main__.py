@@ -18,7 +18,7 @@ from streams.contracts import contract
 from streams.core.errors import InfrastructureError
 from streams.local.ports import StackPorts
 from streams.local.stack import LocalStack
-from streams.settings import settings
+from streams.settings import PROJECT_ROOT, settings
 from streams.stages.encoders import APPLIED_SUBJECT
 from streams.topic_admin import ensure_topics
 from streams.topics import Topic
@@ -36,6 +36,7 @@ from tests.bench.job import RAW
 from tests.bench.load import publish
 from tests.bench.measure import Arena, Contender
 from tests.bench.produce import produce_release
+from tests.bench.reconcile import reconcile_cost
 from tests.bench.validation import (
     MOST_MICROSECONDS,
     rule_table,
@@ -45,6 +46,7 @@ from tests.bench.validation import (
 
 _EXIT_MISSED = 1
 _EXIT_FAILED = 3
+_RECONCILE_MS = 0.35
 
 # The clock of every figure is the broker's, whichever client wrote.
 _BROKER = {"log.message.timestamp.type": "LogAppendTime"}
@@ -64,6 +66,7 @@ class Part(StrEnum):
     INSERT = "insert"
     VALIDATION = "validation"
     PRODUCE = "produce"
+    RECONCILE = "reconcile"
 
 
 def main(
@@ -77,7 +80,8 @@ def main(
 
     produce: a release into an idle broker. way: power plants from poll to queryable. sink: topic
     to acknowledged insert. insert: ClickHouse alone. validation: what the rules cost the pure core.
-    Exit code 1 when a goal is missed, 3 when a figure is void.
+    reconcile: one more record while 52,000 are in state. Exit code 1 when a goal is missed, 3 when
+    a figure is void.
     """
     logging.basicConfig(level="WARNING", format="%(levelname)s %(message)s")
     logging.getLogger("stamina").setLevel(logging.ERROR)  # retries are its warnings
@@ -159,6 +163,8 @@ def _measure_product(home: Path, only: Sequence[Part], records: int, repeats: in
     if Part.INSERT in only:
         speeds = [insert_alone(home / f"insert-{number}", records) for number in range(repeats)]
         show("ClickHouse insert alone", speeds, "rows/s", 100_000, more=True)
+    if Part.RECONCILE in only:
+        problems += _measure_reconcile(table)
     if table.rows:
         out.print(table)
         out.print(f"Medians of {repeats} runs (least … greatest); {_machine()}.")
@@ -176,6 +182,22 @@ def _measure_validation(repeats: int) -> list[str]:
     if average.median <= MOST_MICROSECONDS:
         return []
     return [f"validation: {average.text(1)} µs a record instead of {MOST_MICROSECONDS:.0f}"]
+
+
+def _measure_reconcile(table: Table) -> list[str]:
+    folder = PROJECT_ROOT.parent / "shared" / "data" / "reconcile"
+    if not folder.is_dir():
+        out.print(f"reconcile: skipped, {folder} is missing")
+        return []
+    cost = reconcile_cost(folder)
+    reached = cost.resolve_median < _RECONCILE_MS
+    goal = f"under {_RECONCILE_MS} ms"
+    held = f"{cost.in_state:,} records in state"
+    figure = f"{cost.resolve_median:.3f} ms, 99th percentile {cost.resolve_p99:.3f} ms"
+    table.add_row(f"score and resolve a record, {held}", figure, goal, verdict(reached))
+    figure = f"{cost.whole_median:.3f} ms, 99th percentile {cost.whole_p99:.3f} ms"
+    table.add_row("the same with the canonical record", figure, "", "")
+    return [] if reached else [f"score and resolve: {cost.resolve_median:.3f} ms, not {goal}"]
 
 
 def _machine() -> str:

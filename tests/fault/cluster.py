@@ -25,6 +25,7 @@ from streams.topic_admin import delete_topics, end_offsets, lag
 from streams.topic_reader import read_all
 from streams.topics import (
     DEAD_LETTERS,
+    DECISIONS,
     LNG_GAS_DAYS,
     MARKET_INFRASTRUCTURE,
     NORMALIZED_ASSETS,
@@ -41,6 +42,7 @@ _LOOK_SECONDS = 0.2
 
 PIPELINE_INPUTS = (
     RAW.name,
+    DECISIONS.name,
     NORMALIZED_ASSETS.name,
     NORMALIZED_OBSERVATIONS.name,
     LNG_GAS_DAYS.name,

@@ -1,0 +1,162 @@
+"""Assignment: which entities of one component are one asset.
+
+Greedy and deterministic: best edges first, at most one entity per source in a group. The exception
+is a unit that one source lists as a plant of its own: a second entity of a source may join when it
+brings the capacity sum of that source closer to the other side's.
+"""
+
+from collections import Counter
+from collections.abc import Collection, Iterable, Mapping, Sequence
+from dataclasses import dataclass
+from math import inf, log
+
+from streams.core.reconcile.prepare import Entity, EntityKey
+from streams.core.reconcile.settings import SETTINGS
+
+Pair = tuple[EntityKey, EntityKey]
+"""Two entity keys, the smaller one first."""
+
+
+def ordered(one: EntityKey, other: EntityKey) -> Pair:
+    """The pair in its one spelling."""
+    return (one, other) if one < other else (other, one)
+
+
+@dataclass(frozen=True, slots=True)
+class Decisions:
+    """Manual decisions: pairs that are one asset, and pairs that are not, whatever they score."""
+
+    must: frozenset[Pair] = frozenset()
+    cannot: frozenset[Pair] = frozenset()
+
+
+def anchor(members: Iterable[EntityKey]) -> EntityKey:
+    """The member whose id the asset has: best rank of its source, then source, then id."""
+    return min(members, key=_rank)
+
+
+def _rank(key: EntityKey) -> tuple[int, str, str]:
+    _, source_id, entity_id = key
+    order = SETTINGS.source_rank
+    rank = order.index(source_id) if source_id in order else len(order)
+    return rank, source_id, entity_id
+
+
+def assign(
+    entities: Mapping[EntityKey, Entity], edges: Mapping[Pair, float], decisions: Decisions
+) -> list[frozenset[EntityKey]]:
+    """Groups of one component; every entity is in exactly one.
+
+    Args:
+        entities: Entities of the component.
+        edges: Score of each pair of them that is above the threshold.
+        decisions: Decisions on pairs of them; must-links come first and know no limit per source.
+    """
+    groups = _Groups(entities, decisions.cannot)
+    for one, other in sorted(decisions.must):
+        groups.join(one, other)
+    certain = _CERTAIN[next(iter(entities))[0]]
+    ranked = sorted(edges.items(), key=lambda edge: (-edge[1], _start(entities, edge[0]), edge[0]))
+    for (one, other), score in ranked:
+        if score >= certain and groups.may_join(one, other):
+            groups.join(one, other)
+    left = [pair for pair, score in ranked if score < certain and groups.both_alone(*pair)]
+    for one, other in _only_left(left):
+        groups.join(one, other)
+    return groups.all()
+
+
+_CERTAIN = {kind: weights.certain for kind, weights in SETTINGS.weights.items()}
+
+
+def _start(entities: Mapping[EntityKey, Entity], pair: Pair) -> float:
+    """Of two pairs that are equally alike, the one whose asset exists earlier comes first."""
+    years = [entities[key].years[0] for key in pair if entities[key].years]
+    return max(years, default=inf)
+
+
+def _only_left(pairs: Sequence[Pair]) -> list[Pair]:
+    """Pairs of which neither side has another pair: nothing else is left for them."""
+    count = Counter(key for pair in pairs for key in pair)
+    return [pair for pair in pairs if count[pair[0]] == count[pair[1]] == 1]
+
+
+class _Groups:
+    """Disjoint groups that grow by joining."""
+
+    def __init__(self, entities: Mapping[EntityKey, Entity], cannot: Collection[Pair]) -> None:
+        self._entities = entities
+        self._cannot = cannot
+        self._group = {key: [key] for key in entities}
+
+    def all(self) -> list[frozenset[EntityKey]]:
+        """Every group."""
+        return [frozenset(group) for group in {id(it): it for it in self._group.values()}.values()]
+
+    def join(self, one: EntityKey, other: EntityKey) -> None:
+        """Make the groups of two entities one."""
+        left, right = self._group[one], self._group[other]
+        if left is right:
+            return
+        left += right
+        for key in right:
+            self._group[key] = left
+
+    def both_alone(self, one: EntityKey, other: EntityKey) -> bool:
+        """Whether neither of two entities has been joined, and nobody forbids to join them."""
+        left, right = self._group[one], self._group[other]
+        return len(left) == len(right) == 1 and not self._forbidden(left, right)
+
+    def may_join(self, one: EntityKey, other: EntityKey) -> bool:
+        """Whether an edge between two entities may make their groups one."""
+        left, right = self._group[one], self._group[other]
+        if left is right or self._forbidden(left, right):
+            return False
+        common = {key[1] for key in left} & {key[1] for key in right}
+        if not common:
+            return True
+        return self._completes(left, right, other[1]) or self._completes(right, left, one[1])
+
+    def _forbidden(self, left: Sequence[EntityKey], right: Sequence[EntityKey]) -> bool:
+        if not self._cannot:
+            return False
+        return any(ordered(one, other) in self._cannot for one in left for other in right)
+
+    def _completes(
+        self, group: Sequence[EntityKey], addition: Sequence[EntityKey], source_id: str
+    ) -> bool:
+        """Whether further entities of one source bring its capacity closer to another source's."""
+        if {key[1] for key in addition} != {source_id}:
+            return False
+        held = [key for key in group if key[1] == source_id]
+        others = [key for key in group if key[1] != source_id]
+        if not (held and others):
+            return False
+        return any(
+            self._closer(held, addition, [key for key in others if key[1] == other_source])
+            for other_source in {key[1] for key in others}
+        )
+
+    def _closer(
+        self,
+        held: Sequence[EntityKey],
+        addition: Sequence[EntityKey],
+        other: Sequence[EntityKey],
+    ) -> bool:
+        before, after = self._gap(held, other), self._gap([*held, *addition], other)
+        return before is not None and after is not None and after < before
+
+    def _gap(self, mine: Sequence[EntityKey], theirs: Sequence[EntityKey]) -> float | None:
+        """How far the capacities of two sides are apart, as a logarithm; None: not known."""
+        my_sums, their_sums = self._sums(mine), self._sums(theirs)
+        if not (my_sums and their_sums):
+            return None
+        return min(abs(log(my / their)) for my in my_sums for their in their_sums)
+
+    def _sums(self, keys: Sequence[EntityKey]) -> list[float]:
+        """Capacity of several entities together, by each way to count it."""
+        found = [self._entities[key].capacities for key in keys]
+        if not all(found):
+            return []
+        longest = max(map(len, found))
+        return [sum(sums[min(index, len(sums) - 1)] for sums in found) for index in range(longest)]

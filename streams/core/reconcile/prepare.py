@@ -1,0 +1,215 @@
+"""Preparation: the records of one source entity as one comparable entity.
+
+An entity is what a source holds for one thing: a plant (site and technology), a terminal, a
+substation. Sources with units send a record for each unit; all records of one entity are compared
+together.
+"""
+
+import re
+import unicodedata
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass
+from functools import lru_cache
+from math import log
+from typing import Any
+
+from anyascii import anyascii
+
+from streams.core.reconcile.settings import SETTINGS, TOKEN_COUNTS
+
+EntityKey = tuple[str, str, str]
+"""Kind, source id and entity id: the identity of a source entity."""
+
+_WORDS = re.compile(r"[a-z]+|\d+")
+_ROMAN = {"ii": "2", "iii": "3", "iv": "4", "v": "5", "vi": "6", "vii": "7", "viii": "8", "ix": "9"}
+_JOINED = re.compile(r"['’`´]")
+_LONGEST_NUMBER = 3
+"""Digits of a unit number; longer ones are years or codes and tell no units apart."""
+
+_MOST_COMMON = log(max(TOKEN_COUNTS.values()))
+
+NOT_BUILT = frozenset({"announced", "pre-construction", "cancelled", "shelved", "construction"})
+
+
+@dataclass(frozen=True, slots=True)
+class Name:
+    """A name made comparable.
+
+    Attributes:
+        spaceless: All words joined.
+        sorted_words: Words in alphabetical order, joined by spaces.
+        words: Distinct words that say something, without numbers.
+        numbers: Numbers of at most three digits, as written without leading zeros.
+    """
+
+    spaceless: str
+    sorted_words: str
+    words: frozenset[str]
+    numbers: frozenset[str]
+
+
+@dataclass(frozen=True, slots=True)
+class Entity:
+    """What is compared.
+
+    Attributes:
+        key: Kind, source and entity id.
+        names: The distinct comparable names, main name first.
+        numbers: Numbers of the main name and of its units.
+        countries: ISO 3166-1 alpha-2 codes.
+        positions: Distinct (latitude, longitude), WGS84 degrees, sorted.
+        capacities: Sums of capacity in the kind's unit (MW; mtpa for terminals), most inclusive
+            first: all units, those built, those of the snapshot's year, those running.
+        groups: Fuel groups, voltage levels or terminal types; empty when not known.
+        years: Years of first operation of its units, sorted.
+        built: Whether any of it was ever built.
+        virtual: Whether it is a book-keeping device, which is no asset elsewhere.
+    """
+
+    key: EntityKey
+    names: tuple[Name, ...]
+    numbers: frozenset[str]
+    countries: frozenset[str]
+    positions: tuple[tuple[float, float], ...]
+    capacities: tuple[float, ...]
+    groups: frozenset[str]
+    years: tuple[float, ...]
+    built: bool
+    virtual: bool
+
+    @property
+    def kind(self) -> str:
+        """Canonical kind."""
+        return self.key[0]
+
+    @property
+    def source_id(self) -> str:
+        """Source."""
+        return self.key[1]
+
+
+@lru_cache(maxsize=200_000)
+def comparable(text: str) -> Name | None:
+    """A name without case, script, generic words and order; None when nothing is left.
+
+    Generic words in several languages say nothing ("power", "centrale", "PLTU"); when a name
+    consists of nothing else they are kept.
+    """
+    if not text.isascii():
+        text = anyascii(unicodedata.normalize("NFKC", text))
+    words = [_ROMAN.get(word, word) for word in _WORDS.findall(_JOINED.sub("", text.lower()))]
+    words = [word.lstrip("0") or "0" if word.isdigit() else word for word in words]
+    specific = [word for word in words if word not in SETTINGS.generic_words]
+    if not any(word.isalpha() for word in specific):
+        specific = words
+    if not specific:
+        return None
+    return Name(
+        "".join(specific),
+        " ".join(sorted(specific)),
+        frozenset(word for word in specific if word.isalpha()),
+        frozenset(word for word in specific if word.isdigit() and len(word) <= _LONGEST_NUMBER),
+    )
+
+
+@lru_cache(maxsize=200_000)
+def weight(word: str) -> float:
+    """How much a word says: 1 for one that the token table does not know, less for common ones."""
+    count = TOKEN_COUNTS.get(word)
+    return 1.0 if count is None else max(0.05, 1.0 - log(count) / _MOST_COMMON)
+
+
+def prepare(records: Sequence[Mapping[str, Any]]) -> Entity:
+    """The entity that these normalized records of one source entity describe.
+
+    Args:
+        records: Upserts of one kind, source and entity, at least one, sorted by record id.
+    """
+    first = records[0]
+    kind = first["kind"]
+    payloads = [record[kind] for record in records]
+    return Entity(
+        (kind, first["source_id"], first["entity_id"]),
+        *_names(payloads),
+        frozenset(filter(None, (payload["country_code"] for payload in payloads))),
+        _positions(payloads),
+        _capacities(payloads),
+        _groups(kind, payloads),
+        _years(payloads),
+        any(payload["status"] not in NOT_BUILT for payload in payloads),
+        any(
+            not SETTINGS.virtual_words.isdisjoint(_WORDS.findall(payload["name"].lower()))
+            for payload in payloads
+            if payload["name"]
+        ),
+    )
+
+
+def _names(payloads: Sequence[Mapping[str, Any]]) -> tuple[tuple[Name, ...], frozenset[str]]:
+    mains = dict.fromkeys(payload["name"] for payload in payloads if payload["name"])
+    others = dict.fromkeys(alias for it in payloads for alias in it.get("aliases", ()))
+    found = dict.fromkeys(filter(None, map(comparable, [*mains, *others])))
+    names = tuple(found)[: SETTINGS.most_names]
+    numbers = frozenset(
+        number for main in mains if (name := comparable(main)) for number in name.numbers
+    )
+    return names, numbers
+
+
+def _positions(payloads: Sequence[Mapping[str, Any]]) -> tuple[tuple[float, float], ...]:
+    found = set()
+    for payload in payloads:
+        latitude, longitude = payload["latitude"], payload["longitude"]
+        if latitude is not None and longitude is not None and (latitude or longitude):
+            found.add((latitude, longitude))
+    return tuple(sorted(found))[: SETTINGS.most_positions]
+
+
+def _capacities(payloads: Sequence[Mapping[str, Any]]) -> tuple[float, ...]:
+    everything = built = by_vintage = running = 0.0
+    for payload in payloads:
+        for part in payload.get("units") or (payload,):
+            capacity = part.get("capacity_mw", part.get("capacity_mtpa"))
+            if not capacity:
+                continue
+            status = part["status"]
+            everything += capacity
+            if status in NOT_BUILT:
+                continue
+            built += capacity
+            start = part.get("start_year")
+            end = part.get("retired_year")
+            vintage = SETTINGS.snapshot_year
+            if (start is None or start <= vintage) and (end is None or end > vintage):
+                by_vintage += capacity
+            if status == "operating":
+                running += capacity
+    sums = dict.fromkeys(round(total, 6) for total in (everything, built, by_vintage, running))
+    return tuple(total for total in sums if total)
+
+
+def _groups(kind: str, payloads: Sequence[Mapping[str, Any]]) -> frozenset[str]:
+    found: set[str] = set()
+    for payload in payloads:
+        if kind == "power_plant":
+            for fuel in (payload["primary_fuel"], *payload["other_fuels"]):
+                found |= SETTINGS.fuel_groups.get(fuel, {fuel})
+        elif kind == "substation":
+            found |= {str(round(voltage)) for voltage in payload["voltages_kv"]}
+        elif kind == "renewable_project":
+            found.add(payload["technology"])
+        elif payload["terminal_type"] != "unknown":
+            found.add(payload["terminal_type"])
+    return frozenset(found)
+
+
+def _years(payloads: Sequence[Mapping[str, Any]]) -> tuple[float, ...]:
+    years = set()
+    for payload in payloads:
+        year = payload.get("commissioning_year", payload.get("start_year"))
+        if year is not None:
+            years.add(float(year))
+        for unit in payload.get("units", ()):
+            if unit["start_year"] is not None:
+                years.add(float(unit["start_year"]))
+    return tuple(sorted(years))

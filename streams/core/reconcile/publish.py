@@ -1,0 +1,141 @@
+"""The canonical record of a group of source records."""
+
+from collections.abc import Sequence
+from hashlib import sha256
+from typing import Any
+
+import orjson
+
+from streams.core.reconcile.enrich import LINES, resolved_ends
+from streams.core.reconcile.survive import survive
+from streams.core.records import AvroRecord
+
+_DERIVED = "derived"
+_CORRECTED = "corrected"
+# From two positions, where the service does not state it.
+_DERIVED_FIELDS = {"renewable_resource": frozenset({"station_distance_m"})}
+_INVISIBLE = frozenset({"version", "observed_at", "members"})
+_SERIES_SOURCE = "alsi_lng_inventory"
+
+
+def canonical_content(
+    record_id: str,
+    kind: str,
+    status: str,
+    replaced_by: str | None,
+    records: Sequence[AvroRecord],
+    links: list[AvroRecord],
+    unresolved: dict[str, str],
+) -> AvroRecord:
+    """`InfrastructureRecord` without its version.
+
+    Args:
+        record_id: Asset id.
+        kind: Canonical kind.
+        status: current, withdrawn or merged.
+        replaced_by: Asset id that took over; None unless merged.
+        records: Normalized records of the group; the last known ones when withdrawn.
+        links: What it stands next to.
+        unresolved: Why ends of a line have no substation.
+    """
+    members = sorted(records, key=lambda record: (record["source_id"], record["record_id"]))
+    survived = survive(kind, members)
+    provenance = _set_apart(kind, survived.provenance, members)
+    if kind in LINES and status == "current":
+        filled = resolved_ends(survived.payload, links, unresolved)
+        if filled:
+            provenance = [
+                *provenance,
+                {"member": 0, "rule": _DERIVED, "fields": sorted(filled), "losing": []},
+            ]
+    flags = {flag for record in members for flag in record["flags"]}
+    return {
+        "record_id": record_id,
+        "kind": kind,
+        "status": status,
+        "replaced_by": replaced_by,
+        "version": 0,
+        "event_time": None,
+        "observed_at": max(record["order"]["fetched_at"] for record in members),
+        "members": [_member(record) for record in members],
+        "provenance": provenance,
+        "flags": sorted(flags | set(survived.flags)),
+        "position_spread_km": survived.position_spread_km,
+        "links": [*links, *_series(kind, members)],
+        kind: survived.payload,
+    }
+
+
+def visible_hash(content: AvroRecord) -> str:
+    """SHA-256 of what readers see of a canonical record, without version, times and lineage."""
+    visible: dict[str, Any] = {
+        name: value for name, value in content.items() if name not in _INVISIBLE
+    }
+    visible["members"] = [
+        (it["source_id"], it["record_id"], it["licence"], it["attribution"])
+        for it in content["members"]
+    ]
+    return sha256(orjson.dumps(visible, option=orjson.OPT_SORT_KEYS)).hexdigest()
+
+
+def _member(record: AvroRecord) -> AvroRecord:
+    order = record["order"]
+    return {
+        "source_id": record["source_id"],
+        "record_id": record["record_id"],
+        "entity_id": record["entity_id"],
+        "observed_at": order["fetched_at"],
+        "source_updated_at": order["source_updated_at"],
+        "lineage": record["lineage"],
+        "licence": record["licence"],
+        "attribution": record["attribution"],
+    }
+
+
+def _set_apart(
+    kind: str, provenance: list[AvroRecord], members: Sequence[AvroRecord]
+) -> list[AvroRecord]:
+    """Provenance with derived and corrected fields in groups of their own."""
+    derived = _DERIVED_FIELDS.get(kind, frozenset())
+    corrected = {
+        (record["source_id"], correction["field"])
+        for record in members
+        for correction in record["corrections"]
+    }
+    if not derived and not corrected:
+        return provenance
+    apart = []
+    for group in provenance:
+        source_id = members[group["member"]]["source_id"]
+        names_of: dict[str, list[str]] = {}
+        for name in group["fields"]:
+            if (source_id, name) in corrected:
+                rule = _CORRECTED
+            else:
+                rule = _DERIVED if name in derived else group["rule"]
+            names_of.setdefault(rule, []).append(name)
+        apart += [
+            {
+                "member": group["member"],
+                "rule": rule,
+                "fields": names,
+                "losing": [lost for lost in group["losing"] if lost["field"] in names],
+            }
+            for rule, names in names_of.items()
+        ]
+    return apart
+
+
+def _series(kind: str, members: Sequence[AvroRecord]) -> list[AvroRecord]:
+    """The time series of a terminal, by the source entity id that its observations carry."""
+    if kind != "lng_terminal":
+        return []
+    return [
+        {
+            "relation": "time_series",
+            "record_id": f"{record['source_id']}:{record['entity_id']}",
+            "distance_km": None,
+        }
+        for record in members
+        if record["source_id"] == _SERIES_SOURCE
+    ]

@@ -1,0 +1,160 @@
+"""Scoring: how alike two entities of one kind and different sources are.
+
+A plain weighted sum of features; weights and threshold stand in `rules.yaml`. On the same features
+neither logistic regression nor boosted trees did better.
+"""
+
+from math import cos, exp, hypot, radians
+
+from rapidfuzz import fuzz
+
+from streams.core.reconcile.prepare import Entity, Name, weight
+from streams.core.reconcile.settings import SETTINGS, Weights
+
+_KM_PER_DEGREE = 111.19
+_NEAR_KM = 0.5
+_CLOSE_KM = 5.0
+_SAME_YEARS = 1
+_OTHER_YEARS = 10
+_ROUNDED = 9
+
+
+KINDS = frozenset(SETTINGS.weights)
+"""Kinds that several sources report and that are matched."""
+
+
+def score(one: Entity, other: Entity) -> float | None:
+    """Score of a pair, rounded to nine digits; None below the threshold or out of reach."""
+    if one.virtual or other.virtual:
+        return None
+    km = distance_km(one, other)
+    if km is not None and km > SETTINGS.reach_km:
+        return None
+    weights = SETTINGS.weights[one.kind]
+    rest = _without_names(one, other, km, weights)
+    if rest + weights.name + weights.rare_words < weights.threshold:
+        return None  # not even with the same name; comparing names costs most
+    name, rare_words = _names(one, other)
+    total = round(rest + weights.name * name + weights.rare_words * rare_words, _ROUNDED)
+    if total < weights.threshold:
+        return None
+    if total < weights.certain and not (_may_be_left(one) and _may_be_left(other)):
+        return None
+    return total
+
+
+def _may_be_left(entity: Entity) -> bool:
+    """Whether a terminal may be joined because nothing else is left in its country."""
+    large = not entity.capacities or entity.capacities[0] >= SETTINGS.only_left_mtpa
+    return entity.built and large and "export" not in entity.groups
+
+
+def _without_names(one: Entity, other: Entity, km: float | None, weights: Weights) -> float:
+    """Base and weights of everything but the names."""
+    total = weights.base + _position_weight(km, weights) + _number_weight(one, other, weights)
+    ratio = capacity_ratio(one, other)
+    if ratio is not None:
+        total += _capacity_weight(ratio, weights)
+    total += _group_weight(one, other, weights) + _year_weight(one, other, weights)
+    if one.countries and other.countries:
+        apart = one.countries.isdisjoint(other.countries)
+        total += weights.other_country if apart else weights.same_country
+    return total if one.built and other.built else total + weights.not_built
+
+
+def _position_weight(km: float | None, weights: Weights) -> float:
+    if km is None:
+        return weights.no_position
+    near, close = exp(-km / _NEAR_KM), exp(-km / _CLOSE_KM)
+    return weights.near * near + weights.close * close + weights.far_per_km * km
+
+
+def _number_weight(one: Entity, other: Entity, weights: Weights) -> float:
+    if not (one.numbers and other.numbers):
+        return 0.0
+    if one.numbers == other.numbers:
+        return weights.same_numbers
+    return weights.other_numbers if one.numbers.isdisjoint(other.numbers) else 0.0
+
+
+def _group_weight(one: Entity, other: Entity, weights: Weights) -> float:
+    if not (one.groups and other.groups):
+        return 0.0
+    if not one.groups.isdisjoint(other.groups):
+        return weights.same_groups
+    wildcard = not (one.groups | other.groups).isdisjoint(SETTINGS.wildcard_groups)
+    return 0.0 if wildcard else weights.other_groups
+
+
+def _year_weight(one: Entity, other: Entity, weights: Weights) -> float:
+    if not (one.years and other.years):
+        return 0.0
+    gap = min(abs(mine - theirs) for mine in one.years for theirs in other.years)
+    if gap <= _SAME_YEARS:
+        return weights.same_years
+    return weights.other_years if gap > _OTHER_YEARS else 0.0
+
+
+def _capacity_weight(ratio: float, weights: Weights) -> float:
+    if ratio >= 0.95:
+        return weights.capacity_95
+    if ratio >= 0.8:
+        return weights.capacity_80
+    if ratio >= 0.5:
+        return weights.capacity_50
+    return weights.capacity_25 if ratio >= 0.25 else weights.capacity_less
+
+
+def distance_km(one: Entity, other: Entity) -> float | None:
+    """Shortest distance between two entities; None when one has no position."""
+    if not (one.positions and other.positions):
+        return None
+    if len(one.positions) == len(other.positions) == 1:
+        return between_km(one.positions[0], other.positions[0])
+    return min(between_km(here, there) for here in one.positions for there in other.positions)
+
+
+def between_km(here: tuple[float, float], there: tuple[float, float]) -> float:
+    """Distance of two positions (WGS84 degrees) on a plane; exact enough below 100 km."""
+    east = abs(here[1] - there[1])
+    if east > 180:
+        east = 360 - east
+    east *= cos(radians((here[0] + there[0]) / 2))
+    return hypot(here[0] - there[0], east) * _KM_PER_DEGREE
+
+
+def capacity_ratio(one: Entity, other: Entity) -> float | None:
+    """Best ratio, 0 to 1, between any two capacity sums; None when one is not known."""
+    if not (one.capacities and other.capacities):
+        return None
+    best = 0.0
+    for mine in one.capacities:
+        for theirs in other.capacities:
+            ratio = mine / theirs if mine < theirs else theirs / mine
+            best = max(best, ratio)
+    return best
+
+
+def _names(one: Entity, other: Entity) -> tuple[float, float]:
+    """Best blend of three name ratios, and best share of rare words in common, 0 to 1."""
+    best = rare = 0.0
+    for mine in one.names:
+        for theirs in other.names:
+            if mine.sorted_words == theirs.sorted_words:
+                return 1.0, 1.0 if mine.words else 0.0
+            rare = max(rare, _rare_words(mine, theirs))
+            blend = (
+                0.4 * fuzz.token_set_ratio(mine.sorted_words, theirs.sorted_words)
+                + 0.3 * fuzz.ratio(mine.sorted_words, theirs.sorted_words)
+                + 0.3 * fuzz.ratio(mine.spaceless, theirs.spaceless)
+            ) / 100
+            best = max(best, blend)
+    return best, rare
+
+
+def _rare_words(mine: Name, theirs: Name) -> float:
+    common = mine.words & theirs.words
+    if not common:
+        return 0.0
+    least = min(sum(map(weight, mine.words)), sum(map(weight, theirs.words)))
+    return sum(map(weight, common)) / least

@@ -1,0 +1,108 @@
+"""Settings of reconciliation: `rules.yaml` and `tokens.tsv`, read and checked once at import."""
+
+from collections.abc import Mapping
+from functools import cache
+from importlib.resources import files
+from typing import Final
+
+import yaml
+from pydantic import BaseModel, ConfigDict, Field
+
+
+class _Strict(BaseModel):
+    model_config = ConfigDict(extra="forbid", frozen=True)
+
+
+class Weights(_Strict):
+    """Weights of the features of one kind; see `rules.yaml` for their meaning."""
+
+    threshold: float
+    certain: float
+    base: float
+    name: float
+    rare_words: float
+    same_numbers: float
+    other_numbers: float
+    near: float
+    close: float
+    far_per_km: float
+    no_position: float
+    capacity_95: float
+    capacity_80: float
+    capacity_50: float
+    capacity_25: float
+    capacity_less: float
+    same_groups: float
+    other_groups: float
+    same_years: float
+    other_years: float
+    same_country: float
+    other_country: float
+    not_built: float
+
+
+class FieldRule(_Strict):
+    """Survivorship of some fields.
+
+    Attributes:
+        fields: Payload fields; `*` stands for all that no other rule names.
+        order: Sources, best first, `source/quality` for positions of one quality; sources that are
+            not listed follow.
+        together: Whether all fields come from the source that wins the first one.
+        rule: Name shown in the provenance.
+    """
+
+    fields: tuple[str, ...]
+    order: tuple[str, ...] = ()
+    together: bool = False
+    rule: str = "priority"
+
+
+class Conflict(_Strict):
+    """When sources disagree so much about a field that the record is flagged."""
+
+    flag: str
+    lowest_ratio: float | None = None
+    largest_difference: float | None = None
+
+
+class Settings(_Strict):
+    """All of `rules.yaml`; the comments stand there."""
+
+    version: int
+    source_rank: tuple[str, ...]
+    generic_words: frozenset[str]
+    virtual_words: frozenset[str]
+    fuel_groups: Mapping[str, frozenset[str]]
+    wildcard_groups: frozenset[str]
+    snapshot_year: int
+    most_names: int = Field(gt=0)
+    most_positions: int = Field(gt=0)
+    cell_degrees: float = Field(gt=0)
+    reach_km: float = Field(gt=0)
+    rare_word_count: int
+    only_left_mtpa: float
+    weights: Mapping[str, Weights]
+    copied_positions: frozenset[str]
+    survivorship: Mapping[str, tuple[FieldRule, ...]]
+    conflicts: Mapping[str, Conflict]
+    resource_reach_km: float
+    substation_reach_km: float
+    line_end_reach_km: float
+
+
+@cache
+def _load() -> Settings:
+    text = (files(__package__) / "rules.yaml").read_text("utf-8")
+    return Settings.model_validate(yaml.safe_load(text))
+
+
+def _token_counts() -> dict[str, int]:
+    text = (files(__package__) / "tokens.tsv").read_text("utf-8")
+    rows = (line.split("\t") for line in text.splitlines() if not line.startswith("#"))
+    return {word: int(count) for word, count in rows}
+
+
+SETTINGS: Final = _load()
+TOKEN_COUNTS: Final[Mapping[str, int]] = _token_counts()
+"""Names that hold each word; words that are not in it are rare."""

@@ -1,0 +1,103 @@
+"""Durable state of reconcile: source records, assets and decisions of one region.
+
+Everything else (cells, edges, groups, links) is derived from it and rebuilt in memory.
+"""
+
+from dataclasses import dataclass
+from typing import Any, Self
+
+from streams.core.records import AvroRecord, OrderKey, RawCoordinates
+
+RECORD_PREFIX = "r:"
+ASSET_PREFIX = "a:"
+
+
+@dataclass(frozen=True, slots=True)
+class RecordState:
+    """One source record.
+
+    Attributes:
+        record: Last accepted normalized record as framed bytes; empty when only its withdrawal
+            was ever seen here.
+        status: `current` or `withdrawn`.
+        content_hash: Of the content that readers can see.
+        order, lineage: Newest event seen.
+        move_count: How often it changed its region.
+    """
+
+    record: bytes
+    status: str
+    content_hash: str
+    order: OrderKey
+    lineage: RawCoordinates
+    move_count: int
+
+    def to_avro(self) -> AvroRecord:
+        """Avro form of the state entry."""
+        content: dict[str, Any] = {
+            "record": self.record,
+            "status": self.status,
+            "content_hash": self.content_hash,
+            "order": self.order.to_avro(),
+            "lineage": self.lineage.to_avro(),
+            "move_count": self.move_count,
+        }
+        return {"record": content, "asset": None}
+
+    @classmethod
+    def from_avro(cls, entry: AvroRecord) -> Self:
+        """Inverse of `to_avro`."""
+        content = entry["record"]
+        return cls(
+            content["record"],
+            content["status"],
+            content["content_hash"],
+            OrderKey.from_avro(content["order"]),
+            RawCoordinates.from_avro(content["lineage"]),
+            content["move_count"],
+        )
+
+
+@dataclass(frozen=True, slots=True)
+class AssetState:
+    """One asset id that was ever published from this region; merged ids are kept for ever.
+
+    Attributes:
+        version: Last published version.
+        status: `current`, `withdrawn` or `merged`.
+        replaced_by: Asset id that took over; None unless merged.
+        content_hash: Of what was published, without version, times and lineage.
+    """
+
+    version: int
+    status: str
+    replaced_by: str | None
+    content_hash: str
+
+    def to_avro(self) -> AvroRecord:
+        """Avro form of the state entry."""
+        content = {
+            "version": self.version,
+            "status": self.status,
+            "replaced_by": self.replaced_by,
+            "content_hash": self.content_hash,
+        }
+        return {"record": None, "asset": content}
+
+    @classmethod
+    def from_avro(cls, entry: AvroRecord) -> Self:
+        """Inverse of `to_avro`."""
+        content = entry["asset"]
+        return cls(
+            content["version"], content["status"], content["replaced_by"], content["content_hash"]
+        )
+
+
+StateEntry = RecordState | AssetState
+
+
+def entry_from_avro(entry: AvroRecord) -> StateEntry:
+    """The state entry in its own type."""
+    if entry["record"] is not None:
+        return RecordState.from_avro(entry)
+    return AssetState.from_avro(entry)

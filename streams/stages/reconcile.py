@@ -1,0 +1,117 @@
+"""Reconcile: normalized assets of one region to canonical ones, one asset for what several report.
+
+The resolver of a partition holds the derived index in memory. It is rebuilt from the restored table
+whenever the partition is taken over and dropped when it is given up. Computing changes it before
+the transaction commits; that is safe because a batch is computed once: any error ends the process.
+"""
+
+from collections.abc import Iterable, Sequence
+
+from streams.batch import Batch, ConsumedRecord
+from streams.codec import Decoder, UndecodableError
+from streams.core.errors import Rejected
+from streams.core.reconcile.resolver import Resolution, Resolver
+from streams.core.reconcile.state import StateEntry, entry_from_avro
+from streams.core.records import AvroRecord, RawCoordinates
+from streams.engine.overlay import Overlay
+from streams.engine.transactions import Outgoing
+from streams.stages.encoders import Encoders, StateCodec
+from streams.stages.outcomes import dead_letter, outcome
+from streams.topics import MARKET_INFRASTRUCTURE
+
+STAGE = "reconcile"
+
+
+class OverlayTable:
+    """The typed view of one batch's overlay."""
+
+    def __init__(self, overlay: Overlay, state: StateCodec) -> None:
+        self._overlay = overlay
+        self._state = state
+
+    def get(self, key: str) -> StateEntry | None:
+        """Entry of a key."""
+        stored = self._overlay.get(key.encode())
+        return None if stored is None else entry_from_avro(self._state.decoder.decode(stored))
+
+    def put(self, key: str, entry: StateEntry) -> None:
+        """Set an entry."""
+        self._overlay.put(key.encode(), self._state.encoder.encode(entry.to_avro()))
+
+    def delete(self, key: str) -> None:
+        """Remove an entry."""
+        self._overlay.delete(key.encode())
+
+
+class Reconcile:
+    """Work of the reconcile stage, with its derived index for each partition held."""
+
+    def __init__(
+        self, decoder: Decoder, state: StateCodec, encoders: Encoders, generation: int
+    ) -> None:
+        self._decoder = decoder
+        self._state = state
+        self._encoders = encoders
+        self._generation = generation
+        self._resolvers: dict[int, Resolver] = {}
+
+    def rebuild(self, partition: int, items: Iterable[tuple[bytes, bytes]]) -> None:
+        """Build the derived index of a partition from its restored table."""
+        resolver = Resolver(self._generation, self._decoder.decode)
+        resolver.load(
+            (key.decode(), entry_from_avro(self._state.decoder.decode(value)))
+            for key, value in items
+        )
+        self._resolvers[partition] = resolver
+
+    def forget(self, partition: int) -> None:
+        """Drop the derived index of a partition."""
+        self._resolvers.pop(partition, None)
+
+    def __call__(self, batch: Batch, overlay: Overlay) -> Sequence[Outgoing]:
+        """Apply every event of a batch, in order."""
+        resolver = self._resolvers[batch.partition]
+        table = OverlayTable(overlay, self._state)
+        outputs: list[Outgoing] = []
+        for record in batch.records:
+            try:
+                event = self._decoder.decode(record.value)
+            except UndecodableError as error:
+                outputs.append(self._unreadable(record, Rejected(error.rule_id, str(error))))
+            else:
+                assert record.value is not None
+                resolution = resolver.apply(event, record.value, table)
+                outputs += self._outgoing(event, resolution)
+        return outputs
+
+    def _unreadable(self, record: ConsumedRecord, rejected: Rejected) -> Outgoing:
+        return dead_letter(
+            self._encoders, record, rejected, source_id="", record_id=None, stage=STAGE
+        )
+
+    def _outgoing(self, event: AvroRecord, resolution: Resolution) -> list[Outgoing]:
+        outputs = [
+            Outgoing(
+                MARKET_INFRASTRUCTURE.name,
+                canonical["record_id"].encode(),
+                self._encoders.canonical.encode(canonical),
+            )
+            for canonical in resolution.published
+        ]
+        if resolution.outcome is not None:
+            outputs.append(
+                outcome(
+                    self._encoders,
+                    RawCoordinates.from_avro(event["lineage"]),
+                    source_id=event["source_id"],
+                    record_id=event["record_id"],
+                    kind=event["kind"],
+                    result=resolution.outcome,
+                    stage=STAGE,
+                    generation=self._generation,
+                    record_time=event["order"]["fetched_at"],
+                    canonical=[(it["record_id"], it["version"]) for it in resolution.published],
+                    flags=event["flags"] if resolution.outcome in ("changed", "unchanged") else (),
+                )
+            )
+        return outputs

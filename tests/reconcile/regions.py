@@ -1,0 +1,114 @@
+"""Every region's resolver in memory, fed with normalized events as the stage feeds them."""
+
+from collections.abc import Iterable
+
+import orjson
+
+from streams.core.reconcile.resolver import DECISION, Resolution, Resolver
+from streams.core.reconcile.state import AssetState, StateEntry
+from streams.core.records import AvroRecord
+from streams.core.regions import REGION_NAMES
+
+GENERATION = 1
+
+
+class MemoryTable(dict[str, StateEntry]):
+    """Durable state without a broker."""
+
+    def put(self, key: str, entry: StateEntry) -> None:
+        self[key] = entry
+
+    def delete(self, key: str) -> None:
+        self.pop(key, None)
+
+
+class Regions:
+    """All regions, and what readers of the canonical topic hold after what was published."""
+
+    def __init__(self) -> None:
+        self.tables = [MemoryTable() for _ in REGION_NAMES]
+        self._framed: dict[bytes, AvroRecord] = {}
+        self._resolvers = [self._resolver() for _ in REGION_NAMES]
+        self.current: dict[str, AvroRecord] = {}
+        self.published: list[AvroRecord] = []
+
+    def apply(self, event: AvroRecord) -> Resolution:
+        """Feed one event to its region."""
+        framed = orjson.dumps((len(self._framed), event["record_id"]))
+        self._framed[framed] = event
+        region = event["region"]
+        resolution = self._resolvers[region].apply(event, framed, self.tables[region])
+        for canonical in resolution.published:
+            self.published.append(canonical)
+            held = self.current.get(canonical["record_id"])
+            if held is None or held["version"] < canonical["version"]:
+                self.current[canonical["record_id"]] = canonical
+        return resolution
+
+    def apply_all(self, events: Iterable[AvroRecord]) -> "Regions":
+        for event in events:
+            self.apply(event)
+        return self
+
+    def restart(self) -> None:
+        """Lose everything in memory and rebuild it from the tables."""
+        self._resolvers = [self._resolver() for _ in REGION_NAMES]
+        for resolver, table in zip(self._resolvers, self.tables, strict=True):
+            resolver.load(table.items())
+
+    def members(self) -> dict[str, frozenset[tuple[str, str]]]:
+        """Source records of every live asset, by asset id."""
+        return {
+            record_id: frozenset((it["source_id"], it["record_id"]) for it in record["members"])
+            for record_id, record in self.current.items()
+            if record["status"] == "current"
+        }
+
+    def asset_of(self, source_id: str, record_id: str) -> AvroRecord:
+        """The live asset that a source record is a member of."""
+        (found,) = (
+            self.current[asset]
+            for asset, members in self.members().items()
+            if (source_id, record_id) in members
+        )
+        return found
+
+    def statuses(self) -> set[str]:
+        return {
+            entry.status
+            for table in self.tables
+            for entry in table.values()
+            if isinstance(entry, AssetState)
+        }
+
+    def _resolver(self) -> Resolver:
+        return Resolver(GENERATION, self._framed.__getitem__)
+
+
+def decision(
+    verdict: str, one: AvroRecord, other: AvroRecord, number: int, *, withdrawn: bool = False
+) -> AvroRecord:
+    """Event of a manual decision on the entities of two records, in the first one's region."""
+    content = {
+        "verdict": verdict,
+        "kind": one["kind"],
+        "one_source_id": one["source_id"],
+        "one_entity_id": one["entity_id"],
+        "other_source_id": other["source_id"],
+        "other_entity_id": other["entity_id"],
+        "reason": "test",
+    }
+    names = sorted(f"{it['source_id']}:{it['entity_id']}" for it in (one, other))
+    order = {**one["order"], "raw_hash": f"{number:020d}"}
+    return {
+        **{name: value for name, value in one.items() if name != one["kind"]},
+        "source_id": "decisions",
+        "record_id": "|".join(names),
+        "entity_id": "|".join(names),
+        "kind": DECISION,
+        "event": "withdrawal" if withdrawn else "upsert",
+        "cause": "no_longer_listed" if withdrawn else None,
+        "order": order,
+        "lineage": {"topic": "reconcile.decisions", "partition": 0, "offset": number},
+        DECISION: content,
+    }

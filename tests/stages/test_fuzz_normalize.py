@@ -22,6 +22,7 @@ from streams.topics import (
     raw_topic,
 )
 from tests.avro_values import values
+from tests.contract.examples import examples, to_record
 from tests.core.series import TOLERANCES
 from tests.stages.chain import OfflineRegistry, Record
 
@@ -74,7 +75,13 @@ def test_every_raw_record_ends_accepted_or_rejected(
     schema = contract(f"raw.{name}").parsed()
     encoder = registry.encoder("raw", contract(f"raw.{name}"))
     fields = _item_fields(schema)
-    records = values(schema, {})
+    real = [
+        to_record(contract(f"raw.{name}").latest, it.value, complete=True)
+        for it in examples("valid")
+        if it.contract == f"raw.{name}"
+    ]
+    records = st.sampled_from(real) | values(schema, {})
+    seen: set[str] = set()
     inputs = 100_000 if request.config.getoption("--soak") else 150
 
     @settings(max_examples=inputs, deadline=None, suppress_health_check=list(HealthCheck))
@@ -88,6 +95,7 @@ def test_every_raw_record_ends_accepted_or_rejected(
             at = data.draw(st.integers(5, len(value) - 1))
             value = value[:at] + data.draw(st.binary(max_size=9)) + value[at + 1 :]
         topics = [it.topic for it in run(value)]
+        seen.update(topics)
         rejected = topics.count(DEAD_LETTERS.name)
         sent = topics.count(NORMALIZED_ASSETS.name) + topics.count(NORMALIZED_OBSERVATIONS.name)
         assert rejected + sent <= 1
@@ -95,6 +103,8 @@ def test_every_raw_record_ends_accepted_or_rejected(
         assert sent == 1 or topics.count(RECORD_OUTCOMES.name) == 1
 
     fuzz()
+    assert seen >= {DEAD_LETTERS.name, RECORD_OUTCOMES.name}
+    assert seen & {NORMALIZED_ASSETS.name, NORMALIZED_OBSERVATIONS.name}
 
 
 def _item_fields(schema: AvroRecord) -> list[str]:

@@ -19,7 +19,7 @@ FAST_CLEANER = {
 
 def pytest_addoption(parser: pytest.Parser) -> None:
     """Full sizes are for `make soak`."""
-    parser.addoption("--soak", action="store_true", help="run the fault tests in full size")
+    parser.addoption("--soak", action="store_true", help="run fault and fuzz tests in full size")
 
 
 @pytest.fixture(scope="session")

@@ -138,6 +138,7 @@ RECORD_OUTCOMES = Table(
             "changed, unchanged, superseded, rejected or withdrawn.",
         ),
         Column("stage", "LowCardinality(String)", "Stage that decided."),
+        Column("generation", "Int32", "Generation that decided; a rebuild raises it."),
         Column("record_time", UTC_MILLIS, "Fetch time of the raw record."),
         Column("rule_id", "Nullable(String)", "Rule that rejected; null unless rejected."),
         Column(

@@ -10,11 +10,13 @@ infrastructure           what all kinds share, one row a record, withdrawn and m
 record_outcomes          what became of each raw record, one row an output kind
 dead_letters             rejected raw records with their original bytes
 quality_scores           one row a source, dimension and window
+quality_recomputed       the same, computed from the stored outcomes by one query
 sink_rejects             records of the sink's topics that are no rows
 """
 
 from dataclasses import dataclass
 
+from streams.sink.quality_view import quality_query
 from streams.sink.tables import (
     DEAD_LETTERS,
     ENVELOPE,
@@ -55,6 +57,11 @@ def views() -> tuple[View, ...]:
     return (
         *(view for kind in kinds().values() for view in _kind_views(kind)),
         _infrastructure(),
+        View(
+            "quality_recomputed",
+            quality_query(),
+            "Quality of each source by dimension and UTC day, computed from the stored outcomes.",
+        ),
         *(
             View(table.name.removeprefix("store_"), _select(table), comment)
             for table, comment in (

@@ -100,7 +100,7 @@ def _set_apart(
     corrected = {
         (record["source_id"], correction["field"])
         for record in members
-        for correction in record["corrections"]
+        for correction in record.get("corrections", ())
     }
     if not derived and not corrected:
         return provenance

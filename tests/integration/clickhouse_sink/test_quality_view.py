@@ -1,0 +1,67 @@
+"""The query over the stored outcomes gives what the core gives."""
+
+from datetime import UTC, datetime, timedelta
+
+import pytest
+
+from streams.core.quality import failed_dimensions, scores
+from streams.core.rule import Dimension
+from streams.sink.clickhouse import ClickHouse
+from streams.sink.loader import Loader
+from tests.sink.records import RECORD, batch, framed, outcome
+
+pytestmark = pytest.mark.integration
+
+DAY = datetime(2026, 5, 3, tzinfo=UTC)
+REASONS: tuple[tuple[str, ...], ...] = (
+    (),
+    ("missing_name",),
+    ("position_out_of_range", "capacity_not_positive"),
+    ("rule_of_a_later_version",),
+    ("missing_name", "unknown_fuel"),
+)
+
+
+def test_query_and_core_agree_whatever_is_repeated_or_decided_again(
+    clickhouse: ClickHouse, loader: Loader
+) -> None:
+    values: list[RECORD] = []
+    days: dict[datetime, list[frozenset[Dimension]]] = {}
+    for offset in range(60):
+        reasons = REASONS[offset % len(REASONS)]
+        day = DAY + timedelta(days=offset // 40)
+        times = {"record_time": day + timedelta(hours=23, minutes=59)}
+        if offset % 7 == 0:  # unreadable at first, readable for the next generation
+            values.append(
+                outcome(
+                    offset, result="rejected", output_kind="unknown", rule_id="bad_avro", **times
+                )
+            )
+            reasons = ()
+        flagged: RECORD = {"flags": list(reasons), "generation": 2, **times}
+        values += [outcome(offset, **flagged)] * 2
+        days.setdefault(day, []).append(failed_dimensions(reasons))
+    loader.load(batch("record.outcomes", [framed("record.outcomes", it) for it in values]))
+    rows = clickhouse.query(
+        "SELECT window_start, dimension, record_count, failed_count, score FROM quality_recomputed"
+    ).rows
+    found = {(start, dimension): tuple(rest) for start, dimension, *rest in rows}
+    expected = {
+        (day, it.dimension): (it.record_count, it.failed_count, pytest.approx(it.score))
+        for day, records in days.items()
+        for it in scores(records)
+    }
+    assert len(expected) == 12
+    assert found == expected
+
+
+def test_a_rejection_lowers_its_dimension_and_the_total(
+    clickhouse: ClickHouse, loader: Loader
+) -> None:
+    values = [outcome(1), outcome(2, result="rejected", rule_id="bad_avro")]
+    loader.load(batch("record.outcomes", [framed("record.outcomes", it) for it in values]))
+    rows = clickhouse.query("SELECT dimension, failed_count, score FROM quality_recomputed").rows
+    found = {dimension: tuple(rest) for dimension, *rest in rows}
+    assert found["validity"] == (1, 50.0)
+    assert found["accuracy"] == (0, 100.0)
+    assert found["total"] == (1, pytest.approx(87.5))

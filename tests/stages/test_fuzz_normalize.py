@@ -1,0 +1,113 @@
+"""Whatever stands in a raw topic: nothing raises, and every record ends accepted or rejected."""
+
+from collections.abc import Callable, Sequence
+
+import pytest
+from hypothesis import HealthCheck, given, settings
+from hypothesis import strategies as st
+
+from producers.connectors import CONNECTORS
+from streams.batch import Batch
+from streams.contracts import contract
+from streams.core.records import AvroRecord
+from streams.engine.overlay import Overlay
+from streams.engine.transactions import Outgoing
+from streams.stages.encoders import StateCodec, shared_encoders, topic_decoder
+from streams.stages.normalize import Normalize
+from streams.topics import (
+    DEAD_LETTERS,
+    NORMALIZED_ASSETS,
+    NORMALIZED_OBSERVATIONS,
+    RECORD_OUTCOMES,
+    raw_topic,
+)
+from tests.avro_values import values
+from tests.contract.examples import examples, to_record
+from tests.core.series import TOLERANCES
+from tests.stages.chain import OfflineRegistry, Record
+
+NUMBERS = st.sampled_from(
+    ["NaN", "inf", "-Infinity", "1e999", "-", "", "0", "-1", "9" * 400, "52.5"]
+)
+TEXTS = NUMBERS | st.sampled_from(["2026-05-03", "2026-02-30", "Gas", "DEU", "\x00", "x" * 70_000])
+
+
+def _stage(name: str) -> tuple[Callable[[bytes | None], Sequence[Outgoing]], OfflineRegistry]:
+    registry = OfflineRegistry()
+    topic = raw_topic(name)
+    held = contract("state.locations")
+    state = StateCodec(registry.encoder("state", held), registry.decoder(held))
+    stage = Normalize(
+        CONNECTORS[name],
+        topic_decoder(registry, topic),
+        state,
+        shared_encoders(registry),
+        1,
+        TOLERANCES,
+    )
+
+    def run(value: bytes | None) -> Sequence[Outgoing]:
+        record = Record(topic.name, 0, b"key", value)
+        return stage(Batch(topic.name, 0, [record]), Overlay(lambda key: None))
+
+    return run, registry
+
+
+def _with_envelope(name: str, drawn: AvroRecord, texts: dict[str, str]) -> AvroRecord:
+    """A record that passes the envelope, so that the connector sees its item."""
+    connector = CONNECTORS[name]
+    item = drawn["item"]
+    if item is not None:
+        item = item | {key: text for key, text in texts.items() if isinstance(item.get(key), str)}
+    return drawn | {
+        "source_id": connector.source_id,
+        "stream": next(iter(connector.discover())).name,
+        "event": "no_longer_listed" if item is None else "observed",
+        "item": item,
+    }
+
+
+@pytest.mark.parametrize("name", CONNECTORS)
+def test_every_raw_record_ends_accepted_or_rejected(
+    name: str, request: pytest.FixtureRequest
+) -> None:
+    run, registry = _stage(name)
+    schema = contract(f"raw.{name}").parsed()
+    encoder = registry.encoder("raw", contract(f"raw.{name}"))
+    fields = _item_fields(schema)
+    real = [
+        to_record(contract(f"raw.{name}").latest, it.value, complete=True)
+        for it in examples("valid")
+        if it.contract == f"raw.{name}"
+    ]
+    records = st.sampled_from(real) | values(schema, {})
+    seen: set[str] = set()
+    inputs = 100_000 if request.config.getoption("--soak") else 150
+
+    @settings(max_examples=inputs, deadline=None, suppress_health_check=list(HealthCheck))
+    @given(st.data())
+    def fuzz(data: st.DataObject) -> None:
+        drawn = data.draw(records)
+        texts = data.draw(st.dictionaries(st.sampled_from(fields), TEXTS, max_size=6))
+        value = encoder.encode(_with_envelope(name, drawn, texts))
+        if data.draw(st.integers(0, 4)) == 0:
+            # Behind the schema id: an unknown one is a question to the registry.
+            at = data.draw(st.integers(5, len(value) - 1))
+            value = value[:at] + data.draw(st.binary(max_size=9)) + value[at + 1 :]
+        topics = [it.topic for it in run(value)]
+        seen.update(topics)
+        rejected = topics.count(DEAD_LETTERS.name)
+        sent = topics.count(NORMALIZED_ASSETS.name) + topics.count(NORMALIZED_OBSERVATIONS.name)
+        assert rejected + sent <= 1
+        assert rejected == 0 or topics.count(RECORD_OUTCOMES.name) == 1
+        assert sent == 1 or topics.count(RECORD_OUTCOMES.name) == 1
+
+    fuzz()
+    assert seen >= {DEAD_LETTERS.name, RECORD_OUTCOMES.name}
+    assert seen & {NORMALIZED_ASSETS.name, NORMALIZED_OBSERVATIONS.name}
+
+
+def _item_fields(schema: AvroRecord) -> list[str]:
+    item = next(field for field in schema["fields"] if field["name"] == "item")["type"]
+    record = next(it for it in item if isinstance(it, dict)) if isinstance(item, list) else item
+    return [field["name"] for field in record["fields"]]

@@ -174,6 +174,20 @@ MONTHS_AGAINST_YEAR = _flag(
     "NLR solar resource v1 and PVWatts v8, outputs",
     "consistency.months_against_year_share",
 )
+CAPACITY_CONFLICT = _flag(
+    "capacity_conflict",
+    "capacity_mw capacity_mtpa",
+    "consistency",
+    "Sources give the asset capacities that differ by more than a fifth; see its provenance.",
+    "`conflicts` in `core/reconcile/rules.yaml`",
+)
+START_YEAR_CONFLICT = _flag(
+    "start_year_conflict",
+    "commissioning_year start_year",
+    "consistency",
+    "Sources give the asset start years more than two years apart; see its provenance.",
+    "`conflicts` in `core/reconcile/rules.yaml`",
+)
 ENERGY_AGAINST_VOLUME = _flag(
     "energy_against_volume",
     "inventory_gwh inventory_thousand_m3_lng",

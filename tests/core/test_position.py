@@ -11,13 +11,12 @@ from producers.connector import Pull, PullRequest
 from producers.http import HttpSource
 from producers.run import Envelope
 from producers.wri_powerplants import WriConfig, WriPowerPlantsConnector
-from streams.core.canonical import canonical_record
 from streams.core.errors import Rejected
 from streams.core.normalize import decide
 from streams.core.payloads import Payload, PowerPlant
+from streams.core.reconcile.publish import canonical_content
 from streams.core.records import Correction, Mapped, RawRecord
 from streams.core.regions import EUROPE
-from streams.core.succession import succeed
 from streams.core.validate import validate
 from tests.core.builders import at, order_of, plant, raw
 from tests.core.series import TOLERANCES
@@ -131,9 +130,7 @@ def test_the_correction_reaches_region_and_readers() -> None:
     (normalized,) = decision.normalized
     assert normalized["region"] == EUROPE
     assert [it["field"] for it in normalized["corrections"]] == ["latitude", "longitude"]
-    held = succeed(normalized, b"", None, 1, lambda *_: "id").published
-    assert held is not None
-    canonical = canonical_record(held, normalized)
+    canonical = canonical_content("id", "power_plant", "current", None, [normalized], [], {})
     assert canonical["flags"] == ["position_swapped"]
     rules = {it["rule"]: it["fields"] for it in canonical["provenance"]}
     assert rules["corrected"] == ["latitude", "longitude"]

@@ -5,6 +5,7 @@ import re
 
 from streams.core import flag_rules, rules
 from streams.core.errors import Rejected
+from streams.core.reconcile.settings import SETTINGS
 from streams.core.rule import Rule
 from streams.core.rules import RULES
 from streams.settings import PROJECT_ROOT
@@ -42,3 +43,7 @@ def test_what_was_seen_is_shortened() -> None:
         "9" * 200,
         "a number",
     )
+
+
+def test_conflicts_between_sources_flag_by_listed_rules() -> None:
+    assert {conflict.flag for conflict in SETTINGS.conflicts.values()} <= RULES.keys()

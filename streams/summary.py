@@ -61,7 +61,7 @@ class Published:
 
     Attributes:
         normalized: Records by source id.
-        canonical: Distinct canonical ids by source id of a member.
+        canonical: Canonical records, merged ones aside, by source id of a member.
         current: Canonical records whose highest version is current, by kind.
     """
 
@@ -80,20 +80,20 @@ def count_published(settings: Settings) -> Published:
                 event = decoder.decode(record.value)
                 # A verdict is about a record that was counted already.
                 normalized[event["source_id"]] += event["event"] != "verdict"
-        sources: dict[str, set[str]] = {}
-        newest: dict[str, tuple[int, str, str]] = {}
+        newest: dict[str, tuple[int, str, str, frozenset[str]]] = {}
         decoder = _decoder(registry, MARKET_INFRASTRUCTURE)
         for record in read_all(settings.kafka_bootstrap, MARKET_INFRASTRUCTURE.name):
             canonical = decoder.decode(record.value)
-            identity = canonical["record_id"]
-            for member in canonical["members"]:
-                sources.setdefault(member["source_id"], set()).add(identity)
-            found = (canonical["version"], canonical["status"], canonical["kind"])
-            newest[identity] = max(found, newest.get(identity, found))
+            identity, version = canonical["record_id"], canonical["version"]
+            if identity not in newest or newest[identity][0] < version:
+                sources = frozenset(member["source_id"] for member in canonical["members"])
+                newest[identity] = (version, canonical["status"], canonical["kind"], sources)
     return Published(
         normalized,
-        {source_id: len(ids) for source_id, ids in sources.items()},
-        Counter(kind for _, status, kind in newest.values() if status == "current"),
+        Counter(
+            it for _, status, _, sources in newest.values() if status != "merged" for it in sources
+        ),
+        Counter(kind for _, status, kind, _ in newest.values() if status == "current"),
     )
 
 

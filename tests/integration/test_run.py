@@ -130,8 +130,9 @@ def test_first_run_accounts_for_every_record(
     raw = numbers(first.stdout, "raw records")
     assert numbers(first.stdout, "polled in this run") == raw
     rejected = numbers(first.stdout, "outcome rejected")
-    canonical = numbers(first.stdout, "canonical records")
-    assert [one + other for one, other in zip(canonical, rejected, strict=True)] == raw
+    changed = numbers(first.stdout, "outcome changed")
+    assert [one + other for one, other in zip(changed, rejected, strict=True)] == raw
+    assert min(numbers(first.stdout, "canonical records")) > 100
     assert min(raw) > 100
     assert home.processes() == []
 
@@ -141,10 +142,36 @@ def test_real_files_flow_through_whole(
     real_data: Path, first: subprocess.CompletedProcess[str]
 ) -> None:
     # The EU since 2012; 60 days of 12 countries and of 35 terminals; 38 terminals listed.
-    assert numbers(first.stdout, "canonical records") == [5_253 + 47 * 60 + 38, 34_936]
-    assert "ClickHouse, current power_plant: 34,936" in first.stdout
-    assert "ClickHouse, current lng_inventory: 8,073" in first.stdout
-    assert "ClickHouse, current lng_terminal: 38" in first.stdout
+    assert numbers(first.stdout, "raw records") == [5_253 + 47 * 60 + 38, 59_259, 375, 34_936]
+    assert numbers(first.stdout, "outcome rejected") == [0, 44, 0, 0]
+    found = dict(re.findall(r"ClickHouse, current (\w+): ([\d,]+)", first.stdout))
+    as_listed = {
+        "lng_inventory": "8,073",
+        "renewable_resource": "24",
+        "substation": "8,807",
+        "transmission_line": "11,213",
+        "transmission_project": "250",
+    }
+    assert found.items() >= as_listed.items()
+
+
+@pytest.mark.real_data
+def test_plants_and_terminals_of_several_sources_become_one(
+    home: Home, real_data: Path, first: subprocess.CompletedProcess[str]
+) -> None:
+    """Units of one plant, and what two sources say about one plant or terminal."""
+    assert first.returncode == 0, first.stdout
+    of_both = "hasAll(source_ids, ['gem_transmission', '{}'])"
+    plants = home.rows(
+        f"SELECT count() FROM power_plants WHERE {of_both.format('wri_powerplants')}"
+    )
+    terminals = home.rows(
+        f"SELECT count() FROM lng_terminals WHERE {of_both.format('alsi_lng_inventory')}"
+    )
+    assert int(plants[0][0]) > 5_000
+    assert 25 < int(terminals[0][0]) <= 38
+    several = home.rows("SELECT count() FROM power_plants WHERE length(units) > 1")
+    assert int(several[0][0]) > 3_000
 
 
 @pytest.mark.real_data

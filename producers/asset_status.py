@@ -1,25 +1,12 @@
-"""The one status vocabulary of assets, and what trackers and grid plans call each status.
+"""What trackers and grid plans call each status of the common vocabulary.
 
 Sources: methodology pages of Global Energy Monitor (definitions of status); ENTSO-E TYNDP 2020 and
 the German network development plan as PyPSA-Eur lists them (`project_status`).
 """
 
 import re
-from typing import Literal, get_args
 
-AssetStatus = Literal[
-    "announced",
-    "pre-construction",
-    "construction",
-    "operating",
-    "mothballed",
-    "shelved",
-    "cancelled",
-    "retired",
-    "unknown",
-]
-
-STATUSES: tuple[AssetStatus, ...] = get_args(AssetStatus)
+from streams.core.vocabulary import AssetStatus
 
 NOT_REPORTED = frozenset(
     {"", "-", "--", "nan", "none", "null", "n/a", "not found", "not available", "unknown", "tbd"}

@@ -3,7 +3,7 @@
 import re
 from collections.abc import Mapping
 
-from producers.asset_status import STATUSES, tracker_status
+from producers.asset_status import tracker_status
 from producers.country_names import country_code
 from producers.reading import UnreadableNumberError
 from producers.tracker_columns import Columns
@@ -12,6 +12,7 @@ from streams.core import rules
 from streams.core.errors import Rejected
 from streams.core.payloads import LngTerminal, TerminalUnit
 from streams.core.records import Mapped
+from streams.core.vocabulary import STATUSES
 
 UNIT_ID = ("combo_id", "comboid", "unit_id", "id")
 TRACKER = ("tracker_acro", "tracker")

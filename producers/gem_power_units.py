@@ -7,7 +7,7 @@ nameplate electric MW of one unit.
 import re
 from collections.abc import Mapping
 
-from producers.asset_status import STATUSES, reported, tracker_status
+from producers.asset_status import reported, tracker_status
 from producers.country_names import country_code
 from producers.tracker_columns import Columns
 from producers.tracker_position import place
@@ -15,6 +15,7 @@ from streams.core import rules
 from streams.core.errors import Rejected
 from streams.core.payloads import IssuedId, PlantUnit, PowerPlant
 from streams.core.records import Mapped
+from streams.core.vocabulary import STATUSES
 
 UNIT_ID = ("gem_unit_id", "gem_unit_phase_id", "gem_phase_id", "asset_id", "id")
 TRACKER = ("tracker", "tracker_acro", "type", "asset_type")

@@ -7,7 +7,6 @@ map's classes, booleans `t`/`f` in nodes and links and `True`/`False` in lines. 
 
 from collections.abc import Mapping
 
-from producers.asset_status import AssetStatus
 from producers.country_names import map_country_code
 from producers.grid_tags import grid_tags
 from producers.reading import UnreadableNumberError, number
@@ -16,6 +15,7 @@ from streams.core import rules
 from streams.core.errors import Rejected
 from streams.core.payloads import Substation, TransmissionLine
 from streams.core.records import Mapped
+from streams.core.vocabulary import AssetStatus
 
 Row = Mapping[str, str]
 

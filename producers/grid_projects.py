@@ -6,7 +6,7 @@ Lengths are kilometres here. Source: PyPSA-Eur, `data/transmission_projects`.
 import re
 from collections.abc import Mapping
 
-from producers.asset_status import STATUSES, plan_status
+from producers.asset_status import plan_status
 from producers.country_names import map_country_code
 from producers.grid_network import line_record_id, yes_or_no
 from producers.grid_tags import grid_tags
@@ -16,6 +16,7 @@ from streams.core import rules
 from streams.core.errors import Rejected
 from streams.core.payloads import TransmissionProject
 from streams.core.records import Mapped
+from streams.core.vocabulary import STATUSES
 
 PROJECT_FILES = (
     "manual_new_links",

@@ -9,7 +9,7 @@ import hashlib
 from collections.abc import Mapping
 from typing import Final
 
-from producers.asset_status import AssetStatus, tracker_status
+from producers.asset_status import tracker_status
 from producers.country_names import country_code
 from producers.tracker_columns import Columns
 from producers.tracker_position import place
@@ -17,6 +17,7 @@ from streams.core import rules
 from streams.core.errors import Rejected
 from streams.core.payloads import ProjectPhase, RenewableProject
 from streams.core.records import Mapped
+from streams.core.vocabulary import AssetStatus
 
 PROJECT_STATUSES: Final = frozenset[AssetStatus]({"announced", "pre-construction", "construction"})
 

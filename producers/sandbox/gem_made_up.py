@@ -12,7 +12,7 @@ LNG_UNITS = 200
 _NODES = 600
 _SEED = 20250101
 
-_UNIT_COLUMNS = (
+UNIT_COLUMNS = (
     "tracker",
     "gem_location_id",
     "gem_unit_id",
@@ -34,6 +34,8 @@ _UNIT_COLUMNS = (
     "state_province",
     "city",
 )
+"""Columns of a power tracker."""
+
 _LNG_COLUMNS = (
     "terminal_id",
     "combo_id",
@@ -98,7 +100,7 @@ def csv_text(rows: Iterable[Sequence[str]], quote: str = '"') -> str:
 def units() -> bytes:
     """Power units: two to a site, one id on two rows as in the real hydro tracker."""
     rng = _random("units")
-    rows: list[Sequence[str]] = [_UNIT_COLUMNS]
+    rows: list[Sequence[str]] = [UNIT_COLUMNS]
     for index in range(UNITS):
         site = index // 2
         tracker, fuel, technology = _FUELS[site % len(_FUELS)]
@@ -124,7 +126,7 @@ def units() -> bytes:
             "longitude": f"{longitude + shift - 0.5:.4f}",
             "location_accuracy": "exact" if site % 3 else "approximate",
         }
-        rows.append([cells.get(column, "") for column in _UNIT_COLUMNS])
+        rows.append([cells.get(column, "") for column in UNIT_COLUMNS])
     return csv_text(rows).encode()
 
 

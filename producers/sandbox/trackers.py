@@ -16,34 +16,13 @@ from starlette.responses import JSONResponse, Response
 from starlette.routing import Route
 
 from producers.sandbox.controls import ids, refused, sent
+from producers.sandbox.gem_made_up import UNIT_COLUMNS
 
 PATH = "/trackers/solar_wind.csv"
 REAL_FILE = Path("gem") / "gem_units_complete.csv.gz"
 
 _MADE_UP_ROWS = 300
 _TRACKERS = ("GSPT", "GWPT")
-_COLUMNS = (
-    "tracker",
-    "gem_location_id",
-    "gem_unit_id",
-    "country",
-    "plant_name",
-    "plant_name_local",
-    "plant_name_other",
-    "unit_name",
-    "fuel",
-    "technology",
-    "capacity_mw",
-    "status",
-    "start_year",
-    "retired_year",
-    "owner",
-    "latitude",
-    "longitude",
-    "location_accuracy",
-    "state_province",
-    "city",
-)
 _STATUSES = (
     "announced",
     "pre-construction",
@@ -107,7 +86,7 @@ class TrackerUpstream:
 
     def _publish(self, rows: Sequence[_Row]) -> None:
         text = io.StringIO()
-        writer = csv.DictWriter(text, _COLUMNS, lineterminator="\n")
+        writer = csv.DictWriter(text, UNIT_COLUMNS, lineterminator="\n")
         writer.writeheader()
         writer.writerows(rows)
         self._rows = list(rows)
@@ -145,4 +124,4 @@ def _made_up_row(index: int) -> _Row:
         "longitude": f"{longitude + index % 11 * 0.1:.4f}",
         "location_accuracy": "approximate" if index % 2 else "exact",
     }
-    return {column: filled.get(column, "") for column in _COLUMNS}
+    return {column: filled.get(column, "") for column in UNIT_COLUMNS}

@@ -2,7 +2,8 @@
 
 import pytest
 
-from producers.asset_status import STATUSES, plan_status, reported, tracker_status
+from producers.asset_status import plan_status, reported, tracker_status
+from streams.core.vocabulary import STATUSES
 
 
 @pytest.mark.parametrize(

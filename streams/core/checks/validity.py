@@ -12,42 +12,7 @@ from streams.core.payloads import (
 )
 from streams.core.records import RawRecord
 from streams.core.tolerances import Tolerances
-
-STATUSES = frozenset(
-    {
-        "announced",
-        "pre-construction",
-        "construction",
-        "operating",
-        "mothballed",
-        "shelved",
-        "cancelled",
-        "retired",
-        "unknown",
-    }
-)
-"""Status of an asset. Source: GEM status definitions; `unknown` where a source does not say."""
-
-FUELS = frozenset(
-    {
-        "biomass",
-        "coal",
-        "cogeneration",
-        "gas",
-        "geothermal",
-        "hydro",
-        "nuclear",
-        "oil",
-        "other",
-        "petcoke",
-        "solar",
-        "storage",
-        "waste",
-        "wave_and_tidal",
-        "wind",
-    }
-)
-"""Fuel groups. Source: fuel types of the WRI database."""
+from streams.core.vocabulary import FUELS, STATUSES
 
 MONTHS = 12
 

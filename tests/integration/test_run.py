@@ -98,13 +98,31 @@ class Home:
             process.communicate()
 
 
+def home_of_its_own(data_dir: Path, **variables: str) -> Home:
+    ports = (port for port in sample(range(20_000, 32_000), 500) if is_free(port))
+    chosen = {name: str(next(ports)) for name in _PORTS}
+    return Home(data_dir, chosen | {"SESSION_TIMEOUT_SECONDS": "4"} | variables)
+
+
 @pytest.fixture(scope="module")
 def home(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Home]:
     """A home that the tests of this module use one after the other, as a user would."""
-    ports = (port for port in sample(range(20_000, 32_000), 500) if is_free(port))
-    home = Home(
-        tmp_path_factory.mktemp("home"),
-        {name: str(next(ports)) for name in _PORTS} | {"SESSION_TIMEOUT_SECONDS": "4"},
+    home = home_of_its_own(tmp_path_factory.mktemp("home"))
+    yield home
+    home.end()
+
+
+@pytest.fixture
+def small_home(tmp_path: Path) -> Iterator[Home]:
+    """A home with few made-up data, for tests of starting and stopping."""
+    nothing = tmp_path / "no real files"
+    nothing.mkdir()
+    home = home_of_its_own(
+        tmp_path / "home",
+        SANDBOX_DATA_DIR=str(nothing),
+        SANDBOX_PLANTS="2000",
+        WRI_MINIMUM_ROWS="1000",
+        ALSI_BACKFILL_FROM="2026-01-01",
     )
     yield home
     home.end()
@@ -204,7 +222,8 @@ def test_second_run_publishes_nothing_new(
     assert numbers(second.stdout, "outcome unchanged")[0] == alsi_polled
 
 
-def test_killed_run_can_be_started_again_and_interrupted(home: Home) -> None:
+def test_killed_run_can_be_started_again_and_interrupted(small_home: Home) -> None:
+    home = small_home
     killed = home.start()
     home.wait_for_line(killed, "the pipeline worker:")
     killed.kill()
@@ -219,7 +238,8 @@ def test_killed_run_can_be_started_again_and_interrupted(home: Home) -> None:
     assert home.processes() == []
 
 
-def test_port_in_use_is_said_in_one_sentence(home: Home) -> None:
+def test_port_in_use_is_said_in_one_sentence(small_home: Home) -> None:
+    home = small_home
     with socket.create_server(("127.0.0.1", int(home.variables["REGISTRY_PORT"]))):
         refused = home.run("--once")
     assert refused.returncode == 3

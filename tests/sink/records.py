@@ -116,6 +116,7 @@ def gas_day(day: date, *, version: int = 1, **changes: Any) -> RECORD:
     names = [f["name"] for f in kind_schema(fields, "lng_inventory")["fields"]]
     payload = dict.fromkeys(names) | reported
     payload |= {"scope": "eu", "entity_id": "eu", "entity_name": "EU", "status": "confirmed"}
+    payload["virtual"] = False
     payload |= {
         "gas_day": day,
         "gas_day_start": start,
@@ -135,6 +136,7 @@ def canonical(kind: str, record_id: str, payload: RECORD, version: int, changes:
     member = {
         "source_id": f"source of {kind}",
         "record_id": f"at source {record_id}",
+        "entity_id": f"entity of {record_id}",
         "observed_at": OBSERVED_AT,
         "source_updated_at": None,
         "lineage": {"topic": f"raw.{kind}", "partition": 2, "offset": 17},

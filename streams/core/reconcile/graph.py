@@ -19,7 +19,8 @@ class Graph:
 
     def __init__(self) -> None:
         self._entities: dict[EntityKey, Entity] = {}
-        self._found: dict[BlockKey, set[EntityKey]] = {}
+        # By source within a block: records of one source are never candidates of each other.
+        self._found: dict[BlockKey, dict[str, set[EntityKey]]] = {}
         self._edges: dict[EntityKey, dict[EntityKey, float]] = {}
         self._must: dict[EntityKey, set[EntityKey]] = {}
         self._cannot: dict[EntityKey, set[EntityKey]] = {}
@@ -60,7 +61,7 @@ class Graph:
                 edges[other] = value
                 self._edges[other][key] = value
         for block in own_keys(entity):
-            self._found.setdefault(block, set()).add(key)
+            self._found.setdefault(block, {}).setdefault(key[1], set()).add(key)
 
     def remove(self, key: EntityKey) -> None:
         """Take an entity out with its edges; decisions about it stay."""
@@ -68,9 +69,11 @@ class Graph:
         if entity is None:
             return
         for block in own_keys(entity):
-            found = self._found[block]
-            found.discard(key)
-            if not found:
+            sources = self._found[block]
+            sources[key[1]].discard(key)
+            if not sources[key[1]]:
+                del sources[key[1]]
+            if not sources:
                 del self._found[block]
         for other in self._edges.pop(key):
             del self._edges[other][key]
@@ -111,10 +114,11 @@ class Graph:
         found: set[EntityKey] = set()
         for block in reached_keys(entity):
             by_name = comparable_by_name(block) and bool(entity.positions)
-            for key in self._found.get(block, ()):
-                if key[1] == source_id or (by_name and self._entities[key].positions):
-                    continue
-                found.add(key)
+            for other_source, keys in self._found.get(block, {}).items():
+                if other_source != source_id:
+                    found.update(
+                        key for key in keys if not (by_name and self._entities[key].positions)
+                    )
         return found
 
     def _assign(self, component: set[EntityKey]) -> list[Group]:

@@ -28,7 +28,7 @@ def canonical_record(held: Held, normalized: AvroRecord) -> AvroRecord:
         "version": held.version,
         "event_time": payload[event_time_field] if event_time_field else None,
         "observed_at": held.order.fetched_at,
-        "members": [_member(normalized)],
+        "members": [member_of(normalized)],
         "provenance": _provenance(payload),
         "flags": normalized["flags"],
         "position_spread_km": None,
@@ -37,7 +37,8 @@ def canonical_record(held: Held, normalized: AvroRecord) -> AvroRecord:
     }
 
 
-def _member(normalized: AvroRecord) -> AvroRecord:
+def member_of(normalized: AvroRecord) -> AvroRecord:
+    """`Member` of a canonical record: the source record that a normalized one stands for."""
     order = normalized["order"]
     return {
         "source_id": normalized["source_id"],

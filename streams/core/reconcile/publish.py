@@ -6,6 +6,7 @@ from typing import Any
 
 import orjson
 
+from streams.core.canonical import member_of
 from streams.core.reconcile.enrich import LINES, resolved_ends
 from streams.core.reconcile.survive import survive
 from streams.core.records import AvroRecord
@@ -57,7 +58,7 @@ def canonical_content(
         "version": 0,
         "event_time": None,
         "observed_at": max(record["order"]["fetched_at"] for record in members),
-        "members": [_member(record) for record in members],
+        "members": [member_of(record) for record in members],
         "provenance": provenance,
         "flags": sorted(flags | set(survived.flags)),
         "position_spread_km": survived.position_spread_km,
@@ -76,20 +77,6 @@ def visible_hash(content: AvroRecord) -> str:
         for it in content["members"]
     ]
     return sha256(orjson.dumps(visible, option=orjson.OPT_SORT_KEYS)).hexdigest()
-
-
-def _member(record: AvroRecord) -> AvroRecord:
-    order = record["order"]
-    return {
-        "source_id": record["source_id"],
-        "record_id": record["record_id"],
-        "entity_id": record["entity_id"],
-        "observed_at": order["fetched_at"],
-        "source_updated_at": order["source_updated_at"],
-        "lineage": record["lineage"],
-        "licence": record["licence"],
-        "attribution": record["attribution"],
-    }
 
 
 def _set_apart(

@@ -4,9 +4,10 @@ import asyncio
 import logging
 import threading
 import time
-from collections.abc import Callable, Collection, Iterable, Sequence
+from collections.abc import Callable, Collection, Coroutine, Iterable, Sequence
 from concurrent.futures import ThreadPoolExecutor
 from dataclasses import dataclass
+from itertools import takewhile
 from typing import Protocol, runtime_checkable
 
 from confluent_kafka import Consumer, TopicPartition
@@ -14,7 +15,7 @@ from faust.types import TP, AppT, EventT
 
 from streams.batch import Batch
 from streams.codec import Decoder, Encoder
-from streams.core.errors import StateError
+from streams.core.errors import FencedError, StateError
 from streams.engine.failpoints import failpoint
 from streams.engine.overlay import Overlay
 from streams.engine.restore import restore_partition
@@ -45,7 +46,10 @@ class Derived(Protocol):
     """
 
     def rebuild(self, partition: int, items: Iterable[tuple[bytes, bytes]]) -> None:
-        """Build the index from the restored table; called when a partition is taken over."""
+        """Build the index from the restored table; called after a partition is taken over.
+
+        The items may end early when the partition is given up meanwhile; `forget` follows.
+        """
 
     def forget(self, partition: int) -> None:
         """Drop the index; called when a partition is given up."""
@@ -71,6 +75,8 @@ class _Owned:
     changelog_uuid: str
     input_uuid: str
     applied: int
+    wanted: bool = True
+    """Whether it is still to be worked on; a rebuild of its index ends when it is not."""
 
 
 @dataclass(slots=True)
@@ -80,6 +86,16 @@ class _TakeOver:
     partitions: int
     entries: int = 0
     seconds: float = 0.0
+
+
+def _release(tp: TP, owned: _Owned) -> FencedError | None:
+    try:
+        owned.transactions.prove_ownership(owned.changelog, tp.partition)
+    except FencedError as error:
+        return error
+    finally:
+        owned.transactions.close()
+    return None
 
 
 class Engine:
@@ -97,8 +113,11 @@ class Engine:
         self._locks: dict[TP, asyncio.Lock] = {}
         self._restoring: dict[TP, threading.Lock] = {}
         self._executor = ThreadPoolExecutor(_THREADS, thread_name_prefix="engine")
+        # One at a time: they compete for the interpreter, and the first partition is ready sooner.
+        self._rebuilder = ThreadPoolExecutor(1, thread_name_prefix="rebuild")
         self._stopped = False
         self._places = asyncio.Semaphore(_BATCHES_AT_ONCE)
+        self._waiting: dict[str, asyncio.Semaphore] = {}
         self._running: set[asyncio.Task[None]] = set()
         self._crashing: asyncio.Future[None] | None = None
 
@@ -145,6 +164,11 @@ class Engine:
                 for tp in tps
             )
         )
+        for tp in tps:
+            if isinstance(self._stages[tp.topic].compute, Derived):
+                # Held until the index stands: the partition's batches wait for it, no other's.
+                await self._lock(tp).acquire()
+                self._begin(self._rebuild(tp))
         report.seconds = time.monotonic() - started
         RECOVERY_SECONDS.set(report.seconds)
         RECOVERY_ENTRIES.set(report.entries)
@@ -160,19 +184,52 @@ class Engine:
         """Give every partition up, each after its running batch; what is queued is skipped.
 
         Called when partitions are revoked, before another worker may get them: it would fence a
-        batch still running, which ends this process.
+        batch still running, which ends this process. When another took one over already, because
+        this worker was away for longer than its session, the process ends as well.
         """
-        for tp in list(self._owned):
-            async with self._lock(tp):
-                owned = self._owned.pop(tp, None)
-                if owned is None:
-                    continue  # given up by another rebalance meanwhile
-                await asyncio.get_running_loop().run_in_executor(
-                    self._executor, owned.transactions.close
-                )
-                compute = self._stages[tp.topic].compute
-                if isinstance(compute, Derived):
-                    compute.forget(tp.partition)
+        for owned in self._owned.values():
+            owned.wanted = False
+        given_up = await asyncio.gather(*map(self._give_up, list(self._owned)))
+        fenced = next(filter(None, given_up), None)
+        if fenced is not None:
+            self._stopped = True
+            await self._app.crash(fenced)
+
+    async def _give_up(self, tp: TP) -> FencedError | None:
+        async with self._lock(tp):
+            owned = self._owned.pop(tp, None)
+            if owned is None:
+                return None  # by another rebalance meanwhile
+            compute = self._stages[tp.topic].compute
+            if isinstance(compute, Derived):
+                compute.forget(tp.partition)
+            return await asyncio.get_running_loop().run_in_executor(
+                self._executor, _release, tp, owned
+            )
+
+    async def _rebuild(self, tp: TP) -> None:
+        try:
+            await asyncio.get_running_loop().run_in_executor(
+                self._rebuilder, self._rebuild_index, tp
+            )
+        finally:
+            self._lock(tp).release()
+
+    def _rebuild_index(self, tp: TP) -> None:
+        owned = self._owned.get(tp)
+        if owned is None or not owned.wanted:
+            return
+        stage = self._stages[tp.topic]
+        assert isinstance(stage.compute, Derived)
+        started = time.monotonic()
+        stage.compute.rebuild(tp.partition, takewhile(lambda _: owned.wanted, owned.store.items()))
+        if owned.wanted:
+            logger.info(
+                "Built the index of %s/%d in %.2f s",
+                stage.name,
+                tp.partition,
+                time.monotonic() - started,
+            )
 
     def _close_stores_but(self, kept: set[TP]) -> None:
         for stage in self._stages.values():
@@ -221,8 +278,6 @@ class Engine:
             return
         report.entries += restored.entries
         applied = self._applied(tp, store, identities[tp.topic], committed)
-        if isinstance(stage.compute, Derived):
-            stage.compute.rebuild(tp.partition, store.items())
         self._owned[tp] = _Owned(
             transactions, store, changelog, identities[changelog], identities[tp.topic], applied
         )
@@ -272,21 +327,26 @@ class Engine:
         return self._locks.setdefault(tp, asyncio.Lock())
 
     async def run(self, event: EventT) -> None:
-        """Start a batch; returns when there is a place for the next one.
+        """Start a batch; returns when its topic may hand in the next one.
 
         Batches of different partitions overlap: one computes while the broker commits another.
-        Those of one partition keep their order. A batch that is not ours any more is skipped, and
-        delivered again: inputs are read from the committed offset after every take-over. Any error
-        ends the process; the batch then stays unacknowledged.
+        Those of one partition keep their order, and while they wait for their index those of other
+        topics go on. A batch that is not ours any more is skipped, and delivered again: inputs are
+        read from the committed offset after every take-over. Any error ends the process; the batch
+        then stays unacknowledged.
         """
-        await self._places.acquire()
-        task = asyncio.create_task(self._run_locked(event))
+        waiting = self._waiting.setdefault(event.message.topic, asyncio.Semaphore(_BATCHES_AT_ONCE))
+        await waiting.acquire()
+        self._begin(self._run_locked(event)).add_done_callback(lambda _: waiting.release())
+
+    def _begin(self, work: Coroutine[None, None, None]) -> asyncio.Task[None]:
+        task = asyncio.create_task(work)
         self._running.add(task)
         task.add_done_callback(self._ended)
+        return task
 
     def _ended(self, task: asyncio.Task[None]) -> None:
         self._running.discard(task)
-        self._places.release()
         error = None if task.cancelled() else task.exception()
         if error is not None:
             self._crashing = asyncio.ensure_future(self._app.crash(error))
@@ -294,12 +354,14 @@ class Engine:
     async def drain(self) -> None:
         """Let running batches end and begin no other."""
         self._stopped = True
+        for owned in self._owned.values():
+            owned.wanted = False
         await asyncio.gather(*self._running, return_exceptions=True)
 
     async def _run_locked(self, event: EventT) -> None:
         message = event.message
         stage = self._stages[message.topic]
-        async with self._lock(message.tp):
+        async with self._lock(message.tp), self._places:
             owned = self._owned.get(message.tp)
             if (
                 self._stopped
@@ -364,3 +426,4 @@ class Engine:
             owned.transactions.close()
         self._owned.clear()
         self._executor.shutdown(wait=False)
+        self._rebuilder.shutdown(wait=False)

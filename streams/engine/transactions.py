@@ -21,6 +21,8 @@ ANY_PARTITION = -1
 
 TRANSACTION_TIMEOUT_SECONDS = 60.0
 _MAX_ATTEMPTS = 5
+_PROBE_KEY = b"\x00probe"
+_PROBE_SECONDS = 2.0
 _FENCED_CODES = frozenset(
     {
         KafkaError._FENCED,
@@ -110,10 +112,37 @@ class PartitionTransactions:
                 return self._last_offset
         raise AssertionError("unreachable")
 
+    def prove_ownership(self, topic: str, partition: int) -> None:
+        """Find out whether another owner came meanwhile, by a write that is never visible.
+
+        Says nothing when the broker does not answer in time.
+
+        Args:
+            topic: A topic this producer writes to.
+            partition: A partition of it.
+
+        Raises:
+            FencedError: another worker owns the partition now.
+        """
+        try:
+            self._producer.begin_transaction()
+            self._produce([(topic, _PROBE_KEY, None, partition)])
+            self._producer.flush(_PROBE_SECONDS)
+            self._producer.abort_transaction(_PROBE_SECONDS)
+        except KafkaException as exception:
+            error: KafkaError = exception.args[0]
+            if error.code() in _FENCED_CODES:
+                raise self._failure("end", error) from exception
+            logger.warning("%s: ownership not confirmed (%s)", self._transactional_id, error)
+
     def close(self) -> None:
         """Forget unsent records; an open transaction is left to the next owner's fencing."""
         self._producer.purge()
-        self._producer.flush(1.0)
+        try:
+            self._producer.flush(1.0)
+        except KafkaException as error:
+            # A fenced producer says so again; whoever commits with it has raised it already.
+            logger.info("%s: given up after %s", self._transactional_id, error.args[0])
 
     def _publish(self, outputs: Sequence[Outgoing], changelog: Changelog) -> None:
         self._last_offset = None

@@ -37,6 +37,7 @@ from tests.fault.load import RAW, Load
 
 SESSION_SECONDS = 4.0
 DEADLINE_SECONDS = 180.0
+DEADLINE_SECONDS_PER_RECORD = 0.001
 READY_SECONDS = 60.0
 _LOOK_SECONDS = 0.2
 
@@ -59,9 +60,11 @@ class Cluster:
     settings: Settings
     registry: Registry
     _started: list[LocalWorker] = field(default_factory=list)
+    _loaded_records: int = 0
 
     def load(self, load: Load) -> None:
-        """Publish raw records."""
+        """Publish raw records; deadlines grow with them."""
+        self._loaded_records += load.records
         load.publish(self.settings.kafka_bootstrap, self.registry)
 
     def pipeline(self, name: str = "a", **variables: str) -> LocalWorker:
@@ -203,7 +206,8 @@ class Cluster:
 
     def wait_for(self, condition: Callable[[], bool]) -> None:
         """Wait for a condition, with a deadline."""
-        deadline = time.monotonic() + DEADLINE_SECONDS
+        seconds = DEADLINE_SECONDS + DEADLINE_SECONDS_PER_RECORD * self._loaded_records
+        deadline = time.monotonic() + seconds
         while not condition():
             assert time.monotonic() < deadline, f"not reached; logs in {self.home / 'logs'}"
             time.sleep(_LOOK_SECONDS)

@@ -15,7 +15,10 @@ from streams.topics import PARTITIONS, Topic, raw_topic
 
 RAW: Topic = raw_topic("wri_powerplants")
 _START = datetime(2026, 1, 1, tzinfo=UTC)
-_PLACES = (("DEU", 50.0, 8.0), ("USA", 40.0, -100.0), ("CHN", 31.0, 118.0), ("IND", 21.0, 78.0))
+_PLACES = (("DEU", 50.5, 9.5), ("USA", 40.0, -100.0), ("CHN", 31.0, 112.0), ("IND", 21.0, 78.0))
+"""One in each region, with land of the same country for `_SPREAD_DEGREES` around."""
+
+_SPREAD_DEGREES = 1.0
 
 
 @dataclass(frozen=True, slots=True)
@@ -71,13 +74,18 @@ class Load:
             if random.random() < 0.002:
                 yield key, random.randbytes(40)
                 continue
-            record = _raw(f"P{plant:06d}", index, random)
+            record = _raw(plant, index, random)
             yield key, encoder.encode(record.to_avro())
 
 
-def _raw(record_id: str, index: int, random: Random) -> RawRecord:
+def _raw(plant: int, index: int, random: Random) -> RawRecord:
+    record_id = f"P{plant:06d}"
     chance = random.random()
-    country, latitude, longitude = _PLACES[random.randrange(4) if chance < 0.1 else 0]
+    # Every plant has a place of its own; now and then it is reported in another country.
+    country, latitude, longitude = _PLACES[random.randrange(4) if chance < 0.1 else plant % 4]
+    own = Random(plant)
+    latitude += own.uniform(-_SPREAD_DEGREES, _SPREAD_DEGREES)
+    longitude += own.uniform(-_SPREAD_DEGREES, _SPREAD_DEGREES)
     capacity = "-5" if chance > 0.98 else str(random.randrange(1, 4) * 100)
     item: AvroRecord | None = {
         "country": country,

@@ -15,6 +15,7 @@ from streams.engine.app import EngineApp, faust_settings
 from streams.engine.engine import Compute, Engine, Stage
 from streams.engine.table import StageTable
 from streams.settings import settings
+from streams.stages.count import Count
 from streams.stages.decide import Decide
 from streams.stages.encoders import (
     APPLIED_SUBJECT,
@@ -28,16 +29,21 @@ from streams.stages.normalize import Normalize
 from streams.stages.observe import Observe
 from streams.stages.reconcile import Reconcile
 from streams.stages.scopes import Scopes
+from streams.stages.score import Score
 from streams.tolerance_file import load_tolerances
 from streams.topics import (
+    COUNT_TABLE,
     DECIDE_TABLE,
     DECISIONS,
     LNG_GAS_DAYS,
     NORMALIZED_ASSETS,
     NORMALIZED_OBSERVATIONS,
     OBSERVE_TABLE,
+    QUALITY_COUNTS,
     RECONCILE_TABLE,
+    RECORD_OUTCOMES,
     SCOPES_TABLE,
+    SCORE_TABLE,
     Topic,
     changelog_topic,
     normalize_table,
@@ -158,6 +164,16 @@ def _decide(registry: Registry, state: StateCodec, encoders: Encoders) -> Comput
     return Decide(topic_decoder(registry, DECISIONS), encoders)
 
 
+def _count(registry: Registry, state: StateCodec, encoders: Encoders) -> Compute:
+    return Count(topic_decoder(registry, RECORD_OUTCOMES), state, encoders)
+
+
+def _score(registry: Registry, state: StateCodec, encoders: Encoders) -> Compute:
+    decoder = topic_decoder(registry, QUALITY_COUNTS)
+    weights = _tolerances.quality.weights
+    return Score(decoder, state, encoders, _settings.generation, weights)
+
+
 _STAGES: tuple[_Declared, ...] = (
     *(_normalize(name) for name in CONNECTORS),
     _Declared(
@@ -187,6 +203,20 @@ _STAGES: tuple[_Declared, ...] = (
         "state.scopes",
         _scopes,
         "Compare terminals, countries and the EU on each gas day.",
+    ),
+    _Declared(
+        COUNT_TABLE,
+        RECORD_OUTCOMES,
+        "state.counts",
+        _count,
+        "Count raw records and failed checks of each source and window.",
+    ),
+    _Declared(
+        SCORE_TABLE,
+        QUALITY_COUNTS,
+        "state.scores",
+        _score,
+        "Score the quality of each source and window.",
     ),
 )
 

@@ -18,6 +18,16 @@ STAGE_BATCH_SECONDS = Histogram(
 )
 RECOVERY_SECONDS = Gauge("recovery_seconds", "Seconds the last take-over of partitions took.")
 RECOVERY_ENTRIES = Gauge("recovery_entries", "Changelog entries the last take-over restored.")
+QUALITY_SCORE = Gauge(
+    "connector_data_quality_score",
+    "Total quality score of a source's newest window, 0 to 100.",
+    ["source_id"],
+)
+VALIDATION_FAILURES = Gauge(
+    "connector_validation_failures",
+    "Raw records of a source whose last verdict fails a rule; validation_type is the rule id.",
+    ["source_id", "validation_type"],
+)
 SINK_ROWS = Counter("sink_rows_total", "Rows inserted into ClickHouse.", ["table"])
 SINK_INSERT_SECONDS = Histogram("sink_insert_seconds", "Seconds of one insert.", ["table"])
 

@@ -40,6 +40,8 @@ def take_account(settings: Settings, sources: Mapping[str, str]) -> Account:
         decoder = _decoder(registry, RECORD_OUTCOMES)
         for record in read_all(settings.kafka_bootstrap, RECORD_OUTCOMES.name):
             outcome = decoder.decode(record.value)
+            if outcome["rejudged"]:
+                continue  # accounted for when it came
             ledger.add_outcome(
                 RawCoordinates.from_avro(outcome["raw"]),
                 outcome["output_kind"],

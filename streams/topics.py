@@ -64,6 +64,8 @@ DECISIONS = Topic("reconcile.decisions", partitions=1, cleanup="compact")
 """Manual decisions, kept for ever; one partition, so its log is their order."""
 
 RECORD_OUTCOMES = Topic("record.outcomes", retention_ms=90 * DAY_MS)
+QUALITY_COUNTS = Topic("quality.counts", partitions=1, cleanup="compact")
+"""What each partition of the outcomes counts of a window; one partition, so one worker adds up."""
 QUALITY_SCORES = Topic("quality.scores", partitions=1, cleanup="compact")
 DEAD_LETTERS = Topic("dead_letters")
 
@@ -74,6 +76,8 @@ RECONCILE_TABLE = "reconcile"
 OBSERVE_TABLE = "observe"
 SCOPES_TABLE = "scopes"
 DECIDE_TABLE = "decide"
+COUNT_TABLE = "count"
+SCORE_TABLE = "score"
 
 
 def normalize_table(connector_name: str) -> str:
@@ -108,6 +112,8 @@ def changelogs(app_id: str, connector_names: Iterable[str]) -> tuple[Topic, ...]
         changelog_topic(app_id, OBSERVE_TABLE, "state.observations"),
         changelog_topic(app_id, SCOPES_TABLE, "state.scopes", LNG_GAS_DAYS.partitions),
         decide_changelog(app_id),
+        changelog_topic(app_id, COUNT_TABLE, "state.counts", RECORD_OUTCOMES.partitions),
+        changelog_topic(app_id, SCORE_TABLE, "state.scores", QUALITY_COUNTS.partitions),
     )
 
 
@@ -118,6 +124,7 @@ SHARED_TOPICS: tuple[Topic, ...] = (
     DECISIONS,
     MARKET_INFRASTRUCTURE,
     RECORD_OUTCOMES,
+    QUALITY_COUNTS,
     QUALITY_SCORES,
     DEAD_LETTERS,
 )

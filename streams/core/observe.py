@@ -1,8 +1,8 @@
 """The observe decision: what one normalized point of a series changes, in itself and around it.
 
 Pure. A point is judged among its neighbours; when it changes, the points that depend on it are
-judged again, and each whose content is other than published gets a new version. They have no
-outcome of their own: an outcome belongs to a raw record, and theirs was decided when it came.
+judged again, and each whose content is other than published gets a new version. When its flags
+differ, so do those of its raw record's outcome: what counts does not depend on who came first.
 """
 
 from collections.abc import Callable, Iterator
@@ -70,12 +70,15 @@ class Change:
         held: Its new state; None removes it.
         scope_flags: What checks across scopes say about it.
         published: Record to publish as canonical, judged; None when readers see no difference.
+        rejudged: Flags its raw record's outcome has now, when other points changed them; None when
+            they are as before, and for the event's own point.
     """
 
     record_id: str
     held: Held | None
     scope_flags: tuple[str, ...]
     published: AvroRecord | None
+    rejudged: tuple[str, ...] | None = None
 
 
 @dataclass(frozen=True, slots=True)
@@ -137,9 +140,10 @@ def observe(
     if old_day == day:
         return Observed((own,), succession.outcome, flags)
     again: list[Change] = []
+    earlier = _Near(event["entity_id"], points, tolerances)
     for changed in {it.gas_day for it in (old_day, day) if it is not None}:
         near.replace(changed, after)
-        again += _judge_again(changed, near, generation)
+        again += _judge_again(changed, near, earlier, generation)
     report = None if held is None else Report.of(kept, held.version, current=day is not None)
     return Observed((own, *again), succession.outcome, flags, report)
 
@@ -157,7 +161,7 @@ def _apply_verdict(
         return Observed((), None, ())
     near = _Near(event["entity_id"], points, tolerances)
     point = Point(before.held, before.normalized, scope_flags, before.day)
-    change = _published_again(point, near, generation)
+    change = _published_again(point, near, before, near, generation)
     if change is None:
         change = Change(event["record_id"], before.held, scope_flags, None)
     return Observed((change,), None, ())
@@ -169,8 +173,10 @@ def _outcome_flags(as_judged: AvroRecord, outcome: Outcome | None) -> tuple[str,
     The next day may just be on its way in another partition, so its absence is left to the
     canonical record, from which the flag goes away when it comes.
     """
-    if outcome not in ("changed", "unchanged"):
-        return ()
+    return _counted(as_judged) if outcome in ("changed", "unchanged") else ()
+
+
+def _counted(as_judged: AvroRecord) -> tuple[str, ...]:
     return tuple(flag for flag in as_judged["flags"] if flag != NEXT_DAY_OVERDUE.id)
 
 
@@ -216,17 +222,29 @@ def _distances(tolerances: Tolerances) -> Iterator[timedelta]:
         yield number * ONE_DAY
 
 
-def _judge_again(changed: date, near: _Near, generation: int) -> Iterator[Change]:
+def _judge_again(changed: date, near: _Near, earlier: _Near, generation: int) -> Iterator[Change]:
     for gas_day in dependent_days(changed, near.tolerances):
         point = near.at(gas_day)
-        change = None if point is None else _published_again(point, near, generation)
+        if point is None:
+            continue
+        change = _published_again(point, near, point, earlier, generation)
         if change is not None:
             yield change
 
 
-def _published_again(point: Point, near: _Near, generation: int) -> Change | None:
-    """A point under a new version, when its verdict changes what readers see."""
-    if point.day is None:
+def _published_again(
+    point: Point, near: _Near, before: Point, earlier: _Near, generation: int
+) -> Change | None:
+    """A point under a new version, when its verdict changes what readers see.
+
+    Args:
+        point: The point now.
+        near: Its neighbours now.
+        before: The point before the event.
+        earlier: Its neighbours before the event.
+        generation: High part of the version.
+    """
+    if point.day is None or before.day is None:
         return None
     as_judged = _judged(point.normalized, point.day, point.scope_flags, near)
     content = content_hash(as_judged)
@@ -243,7 +261,15 @@ def _published_again(point: Point, near: _Near, generation: int) -> Change | Non
         held.order,
         held.lineage,
     )
-    return Change(point.normalized["record_id"], again, point.scope_flags, as_judged)
+    flags = _counted(as_judged)
+    was = _counted(_judged(before.normalized, before.day, before.scope_flags, earlier))
+    return Change(
+        point.normalized["record_id"],
+        again,
+        point.scope_flags,
+        as_judged,
+        rejudged=None if flags == was else flags,
+    )
 
 
 def _judged(

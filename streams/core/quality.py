@@ -7,29 +7,21 @@ the weighted mean of the five.
 
 from collections.abc import Iterable, Mapping
 from dataclasses import dataclass
-from types import MappingProxyType
 from typing import get_args
 
 from streams.core.rule import Dimension
 from streams.core.rules import RULES
+from streams.core.tally import Tally
 
 DIMENSIONS: tuple[Dimension, ...] = get_args(Dimension)
 
 TOTAL = "total"
 
-WEIGHTS: Mapping[Dimension, float] = MappingProxyType(
-    {
-        "completeness": 0.25,
-        "validity": 0.25,
-        "consistency": 0.2,
-        "timeliness": 0.1,
-        "accuracy": 0.2,
-    }
-)
-"""Share of each dimension in the total; they add up to 1."""
-
 UNKNOWN_RULE_DIMENSION: Dimension = "validity"
 """Dimension of a rule that only another version of the code knows."""
+
+Weights = Mapping[Dimension, float]
+"""Share of each dimension in the total; they add up to 1."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -49,7 +41,7 @@ class Score:
     score: float
 
 
-def failed_dimensions(rule_ids: Iterable[str]) -> frozenset[Dimension]:
+def failed_dimensions(rule_ids: Iterable[str]) -> frozenset[str]:
     """Dimensions a record fails, by the rules that reject or flag it."""
     return frozenset(
         RULES[rule_id].dimension if rule_id in RULES else UNKNOWN_RULE_DIMENSION
@@ -57,20 +49,13 @@ def failed_dimensions(rule_ids: Iterable[str]) -> frozenset[Dimension]:
     )
 
 
-def scores(records: Iterable[frozenset[Dimension]]) -> tuple[Score, ...]:
-    """The five scores and the total of one window; empty when it has no records.
-
-    Args:
-        records: Failed dimensions of each distinct raw record.
-    """
-    held = tuple(records)
-    if not held:
-        return ()
-    count = len(held)
+def scores(tally: Tally, weights: Weights) -> tuple[Score, ...]:
+    """The five scores and the total of one window; 100 each when no record is left in it."""
+    count = tally.record_count
     single = tuple(
-        Score(dimension, count, failed, 100 * (1 - failed / count))
+        Score(dimension, count, failed, 100.0 if not count else 100 * (1 - failed / count))
         for dimension in DIMENSIONS
-        for failed in (sum(dimension in it for it in held),)
+        for failed in (tally.dimensions.get(dimension, 0),)
     )
-    total = sum(WEIGHTS[d] * it.score for d, it in zip(DIMENSIONS, single, strict=True))
-    return (*single, Score(TOTAL, count, sum(map(bool, held)), total))
+    total = sum(weights[d] * it.score for d, it in zip(DIMENSIONS, single, strict=True))
+    return (*single, Score(TOTAL, count, tally.failed_count, total))

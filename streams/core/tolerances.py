@@ -3,12 +3,18 @@
 from collections.abc import Iterator
 from datetime import date, timedelta
 from functools import cached_property
-from typing import Annotated
+from math import fsum
+from typing import Annotated, get_args
 
 from pydantic import BaseModel, ConfigDict, Field, model_validator
 
+from streams.core.rule import Dimension
+
 Share = Annotated[float, Field(ge=0, le=10)]
 """Part of one; 0.02 is two percent."""
+
+
+_ROUNDING = 1e-9
 
 
 class _Limits(BaseModel):
@@ -145,6 +151,22 @@ class Accuracy(_Limits):
     largest_plant_mw: dict[str, Annotated[float, Field(gt=0)]]
 
 
+class Quality(_Limits):
+    """What becomes of failed checks: the share of each dimension in the total score."""
+
+    weights: dict[Dimension, Share]
+
+    @model_validator(mode="after")
+    def _one_whole(self) -> "Quality":
+        missing = set(get_args(Dimension)) - set(self.weights)
+        if missing:
+            raise ValueError(f"no weight for {', '.join(sorted(missing))}")
+        whole = fsum(self.weights.values())
+        if abs(whole - 1) > _ROUNDING:
+            raise ValueError(f"the weights add up to {whole:g}, not to 1")
+        return self
+
+
 class Tolerances(_Limits):
     """`streams/tolerances.yaml`."""
 
@@ -153,11 +175,14 @@ class Tolerances(_Limits):
     lng: Lng
     timeliness: Timeliness
     accuracy: Accuracy
+    quality: Quality
 
 
 def tolerance_keys() -> Iterator[str]:
-    """Every key a rule can name, such as `lng.jump`."""
+    """Every key a rule can name, such as `lng.jump`; weights are no limit."""
     for group, field in Tolerances.model_fields.items():
+        if field.annotation is Quality:
+            continue
         inner = field.annotation
         assert isinstance(inner, type)
         assert issubclass(inner, BaseModel)

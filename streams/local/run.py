@@ -34,6 +34,8 @@ from streams.topics import (
     MARKET_INFRASTRUCTURE,
     NORMALIZED_ASSETS,
     NORMALIZED_OBSERVATIONS,
+    QUALITY_COUNTS,
+    QUALITY_SCORES,
     RECORD_OUTCOMES,
     raw_topic,
 )
@@ -251,9 +253,16 @@ def _drain(local: LocalRun, console: Console) -> None:
         (settings.app_id, (LNG_GAS_DAYS.name,)),
         # Verdicts across scopes come back here.
         (settings.app_id, (NORMALIZED_OBSERVATIONS.name,)),
+        (settings.app_id, (RECORD_OUTCOMES.name,)),
+        (settings.app_id, (QUALITY_COUNTS.name,)),
         (
             settings.sink_app_id,
-            (MARKET_INFRASTRUCTURE.name, RECORD_OUTCOMES.name, DEAD_LETTERS.name),
+            (
+                MARKET_INFRASTRUCTURE.name,
+                RECORD_OUTCOMES.name,
+                DEAD_LETTERS.name,
+                QUALITY_SCORES.name,
+            ),
         ),
     )
     with console.status("Waiting for the pipeline") as status:

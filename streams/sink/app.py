@@ -25,6 +25,7 @@ from streams.sink.clickhouse import ClickHouse
 from streams.sink.loader import Loader
 from streams.sink.readback import count_current, count_dead_letters, outcome_counts
 from streams.sink.schema import ensure_schema
+from streams.tolerance_file import load_tolerances
 from streams.topic_admin import topic_uuids
 from streams.topics import (
     DEAD_LETTERS,
@@ -63,7 +64,8 @@ class SinkApp(BatchApp):
     async def on_start(self) -> None:
         """Connect and make the tables before anything is read."""
         self.clickhouse = ClickHouse(_settings.clickhouse_url())
-        await asyncio.to_thread(ensure_schema, self.clickhouse)
+        weights = load_tolerances(_settings.tolerances_file).quality.weights
+        await asyncio.to_thread(ensure_schema, self.clickhouse, weights)
         registry = Registry(_settings.schema_registry_url)
         self.loader = Loader(self.clickhouse, registry.writer_schema, _topic_uuid)
         await super().on_start()

@@ -1,14 +1,19 @@
 """Quality scores as one query over the stored outcomes, with the rules and weights of the core."""
 
-from streams.core.quality import DIMENSIONS, TOTAL, UNKNOWN_RULE_DIMENSION, WEIGHTS
+from streams.core.quality import DIMENSIONS, TOTAL, UNKNOWN_RULE_DIMENSION, Weights
 from streams.core.rules import RULES
+from streams.core.tally import UNKNOWN_KIND
 from streams.sink.tables import RECORD_OUTCOMES, quoted
 
 
-def quality_query() -> str:
-    """Score of each source, UTC day of record time and dimension; newest generation only."""
+def quality_query(weights_of: Weights) -> str:
+    """Score of each source, UTC day of record time and dimension.
+
+    The last verdict on a raw record counts: its newest generation, the outcome published last for
+    each kind, that of an unreadable record only while it was never read.
+    """
     dimensions = ", ".join(quoted(it) for it in DIMENSIONS)
-    weights = ", ".join(str(WEIGHTS[it]) for it in DIMENSIONS)
+    weights = ", ".join(str(weights_of[it]) for it in DIMENSIONS)
     rules = ", ".join(quoted(it) for it in RULES)
     meanings = ", ".join(quoted(it.dimension) for it in RULES.values())
     store = RECORD_OUTCOMES.name
@@ -39,7 +44,7 @@ FROM
     (
         SELECT
             any(source_id) AS source_id,
-            toStartOfDay(min(record_time)) AS window_start,
+            toStartOfDay(any(record_time)) AS window_start,
             groupUniqArrayArray(arrayMap(
                 it -> transform(it, [{rules}], [{meanings}], '{UNKNOWN_RULE_DIMENSION}'),
                 arrayConcat(
@@ -47,8 +52,11 @@ FROM
                 )
             )) AS failed
         FROM {store} FINAL
-        WHERE ({raw}, generation) IN
-            (SELECT {raw}, max(generation) FROM {store} FINAL GROUP BY {raw})
+        WHERE ({raw}, (generation, output_kind != '{UNKNOWN_KIND}')) IN
+        (
+            SELECT {raw}, max((generation, output_kind != '{UNKNOWN_KIND}'))
+            FROM {store} FINAL GROUP BY {raw}
+        )
         GROUP BY {raw}
     )
     GROUP BY source_id, window_start

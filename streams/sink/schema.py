@@ -1,16 +1,21 @@
 """Brings the tables of a ClickHouse in line with `tables.py`, or says why that cannot be."""
 
 from streams.core.errors import SinkError
+from streams.core.quality import Weights
 from streams.sink.clickhouse import ClickHouse
 from streams.sink.tables import Table, tables
 from streams.sink.views import views
 
 
-def ensure_schema(clickhouse: ClickHouse) -> None:
+def ensure_schema(clickhouse: ClickHouse, weights: Weights) -> None:
     """Create what is missing; changes nothing that is right.
 
     A column that a newer contract brings is added. Columns of a newer version are left alone, so
     an older sink can be started again.
+
+    Args:
+        clickhouse: Where.
+        weights: Of the quality dimensions.
 
     Raises:
         SinkError: a table has another column type or sorting key than this version needs.
@@ -19,7 +24,7 @@ def ensure_schema(clickhouse: ClickHouse) -> None:
         clickhouse.command(table.create())
         _add_columns(clickhouse, table)
         _check(clickhouse, table)
-    for view in views():
+    for view in views(weights):
         clickhouse.command(view.create())
 
 

@@ -16,6 +16,7 @@ sink_rejects             records of the sink's topics that are no rows
 
 from dataclasses import dataclass
 
+from streams.core.quality import Weights
 from streams.sink.quality_view import quality_query
 from streams.sink.tables import (
     DEAD_LETTERS,
@@ -52,22 +53,27 @@ class View:
         return f"CREATE OR REPLACE VIEW {self.name} AS {self.select} COMMENT {quoted(self.comment)}"
 
 
-def views() -> tuple[View, ...]:
+def views(weights: Weights) -> tuple[View, ...]:
     """Every view; the tables must exist."""
     return (
         *(view for kind in kinds().values() for view in _kind_views(kind)),
         _infrastructure(),
         View(
             "quality_recomputed",
-            quality_query(),
+            quality_query(weights),
             "Quality of each source by dimension and UTC day, computed from the stored outcomes.",
+        ),
+        View(
+            "quality_scores",
+            # A window may be left without records: a fix moved its only one to another day.
+            f"{_select(QUALITY_SCORES)} WHERE record_count > 0",
+            "Quality of each source by dimension and window, 0 to 100.",
         ),
         *(
             View(table.name.removeprefix("store_"), _select(table), comment)
             for table, comment in (
                 (RECORD_OUTCOMES, "What became of each raw record, one row an output kind."),
                 (DEAD_LETTERS, "Rejected raw records with their original bytes."),
-                (QUALITY_SCORES, "Quality of each source by dimension and window, 0 to 100."),
                 (SINK_REJECTS, "Records of the sink's topics that could not become rows."),
             )
         ),

@@ -10,6 +10,8 @@ from streams.topics import (
     MARKET_INFRASTRUCTURE,
     NORMALIZED_ASSETS,
     NORMALIZED_OBSERVATIONS,
+    QUALITY_COUNTS,
+    QUALITY_SCORES,
     RECORD_OUTCOMES,
     Topic,
 )
@@ -36,6 +38,8 @@ class Encoders:
     canonical: Encoder
     outcomes: Encoder
     dead_letters: Encoder
+    counts: Encoder
+    scores: Encoder
 
 
 def shared_encoders(registry: Registry) -> Encoders:
@@ -51,6 +55,8 @@ def shared_encoders(registry: Registry) -> Encoders:
         canonical=topic_encoder(registry, MARKET_INFRASTRUCTURE),
         outcomes=topic_encoder(registry, RECORD_OUTCOMES),
         dead_letters=topic_encoder(registry, DEAD_LETTERS),
+        counts=topic_encoder(registry, QUALITY_COUNTS),
+        scores=topic_encoder(registry, QUALITY_SCORES),
     )
 
 

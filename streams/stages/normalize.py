@@ -17,18 +17,13 @@ from streams.core.records import (
     RawRecord,
     source_key,
 )
+from streams.core.tally import UNKNOWN_KIND
 from streams.core.tolerances import Tolerances
 from streams.core.validate import validate
 from streams.engine.overlay import Overlay
 from streams.engine.transactions import Outgoing
 from streams.stages.encoders import Encoders, StateCodec
-from streams.stages.outcomes import (
-    UNKNOWN_KIND,
-    coordinates_of,
-    dead_letter,
-    kafka_time,
-    outcome,
-)
+from streams.stages.outcomes import coordinates_of, dead_letter, kafka_time, outcome
 from streams.topics import NORMALIZED_ASSETS, NORMALIZED_OBSERVATIONS
 
 STAGE = "normalize"

@@ -3,11 +3,10 @@
 from collections.abc import Sequence
 from functools import lru_cache
 
-from streams.batch import Batch, ConsumedRecord
-from streams.codec import Decoder, UndecodableError
+from streams.batch import Batch
+from streams.codec import Decoder
 from streams.core.canonical import canonical_record
-from streams.core.errors import Rejected
-from streams.core.observe import Observed, Point, observe
+from streams.core.observe import Change, Observed, Point, observe
 from streams.core.records import AvroRecord, RawCoordinates, source_key
 from streams.core.scopes import Report
 from streams.core.succession import Held
@@ -15,7 +14,8 @@ from streams.core.tolerances import Tolerances
 from streams.engine.overlay import Overlay
 from streams.engine.transactions import Outgoing
 from streams.stages.encoders import Encoders, StateCodec
-from streams.stages.outcomes import dead_letter, outcome
+from streams.stages.outcomes import outcome
+from streams.stages.reading import readable
 from streams.topics import LNG_GAS_DAYS, MARKET_INFRASTRUCTURE
 
 STAGE = "observe"
@@ -46,20 +46,10 @@ class Observe:
     def __call__(self, batch: Batch, overlay: Overlay) -> Sequence[Outgoing]:
         """Apply every event of a batch, in order."""
         outputs: list[Outgoing] = []
-        for record in batch.records:
-            try:
-                event = self._decoder.decode(record.value)
-            except UndecodableError as error:
-                outputs.append(self._unreadable(record, Rejected(error.rule_id, str(error))))
-            else:
-                assert record.value is not None
-                outputs += self._apply(event, record.value, overlay)
+        for record, event in readable(batch, self._decoder, self._encoders, outputs, stage=STAGE):
+            assert record.value is not None
+            outputs += self._apply(event, record.value, overlay)
         return outputs
-
-    def _unreadable(self, record: ConsumedRecord, rejected: Rejected) -> Outgoing:
-        return dead_letter(
-            self._encoders, record, rejected, source_id="", record_id=None, stage=STAGE
-        )
 
     def _apply(self, event: AvroRecord, framed: bytes, overlay: Overlay) -> list[Outgoing]:
         source_id = event["source_id"]
@@ -79,6 +69,8 @@ class Observe:
             overlay.put(key, self._state.encoder.encode(state))
             if change.published is not None:
                 outputs.append(self._canonical(change.held, change.published))
+            if change.rejudged is not None:
+                outputs.append(self._rejudged(source_id, change, change.held))
         if observed.report is not None:
             outputs.append(self._report(observed.report))
         if observed.outcome is not None:
@@ -101,6 +93,24 @@ class Observe:
     def _report(self, report: Report) -> Outgoing:
         value = self._encoders.gas_days.encode(report.to_avro())
         return Outgoing(LNG_GAS_DAYS.name, report.gas_day.isoformat().encode(), value)
+
+    def _rejudged(self, source_id: str, change: Change, held: Held) -> Outgoing:
+        assert change.published is not None
+        assert change.rejudged is not None
+        return outcome(
+            self._encoders,
+            held.lineage,
+            source_id=source_id,
+            record_id=change.record_id,
+            kind=change.published["kind"],
+            result="changed",
+            stage=STAGE,
+            generation=self._generation,
+            record_time=held.order.fetched_at,
+            canonical=[(held.canonical_id, held.version)],
+            flags=change.rejudged,
+            rejudged=True,
+        )
 
     def _outcome(self, event: AvroRecord, observed: Observed) -> Outgoing:
         assert observed.outcome is not None

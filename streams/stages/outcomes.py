@@ -13,7 +13,6 @@ from streams.stages.encoders import Encoders
 from streams.topics import DEAD_LETTERS, RECORD_OUTCOMES
 
 CODE_VERSION = version("infrastructure-streams")
-UNKNOWN_KIND = "unknown"
 
 
 def outcome(
@@ -30,6 +29,7 @@ def outcome(
     rule_id: str | None = None,
     canonical: Iterable[tuple[str, int]] = (),
     flags: Iterable[str] = (),
+    rejudged: bool = False,
 ) -> Outgoing:
     """One `RecordOutcome`, keyed by its raw coordinates."""
     published = [{"record_id": identity, "version": number} for identity, number in canonical]
@@ -46,6 +46,7 @@ def outcome(
             "rule_id": rule_id,
             "canonical": published,
             "flags": list(flags),
+            "rejudged": rejudged,
         }
     )
     return Outgoing(RECORD_OUTCOMES.name, raw.key.encode(), value)

@@ -7,16 +7,16 @@ the transaction commits; that is safe because a batch is computed once: any erro
 
 from collections.abc import Iterable, Sequence
 
-from streams.batch import Batch, ConsumedRecord
-from streams.codec import Decoder, UndecodableError
-from streams.core.errors import Rejected
+from streams.batch import Batch
+from streams.codec import Decoder
 from streams.core.reconcile.resolver import Resolution, Resolver
 from streams.core.reconcile.state import StateEntry, entry_from_avro
 from streams.core.records import AvroRecord, RawCoordinates
 from streams.engine.overlay import Overlay
 from streams.engine.transactions import Outgoing
 from streams.stages.encoders import Encoders, StateCodec
-from streams.stages.outcomes import dead_letter, outcome
+from streams.stages.outcomes import outcome
+from streams.stages.reading import readable
 from streams.topics import MARKET_INFRASTRUCTURE
 
 STAGE = "reconcile"
@@ -73,21 +73,11 @@ class Reconcile:
         resolver = self._resolvers[batch.partition]
         table = OverlayTable(overlay, self._state)
         outputs: list[Outgoing] = []
-        for record in batch.records:
-            try:
-                event = self._decoder.decode(record.value)
-            except UndecodableError as error:
-                outputs.append(self._unreadable(record, Rejected(error.rule_id, str(error))))
-            else:
-                assert record.value is not None
-                resolution = resolver.apply(event, record.value, table)
-                outputs += self._outgoing(event, resolution)
+        for record, event in readable(batch, self._decoder, self._encoders, outputs, stage=STAGE):
+            assert record.value is not None
+            resolution = resolver.apply(event, record.value, table)
+            outputs += self._outgoing(event, resolution)
         return outputs
-
-    def _unreadable(self, record: ConsumedRecord, rejected: Rejected) -> Outgoing:
-        return dead_letter(
-            self._encoders, record, rejected, source_id="", record_id=None, stage=STAGE
-        )
 
     def _outgoing(self, event: AvroRecord, resolution: Resolution) -> list[Outgoing]:
         outputs = [

@@ -8,8 +8,7 @@ from datetime import date
 from functools import lru_cache
 
 from streams.batch import Batch, ConsumedRecord
-from streams.codec import Decoder, UndecodableError
-from streams.core.errors import Rejected
+from streams.codec import Decoder
 from streams.core.history import ONE_DAY
 from streams.core.records import EPOCH, AvroRecord, OrderKey, source_key
 from streams.core.scopes import EMPTY, Day, Report, changed_verdicts, judge_scopes
@@ -17,7 +16,8 @@ from streams.core.tolerances import Tolerances
 from streams.engine.overlay import Overlay
 from streams.engine.transactions import Outgoing
 from streams.stages.encoders import Encoders, StateCodec
-from streams.stages.outcomes import coordinates_of, dead_letter
+from streams.stages.outcomes import coordinates_of
+from streams.stages.reading import readable
 from streams.topics import NORMALIZED_OBSERVATIONS
 
 STAGE = "scopes"
@@ -40,13 +40,8 @@ class Scopes:
     def __call__(self, batch: Batch, overlay: Overlay) -> Sequence[Outgoing]:
         """Apply every report of a batch, in order."""
         outputs: list[Outgoing] = []
-        for record in batch.records:
-            try:
-                report = Report.from_avro(self._decoder.decode(record.value))
-            except UndecodableError as error:
-                outputs.append(self._unreadable(record, Rejected(error.rule_id, str(error))))
-            else:
-                outputs += self._apply(report, record, overlay)
+        for record, report in readable(batch, self._decoder, self._encoders, outputs, stage=STAGE):
+            outputs += self._apply(Report.from_avro(report), record, overlay)
         return outputs
 
     def _apply(
@@ -100,11 +95,6 @@ class Scopes:
         key = source_key(report.source_id, report.entity_id)
         value = self._encoders.observations.encode(verdict)
         return Outgoing(NORMALIZED_OBSERVATIONS.name, key.encode(), value)
-
-    def _unreadable(self, record: ConsumedRecord, rejected: Rejected) -> Outgoing:
-        return dead_letter(
-            self._encoders, record, rejected, source_id="", record_id=None, stage=STAGE
-        )
 
 
 def _key(source_id: str, gas_day: date) -> bytes:

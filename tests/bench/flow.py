@@ -37,7 +37,7 @@ from streams.topics import MARKET_INFRASTRUCTURE, PARTITIONS
 from tests.bench.measure import VoidRunError
 from tests.fault.cluster import READY_SECONDS, Cluster
 from tests.producers.sandbox_server import running_sandbox
-from tests.sink.records import batch, framed, plant, schemas
+from tests.sink.records import WEIGHTS, batch, framed, plant, schemas
 
 _SOURCE = "wri_powerplants"
 _KIND = "power_plant"
@@ -144,7 +144,7 @@ def insert_alone(home: Path, records: int) -> float:
     """
     clickhouse = ClickHouse(f"chdb://{home}")
     try:
-        ensure_schema(clickhouse)
+        ensure_schema(clickhouse, WEIGHTS)
         plans = [_inserts(partition, records // PARTITIONS) for partition in range(PARTITIONS)]
         for statement in plans[0][0].landing.statements:
             clickhouse.command(statement)

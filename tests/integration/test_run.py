@@ -209,6 +209,29 @@ def test_flags_of_every_stage_reach_the_tables(
     assert home.rows(outcomes) == [["1620"]]
 
 
+_SCORES = """
+SELECT count(), uniqExact(source_id), countIf(
+    stream.record_count != query.record_count OR stream.failed_count != query.failed_count
+    OR abs(stream.score - query.score) > 1e-9
+)
+FROM quality_scores AS stream
+FULL JOIN quality_recomputed AS query USING (source_id, window_start, dimension)"""
+
+
+def assert_scores_of_stream_and_query_agree(home: Home) -> None:
+    ((windows, sources, differing),) = home.rows(_SCORES)
+    assert int(windows) >= 4 * 6
+    assert (sources, differing) == ("4", "0")
+    assert int(home.rows("SELECT count() FROM quality_scores WHERE failed_count > 0")[0][0]) > 4
+
+
+def test_scores_of_the_stream_are_those_of_the_query(
+    home: Home, first: subprocess.CompletedProcess[str]
+) -> None:
+    assert first.returncode == 0, first.stdout
+    assert_scores_of_stream_and_query_agree(home)
+
+
 def test_second_run_publishes_nothing_new(
     home: Home, first: subprocess.CompletedProcess[str]
 ) -> None:
@@ -220,6 +243,7 @@ def test_second_run_publishes_nothing_new(
     assert numbers(second.stdout, "outcome changed") == numbers(first.stdout, "outcome changed")
     alsi_polled = numbers(second.stdout, "polled in this run")[0]
     assert numbers(second.stdout, "outcome unchanged")[0] == alsi_polled
+    assert_scores_of_stream_and_query_agree(home)
 
 
 def test_killed_run_can_be_started_again_and_interrupted(small_home: Home) -> None:

@@ -12,7 +12,7 @@ import sys
 from streams.sink.clickhouse import ClickHouse
 from streams.sink.loader import Loader
 from streams.sink.schema import ensure_schema
-from tests.sink.records import batch, framed, outcome, plant, schemas
+from tests.sink.records import WEIGHTS, batch, framed, outcome, plant, schemas
 
 BATCH_RECORDS = 200
 RECORD_IDS = 1_500
@@ -23,7 +23,7 @@ VIEWS = ("power_plants", "power_plants_history", "infrastructure", "record_outco
 
 def main(directory: str, first: int, end: int) -> None:
     clickhouse = ClickHouse(f"chdb://{directory}")
-    ensure_schema(clickhouse)
+    ensure_schema(clickhouse, WEIGHTS)
     loader = Loader(clickhouse, schemas().get, lambda topic: "uuid")
     for number in range(first, end):
         offsets = range(number * BATCH_RECORDS, (number + 1) * BATCH_RECORDS)

@@ -12,10 +12,13 @@ from fastavro import schemaless_writer
 from streams.batch import Batch
 from streams.contracts import AvroSchema, contract
 from streams.sink.landing import TOPICS
+from streams.tolerance_file import load_tolerances
 
 RECORD = dict[str, Any]
 OBSERVED_AT = datetime(2026, 1, 1, 12, 0, 0, 123000, tzinfo=UTC)
 KAFKA_TIME = 1_767_268_800_500
+
+WEIGHTS = load_tolerances().quality.weights
 
 SCHEMA_IDS: Mapping[str, int] = {topic: number for number, topic in enumerate(TOPICS, start=1)}
 """Registry id of the contract of each topic in these tests."""

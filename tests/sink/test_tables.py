@@ -1,7 +1,7 @@
 from streams.contracts import contract
 from streams.sink.tables import KINDS, kinds, tables
 from streams.sink.views import views
-from tests.sink.records import kind_schema
+from tests.sink.records import WEIGHTS, kind_schema
 
 
 def test_every_table_remembers_tokens() -> None:
@@ -40,7 +40,7 @@ def test_envelope_and_payload_columns_do_not_collide() -> None:
 
 
 def test_every_table_is_read_by_a_view_with_final() -> None:
-    selects = " ".join(view.select for view in views())
+    selects = " ".join(view.select for view in views(WEIGHTS))
     for table in tables():
         assert f"FROM {table.name} FINAL" in selects
         assert f"FROM {table.name} " in selects

@@ -1,8 +1,9 @@
-"""The observe and scopes stages in one process: topics are lists, tables are dicts."""
+"""The stages behind observe in one process: topics are lists, tables are dicts."""
 
 from collections import defaultdict, deque
 from collections.abc import Iterable
 from dataclasses import dataclass, field
+from datetime import datetime
 
 from streams.batch import Batch
 from streams.codec import Encoder, Registry
@@ -10,13 +11,17 @@ from streams.contracts import Contract, contract
 from streams.core.records import AvroRecord
 from streams.engine.engine import Compute
 from streams.engine.overlay import Overlay
+from streams.stages.count import Count
 from streams.stages.encoders import StateCodec, shared_encoders, topic_decoder
 from streams.stages.observe import Observe
 from streams.stages.scopes import Scopes
+from streams.stages.score import Score
 from streams.topics import (
     LNG_GAS_DAYS,
     MARKET_INFRASTRUCTURE,
     NORMALIZED_OBSERVATIONS,
+    QUALITY_COUNTS,
+    QUALITY_SCORES,
     RECORD_OUTCOMES,
     Topic,
 )
@@ -51,7 +56,7 @@ class Record:
 
 @dataclass(slots=True)
 class Chain:
-    """Both stages and every record they have written."""
+    """The stages and every record they have written."""
 
     registry: Registry = field(default_factory=OfflineRegistry)
     topics: defaultdict[str, list[Record]] = field(default_factory=lambda: defaultdict(list))
@@ -76,6 +81,18 @@ class Chain:
                 self._state("state.scopes"),
                 encoders,
                 TOLERANCES,
+            ),
+            RECORD_OUTCOMES.name: Count(
+                topic_decoder(self.registry, RECORD_OUTCOMES),
+                self._state("state.counts"),
+                encoders,
+            ),
+            QUALITY_COUNTS.name: Score(
+                topic_decoder(self.registry, QUALITY_COUNTS),
+                self._state("state.scores"),
+                encoders,
+                1,
+                TOLERANCES.quality.weights,
             ),
         }
 
@@ -113,6 +130,15 @@ class Chain:
             held = newest.get(record["record_id"])
             assert held is None or held["version"] < record["version"]
             newest[record["record_id"]] = record
+        return newest
+
+    def scores(self) -> dict[tuple[str, datetime, str], AvroRecord]:
+        """Every score at its highest version, by source, window and dimension."""
+        newest: dict[tuple[str, datetime, str], AvroRecord] = {}
+        for record in self._read(QUALITY_SCORES):
+            key = (record["source_id"], record["window_start"], record["dimension"])
+            assert key not in newest or newest[key]["version"] < record["version"]
+            newest[key] = record
         return newest
 
     def outcomes(self) -> list[AvroRecord]:

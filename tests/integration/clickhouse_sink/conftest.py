@@ -9,12 +9,13 @@ from streams.sink.loader import Loader
 from streams.sink.schema import ensure_schema
 from streams.sink.tables import tables
 from tests.sink.engine import loader_of
+from tests.sink.records import WEIGHTS
 
 
 @pytest.fixture(scope="package")
 def engine(tmp_path_factory: pytest.TempPathFactory) -> Iterator[ClickHouse]:
     clickhouse = ClickHouse(f"chdb://{tmp_path_factory.mktemp('clickhouse')}")
-    ensure_schema(clickhouse)
+    ensure_schema(clickhouse, WEIGHTS)
     yield clickhouse
     clickhouse.close()
 

@@ -5,10 +5,10 @@ from datetime import UTC, datetime, timedelta
 import pytest
 
 from streams.core.quality import failed_dimensions, scores
-from streams.core.rule import Dimension
+from streams.core.tally import NOTHING, Tally
 from streams.sink.clickhouse import ClickHouse
 from streams.sink.loader import Loader
-from tests.sink.records import RECORD, batch, framed, outcome
+from tests.sink.records import RECORD, WEIGHTS, batch, framed, outcome
 
 pytestmark = pytest.mark.integration
 
@@ -26,21 +26,22 @@ def test_query_and_core_agree_whatever_is_repeated_or_decided_again(
     clickhouse: ClickHouse, loader: Loader
 ) -> None:
     values: list[RECORD] = []
-    days: dict[datetime, list[frozenset[Dimension]]] = {}
+    days: dict[datetime, Tally] = {}
     for offset in range(60):
         reasons = REASONS[offset % len(REASONS)]
         day = DAY + timedelta(days=offset // 40)
         times = {"record_time": day + timedelta(hours=23, minutes=59)}
-        if offset % 7 == 0:  # unreadable at first, readable for the next generation
+        if offset % 7 == 0:  # unreadable at first, readable later
             values.append(
                 outcome(
                     offset, result="rejected", output_kind="unknown", rule_id="bad_avro", **times
                 )
             )
             reasons = ()
-        flagged: RECORD = {"flags": list(reasons), "generation": 2, **times}
+        flagged: RECORD = {"flags": list(reasons), "generation": 1 + offset % 2, **times}
         values += [outcome(offset, **flagged)] * 2
-        days.setdefault(day, []).append(failed_dimensions(reasons))
+        tally = days.get(day, NOTHING)
+        days[day] = tally.with_record(reasons, failed_dimensions(reasons))
     loader.load(batch("record.outcomes", [framed("record.outcomes", it) for it in values]))
     rows = clickhouse.query(
         "SELECT window_start, dimension, record_count, failed_count, score FROM quality_recomputed"
@@ -48,8 +49,8 @@ def test_query_and_core_agree_whatever_is_repeated_or_decided_again(
     found = {(start, dimension): tuple(rest) for start, dimension, *rest in rows}
     expected = {
         (day, it.dimension): (it.record_count, it.failed_count, pytest.approx(it.score))
-        for day, records in days.items()
-        for it in scores(records)
+        for day, tally in days.items()
+        for it in scores(tally, WEIGHTS)
     }
     assert len(expected) == 12
     assert found == expected

@@ -17,7 +17,7 @@ from tests.sink.engine import (
     older_schema,
     plants,
 )
-from tests.sink.records import batch, framed, framed_with, plant
+from tests.sink.records import WEIGHTS, batch, framed, framed_with, plant
 
 pytestmark = pytest.mark.integration
 
@@ -42,7 +42,7 @@ def test_records_of_every_schema_version_share_the_tables(
 
 def test_the_schema_can_be_ensured_again(clickhouse: ClickHouse, loader: Loader) -> None:
     loader.load(plants([1]))
-    ensure_schema(clickhouse)
+    ensure_schema(clickhouse, WEIGHTS)
     assert count_current(clickhouse)["power_plant"] == 1
 
 
@@ -51,7 +51,7 @@ def test_a_missing_column_is_added(clickhouse: ClickHouse, loader: Loader) -> No
     loader.load(plants([1]))
     for table in (kinds()["power_plant"].versions, kinds()["power_plant"].latest):
         clickhouse.command(f"ALTER TABLE {table.name} DROP COLUMN owner")
-    ensure_schema(clickhouse)
+    ensure_schema(clickhouse, WEIGHTS)
     value = framed(CANONICAL, plant(2))
     loader_of(clickhouse, "first life of the topic").load(batch(CANONICAL, [value], first_offset=1))
     assert clickhouse.query("SELECT record_id, owner FROM power_plants ORDER BY 1").rows == [
@@ -64,6 +64,6 @@ def test_a_column_of_another_type_is_refused_with_advice(clickhouse: ClickHouse)
     clickhouse.command("ALTER TABLE store_quality_scores MODIFY COLUMN score String")
     try:
         with pytest.raises(SinkError, match=r"store_quality_scores.*column score.*drop"):
-            ensure_schema(clickhouse)
+            ensure_schema(clickhouse, WEIGHTS)
     finally:
         clickhouse.command("ALTER TABLE store_quality_scores MODIFY COLUMN score Float64")

@@ -10,7 +10,7 @@ from streams.sink.readback import count_current, count_sink_rejects
 from streams.sink.schema import ensure_schema
 from tests.sink.engine import CANONICAL, loader_of
 from tests.sink.http_server import Server, serving
-from tests.sink.records import batch, framed, plant
+from tests.sink.records import WEIGHTS, batch, framed, plant
 
 pytestmark = pytest.mark.integration
 
@@ -34,7 +34,7 @@ def remote(server: Server) -> Iterator[ClickHouse]:
 
 
 def test_records_are_loaded_and_read_through_a_server(remote: ClickHouse) -> None:
-    ensure_schema(remote)
+    ensure_schema(remote, WEIGHTS)
     values = [framed(CANONICAL, plant(number)) for number in range(5)]
     values[2] = values[2][:-2]
     result = loader_of(remote, "uuid").load(batch(CANONICAL, values))

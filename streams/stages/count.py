@@ -1,0 +1,90 @@
+"""Count: outcomes to the number of raw records and failed checks of each source and window.
+
+Outcomes are partitioned by their raw record, so each partition counts whole records; the score
+stage adds the partitions up.
+"""
+
+from collections.abc import Sequence
+from datetime import datetime
+
+from streams.batch import Batch
+from streams.codec import Decoder
+from streams.core.quality import failed_dimensions
+from streams.core.tally import NOTHING, Tally, Verdict, after_outcome
+from streams.engine.overlay import Overlay
+from streams.engine.transactions import Outgoing
+from streams.stages.encoders import Encoders, StateCodec
+from streams.stages.reading import readable
+from streams.topics import QUALITY_COUNTS
+
+STAGE = "count"
+
+_Window = tuple[str, datetime]
+"""Source id and start."""
+
+
+class Count:
+    """Work of the count stage."""
+
+    def __init__(self, decoder: Decoder, state: StateCodec, encoders: Encoders) -> None:
+        self._decoder = decoder
+        self._state = state
+        self._encoders = encoders
+
+    def __call__(self, batch: Batch, overlay: Overlay) -> Sequence[Outgoing]:
+        """Count every outcome; publish each window that differs, once."""
+        outputs: list[Outgoing] = []
+        tallies: dict[_Window, Tally] = {}
+        for record, event in readable(batch, self._decoder, self._encoders, outputs, stage=STAGE):
+            key = b"v:" + (record.key or b"")
+            stored = overlay.get(key)
+            held = None
+            if stored is not None:
+                held = Verdict.from_avro(self._state.decoder.decode(stored)["verdict"])
+            verdict = after_outcome(held, event)
+            if verdict is held:
+                continue
+            entry = {"verdict": verdict.to_avro(), "counts": None}
+            overlay.put(key, self._state.encoder.encode(entry))
+            if held is not None:
+                window = (held.source_id, held.window_start)
+                if (*window, held.rules) == (
+                    verdict.source_id,
+                    verdict.window_start,
+                    verdict.rules,
+                ):
+                    continue
+                tally = self._tally(window, tallies, overlay)
+                tallies[window] = tally.without_record(held.rules, failed_dimensions(held.rules))
+            window = (verdict.source_id, verdict.window_start)
+            tally = self._tally(window, tallies, overlay)
+            tallies[window] = tally.with_record(verdict.rules, failed_dimensions(verdict.rules))
+        outputs += (
+            self._counts(window, tallies[window], batch.partition, overlay)
+            for window in sorted(tallies)
+        )
+        return outputs
+
+    def _tally(self, window: _Window, tallies: dict[_Window, Tally], overlay: Overlay) -> Tally:
+        if window in tallies:
+            return tallies[window]
+        stored = overlay.get(_key(window))
+        if stored is None:
+            return NOTHING
+        return Tally.from_avro(self._state.decoder.decode(stored)["counts"])
+
+    def _counts(self, window: _Window, tally: Tally, partition: int, overlay: Overlay) -> Outgoing:
+        source_id, start = window
+        counts = {"source_id": source_id, "window_start": start, **tally.to_avro()}
+        entry = {"verdict": None, "counts": counts}
+        overlay.put(_key(window), self._state.encoder.encode(entry))
+        return Outgoing(
+            QUALITY_COUNTS.name,
+            f"{source_id}:{start.isoformat()}:{partition}".encode(),
+            self._encoders.counts.encode({**counts, "partition": partition}),
+        )
+
+
+def _key(window: _Window) -> bytes:
+    source_id, start = window
+    return f"t:{source_id}:{start.isoformat()}".encode()

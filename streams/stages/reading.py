@@ -1,0 +1,44 @@
+"""Reading a batch: the records that can be read, and dead letters for the others."""
+
+from collections.abc import Iterator
+
+from streams.batch import Batch, ConsumedRecord
+from streams.codec import Decoder, UndecodableError
+from streams.core.errors import Rejected
+from streams.core.records import AvroRecord
+from streams.engine.transactions import Outgoing
+from streams.stages.encoders import Encoders
+from streams.stages.outcomes import dead_letter
+
+
+def readable(
+    batch: Batch,
+    decoder: Decoder,
+    encoders: Encoders,
+    outputs: list[Outgoing],
+    *,
+    stage: str,
+    source_id: str = "",
+) -> Iterator[tuple[ConsumedRecord, AvroRecord]]:
+    """Yield each record of a batch with its content, in order.
+
+    Args:
+        batch: What a stage was handed.
+        decoder: Reads its values.
+        encoders: Writes the dead letters.
+        outputs: Takes the dead letters of records that cannot be read.
+        stage: Who reads.
+        source_id: Source of the topic; empty for one that several sources share.
+    """
+    for record in batch.records:
+        try:
+            content = decoder.decode(record.value)
+        except UndecodableError as error:
+            rejected = Rejected(error.rule_id, str(error))
+            outputs.append(
+                dead_letter(
+                    encoders, record, rejected, source_id=source_id, record_id=None, stage=stage
+                )
+            )
+        else:
+            yield record, content

@@ -1,0 +1,132 @@
+"""Score: the counts of all partitions to the quality scores of each source and window.
+
+The topic has one partition, so one worker sees every window; it exports the metrics of quality.
+"""
+
+from collections import Counter
+from collections.abc import Iterable, Sequence
+from datetime import datetime
+
+from streams.batch import Batch
+from streams.codec import Decoder
+from streams.core.quality import TOTAL, Weights, scores
+from streams.core.records import AvroRecord
+from streams.core.tally import WINDOW, Tally, total
+from streams.core.versions import first_version
+from streams.engine.overlay import Overlay
+from streams.engine.transactions import Outgoing
+from streams.metrics import QUALITY_SCORE, VALIDATION_FAILURES
+from streams.stages.encoders import Encoders, StateCodec
+from streams.stages.reading import readable
+from streams.topics import QUALITY_SCORES
+
+STAGE = "score"
+
+_Parts = dict[int, AvroRecord]
+"""Counts of a window by partition."""
+
+
+class Score:
+    """Work of the score stage, with the sum of every window in memory for the metrics."""
+
+    def __init__(
+        self,
+        decoder: Decoder,
+        state: StateCodec,
+        encoders: Encoders,
+        generation: int,
+        weights: Weights,
+    ) -> None:
+        self._decoder = decoder
+        self._state = state
+        self._encoders = encoders
+        self._generation = generation
+        self._weights = weights
+        self._windows: dict[str, dict[datetime, Tally]] = {}
+
+    def rebuild(self, partition: int, items: Iterable[tuple[bytes, bytes]]) -> None:
+        """Sum up the windows of the restored table."""
+        self._windows.clear()
+        for _, stored in items:
+            self._remember(self._parts(stored))
+        for source_id in self._windows:
+            self._export(source_id)
+
+    def forget(self, partition: int) -> None:
+        """Stop exporting: another worker may do it now."""
+        self._windows.clear()
+        QUALITY_SCORE.clear()
+        VALIDATION_FAILURES.clear()
+
+    def __call__(self, batch: Batch, overlay: Overlay) -> Sequence[Outgoing]:
+        """Take over every count; publish the scores of each window that differs, once."""
+        outputs: list[Outgoing] = []
+        before: dict[bytes, Tally] = {}
+        after: dict[bytes, _Parts] = {}
+        for _, counts in readable(batch, self._decoder, self._encoders, outputs, stage=STAGE):
+            key = f"{counts['source_id']}:{counts['window_start'].isoformat()}".encode()
+            if key not in after:
+                after[key] = self._parts(overlay.get(key))
+                before[key] = _sum(after[key])
+            after[key][counts["partition"]] = counts
+        for key, parts in after.items():
+            entry = {"partitions": [parts[number] for number in sorted(parts)]}
+            overlay.put(key, self._state.encoder.encode(entry))
+            self._remember(parts)
+            if not _sum(parts).same_figures(before[key]):
+                outputs += self._scores(parts)
+        for source_id in {next(iter(parts.values()))["source_id"] for parts in after.values()}:
+            self._export(source_id)
+        return outputs
+
+    def _parts(self, stored: bytes | None) -> _Parts:
+        if stored is None:
+            return {}
+        held = self._state.decoder.decode(stored)["partitions"]
+        return {counts["partition"]: counts for counts in held}
+
+    def _scores(self, parts: _Parts) -> list[Outgoing]:
+        tally = _sum(parts)
+        window = next(iter(parts.values()))
+        source_id, start = window["source_id"], window["window_start"]
+        return [
+            Outgoing(
+                QUALITY_SCORES.name,
+                f"{source_id}:{score.dimension}:{start.isoformat()}".encode(),
+                self._encoders.scores.encode(
+                    {
+                        "source_id": source_id,
+                        "dimension": score.dimension,
+                        "window_start": start,
+                        "window_end": start + WINDOW,
+                        "version": first_version(self._generation, 0) + tally.changes,
+                        "record_count": score.record_count,
+                        "failed_count": score.failed_count,
+                        "score": score.score,
+                    }
+                ),
+            )
+            for score in scores(tally, self._weights)
+        ]
+
+    def _remember(self, parts: _Parts) -> None:
+        for window in parts.values():
+            self._windows.setdefault(window["source_id"], {})[window["window_start"]] = _sum(parts)
+            break
+
+    def _export(self, source_id: str) -> None:
+        windows = self._windows[source_id]
+        filled = [start for start, tally in windows.items() if tally.record_count]
+        if filled:
+            *_, newest = scores(windows[max(filled)], self._weights)
+            assert newest.dimension == TOTAL
+            QUALITY_SCORE.labels(source_id).set(newest.score)
+        failures: Counter[str] = Counter()
+        for tally in windows.values():
+            failures.update(tally.rules)
+        for rule_id, records in failures.items():
+            VALIDATION_FAILURES.labels(source_id, rule_id).set(records)
+
+
+def _sum(parts: _Parts) -> Tally:
+    return total(Tally.from_avro(counts) for counts in parts.values())

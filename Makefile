@@ -10,7 +10,7 @@ export DATA_DIR
 
 .DEFAULT_GOAL := help
 .PHONY: help setup setup-dev run poll test check soak bench topics schemas-check schemas-release schemas-register \
-	inspect account checkpoints members score lock clean
+	inspect account dlq dlq-replay resume checkpoints members score lock clean
 
 help: ## List the commands
 	@awk -F ':.*## ' '/^[a-z-]+:.*## /{printf "  \033[1m%-18s\033[0m %s\n", $$1, $$2}' $(MAKEFILE_LIST)
@@ -48,6 +48,16 @@ inspect: setup ## Decoded records of any topic: make inspect TOPIC=market.infras
 
 account: setup ## Recompute from the topics what became of every raw record
 	@exec $(BIN)/python -m streams account
+
+dlq: setup ## Open dead letters by source, rule and day: make dlq [ARGS="--source alsi_lng --detail"]
+	@exec $(BIN)/python -m streams dlq $(ARGS)
+
+dlq-replay: setup ## Put dead letters back after a fix: make dlq-replay ARGS="--rule unknown_fuel --dry-run"
+	@exec $(BIN)/python -m streams dlq-replay $(ARGS)
+
+resume: setup ## Let a paused source go on: make resume SOURCE=alsi_lng
+	@test -n "$(SOURCE)" || { echo "Name a source: make resume SOURCE=alsi_lng"; exit 2; }
+	@exec $(BIN)/python -m streams resume $(SOURCE)
 
 members: setup ## Which source records each live asset is made of: make members FILE=members.csv
 	@test -n "$(FILE)" || { echo "Name a file: make members FILE=members.csv"; exit 2; }

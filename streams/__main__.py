@@ -3,6 +3,7 @@
 import logging
 from collections.abc import Iterator
 from contextlib import contextmanager
+from datetime import UTC, datetime
 from pathlib import Path
 from typing import Annotated
 
@@ -10,6 +11,7 @@ import typer
 from rich.console import Console
 from rich.table import Table
 
+from streams.core.dead_letters import Choice, Policy
 from streams.core.errors import InfrastructureError
 from streams.settings import settings
 
@@ -155,6 +157,94 @@ def account() -> None:
         for problem in found.problems:
             out.print(f"Not accounted for: {problem}", style="red", markup=False)
         raise typer.Exit(1 if found.problems else 0)
+
+
+_Source = Annotated[str | None, typer.Option(help="Source id or connector name.")]
+_Rule = Annotated[str | None, typer.Option(help="Rule id, as `python -m streams rules` lists it.")]
+_Since = Annotated[datetime | None, typer.Option(help="First record time, UTC.")]
+_Until = Annotated[datetime | None, typer.Option(help="Record time to stop before, UTC.")]
+
+
+@app.command()
+def dlq(
+    source: _Source = None,
+    rule: _Rule = None,
+    since: _Since = None,
+    until: _Until = None,
+    every: Annotated[bool, typer.Option("--all", help="Resolved ones, too.")] = False,
+    detail: Annotated[bool, typer.Option("--detail", help="A line of JSON for each.")] = False,
+) -> None:
+    """List the dead letters that are open, grouped by source, rule and day."""
+    from streams.dead_letters import find_letters, print_details, print_groups
+
+    with _explained():
+        found = find_letters(settings(), _choice(source, rule, since, until, resolved=every))
+        (print_details if detail else print_groups)(found, out)
+
+
+@app.command("dlq-replay")
+def dlq_replay(
+    source: _Source = None,
+    rule: _Rule = None,
+    since: _Since = None,
+    until: _Until = None,
+    policy: Annotated[
+        Policy,
+        typer.Option(help="For letters that are rejected again: stop there, drop, or reinsert."),
+    ] = Policy.STOP,
+    limit: Annotated[int, typer.Option(min=1, help="Most letters to handle.")] = 10_000,
+    dry_run: Annotated[bool, typer.Option("--dry-run", help="Publish nothing.")] = False,
+) -> None:
+    """Put chosen dead letters back through the pipeline, after what rejected them was fixed."""
+    from streams.dead_letters import find_letters, print_report, put_back
+
+    with _explained():
+        chosen = find_letters(settings(), _choice(source, rule, since, until))
+        report = put_back(
+            settings(), chosen, policy=policy, limit=limit, dry_run=dry_run, console=out
+        )
+        print_report(report, out, dry_run=dry_run)
+        raise typer.Exit(1 if report.stopped_at else 0)
+
+
+@app.command()
+def resume(
+    source: Annotated[str, typer.Argument(help="Source id or connector name.")],
+) -> None:
+    """Let a paused source go on: what it has published up to now may become dead letters."""
+    from streams.dead_letters import source_ids
+    from streams.releases import resume as release
+
+    with _explained():
+        known = source_ids()
+        if source not in known:
+            raise typer.BadParameter(f"{source!r} is none of {', '.join(sorted(known))}")
+        name = next(name for name in known if known[name] == known[source])
+        for partition, offset in sorted(release(settings(), name).items()):
+            out.print(f"raw.{name}/{partition} released up to offset {offset:,}", markup=False)
+
+
+def _choice(
+    source: str | None,
+    rule: str | None,
+    since: datetime | None,
+    until: datetime | None,
+    *,
+    resolved: bool = False,
+) -> Choice:
+    from streams.core.rules import RULES
+    from streams.dead_letters import source_ids
+
+    known = source_ids()
+    if source is not None and source not in known:
+        raise typer.BadParameter(f"{source!r} is none of {', '.join(sorted(known))}")
+    if rule is not None and rule not in RULES:
+        raise typer.BadParameter(f"{rule!r} is no rule: see `python -m streams rules`")
+    return Choice(known[source] if source else None, rule, _utc(since), _utc(until), resolved)
+
+
+def _utc(time: datetime | None) -> datetime | None:
+    return None if time is None else time.replace(tzinfo=UTC)
 
 
 @app.command()

@@ -5,6 +5,7 @@ series. Every agent hands its batches to the engine, which publishes, stores and
 """
 
 from collections.abc import Awaitable, Callable
+from functools import partial
 
 from faust.types import StreamT
 
@@ -12,8 +13,10 @@ from producers.connectors import CONNECTORS
 from streams.codec import Registry
 from streams.contracts import contract
 from streams.engine.app import EngineApp, faust_settings
-from streams.engine.engine import Compute, Engine, Stage
+from streams.engine.engine import Engine
+from streams.engine.stage import Compute, Stage
 from streams.engine.table import StageTable
+from streams.releases import released_offset
 from streams.settings import settings
 from streams.stages.count import Count
 from streams.stages.decide import Decide
@@ -27,6 +30,7 @@ from streams.stages.encoders import (
 )
 from streams.stages.normalize import Normalize
 from streams.stages.observe import Observe
+from streams.stages.raw_reading import RawReader
 from streams.stages.reconcile import Reconcile
 from streams.stages.scopes import Scopes
 from streams.stages.score import Score
@@ -63,6 +67,7 @@ def _build_engine(app: EngineApp) -> Engine:
         _settings.kafka_bootstrap,
         registry.encoder(APPLIED_SUBJECT, applied),
         registry.decoder(applied),
+        partial(released_offset, _settings.kafka_bootstrap, registry),
     )
     encoders = shared_encoders(registry)
     for declared in _STAGES:
@@ -128,14 +133,9 @@ def _normalize(connector_name: str) -> _Declared:
 
     def compute(registry: Registry, state: StateCodec, encoders: Encoders) -> Compute:
         decoder = topic_decoder(registry, topic)
-        return Normalize(
-            CONNECTORS[connector_name],
-            decoder,
-            state,
-            encoders,
-            _settings.generation,
-            _tolerances,
-        )
+        reader = RawReader(CONNECTORS[connector_name], decoder, _tolerances)
+        limits = _settings.rejection_limits()
+        return Normalize(reader, state, encoders, _settings.generation, limits)
 
     return _Declared(
         normalize_table(connector_name),

@@ -3,20 +3,17 @@
 from datetime import UTC, datetime
 from typing import Literal
 
-from confluent_kafka import KafkaException, Producer
-
 from streams.codec import Registry
-from streams.core.errors import BrokerError, SettingsError
+from streams.core.errors import SettingsError
 from streams.core.reconcile.assign import ordered
 from streams.core.reconcile.prepare import EntityKey
 from streams.core.reconcile.score import KINDS
 from streams.settings import Settings
 from streams.stages.encoders import topic_encoder
+from streams.topic_writer import TopicWriter
 from streams.topics import DECISIONS
 
 Verdict = Literal["must-link", "cannot-link"]
-
-_FLUSH_SECONDS = 30.0
 
 
 def entity_key(kind: str, text: str) -> EntityKey:
@@ -88,18 +85,7 @@ def decide(
                 }
             )
     key = pair_key(one, other)
-    producer = Producer({"bootstrap.servers": settings.kafka_bootstrap, "enable.idempotence": True})
-    failures: list[str] = []
-    try:
-        producer.produce(
-            DECISIONS.name,
-            key=key.encode(),
-            value=value,
-            on_delivery=lambda error, _: failures.append(str(error)) if error else None,
-        )
-        unsent = producer.flush(_FLUSH_SECONDS)
-    except KafkaException as error:
-        raise BrokerError(f"The decision was not published: {error}") from error
-    if unsent or failures:
-        raise BrokerError(f"The decision was not published: {failures or 'no answer'}.")
+    writer = TopicWriter(settings.kafka_bootstrap)
+    writer.send(DECISIONS.name, key.encode(), value)
+    writer.finish()
     return key

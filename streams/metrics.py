@@ -18,6 +18,11 @@ STAGE_BATCH_SECONDS = Histogram(
 )
 RECOVERY_SECONDS = Gauge("recovery_seconds", "Seconds the last take-over of partitions took.")
 RECOVERY_ENTRIES = Gauge("recovery_entries", "Changelog entries the last take-over restored.")
+PAUSED = Gauge(
+    "connector_paused",
+    "1 while a partition of a source's raw topic waits for `make resume`.",
+    ["source_id", "partition"],
+)
 QUALITY_SCORE = Gauge(
     "connector_data_quality_score",
     "Total quality score of a source's newest window, 0 to 100.",

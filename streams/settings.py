@@ -9,6 +9,8 @@ from pathlib import Path
 from pydantic import Field
 from pydantic_settings import BaseSettings, SettingsConfigDict
 
+from streams.core.rejection_limits import RejectionLimits
+
 PROJECT_ROOT = Path(__file__).resolve().parent.parent
 
 
@@ -53,10 +55,23 @@ class Settings(BaseSettings):
     batch_records: int = Field(
         2000, ge=1, description="Records of each partition one poll aims at."
     )
+    pause_rejected_share: float = Field(
+        0.5, gt=0, description="A raw partition pauses when more of its last records are rejected."
+    )
+    pause_rejected_of: int = Field(1000, ge=1, description="Records that share is taken of.")
+    pause_rejected_run: int = Field(
+        500, ge=1, description="A raw partition pauses when so many in a row are rejected."
+    )
     worker_port: int = Field(6066, description="Faust web server of the pipeline worker.")
     sink_port: int = Field(6067, description="Faust web server of the sink worker.")
     web_bind: str = Field("127.0.0.1", description="Address the workers' pages listen on.")
     log_level: str = Field("INFO", description="DEBUG, INFO, WARNING or ERROR.")
+
+    def rejection_limits(self) -> RejectionLimits:
+        """Where a raw partition pauses."""
+        return RejectionLimits(
+            self.pause_rejected_share, self.pause_rejected_of, self.pause_rejected_run
+        )
 
     def pipeline_state_dir(self) -> Path:
         """State directory of the pipeline worker."""

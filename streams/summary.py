@@ -9,6 +9,7 @@ from rich.table import Table
 from streams.codec import Decoder, Registry
 from streams.contracts import contract
 from streams.core.conservation import OUTCOMES, Account, Ledger
+from streams.core.putting_back import original_of
 from streams.core.records import RawCoordinates
 from streams.settings import Settings
 from streams.topic_reader import read_all
@@ -40,19 +41,20 @@ def take_account(settings: Settings, sources: Mapping[str, str]) -> Account:
         decoder = _decoder(registry, RECORD_OUTCOMES)
         for record in read_all(settings.kafka_bootstrap, RECORD_OUTCOMES.name):
             outcome = decoder.decode(record.value)
-            if outcome["rejudged"]:
-                continue  # accounted for when it came
             ledger.add_outcome(
                 RawCoordinates.from_avro(outcome["raw"]),
                 outcome["output_kind"],
                 outcome["outcome"],
                 outcome["generation"],
+                again=outcome["again"],
             )
         decoder = _decoder(registry, DEAD_LETTERS)
         for record in read_all(settings.kafka_bootstrap, DEAD_LETTERS.name):
             ledger.dead_letters.add(RawCoordinates.from_avro(decoder.decode(record.value)["raw"]))
         for topic, source_id in topics.items():
             for record in read_all(settings.kafka_bootstrap, topic):
+                if original_of(topic, record.partition, record.headers) is not None:
+                    continue  # accounted for under its original
                 ledger.raw[RawCoordinates(topic, record.partition, record.offset)] = source_id
     return ledger.close(topics)
 

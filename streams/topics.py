@@ -63,6 +63,9 @@ MARKET_INFRASTRUCTURE = Topic(
 DECISIONS = Topic("reconcile.decisions", partitions=1, cleanup="compact")
 """Manual decisions, kept for ever; one partition, so its log is their order."""
 
+RELEASES = Topic("pipeline.releases", partitions=1, cleanup="compact")
+"""What lets paused partitions go on."""
+
 RECORD_OUTCOMES = Topic("record.outcomes", retention_ms=90 * DAY_MS)
 QUALITY_COUNTS = Topic("quality.counts", partitions=1, cleanup="compact")
 """What each partition of the outcomes counts of a window; one partition, so one worker adds up."""
@@ -122,6 +125,7 @@ SHARED_TOPICS: tuple[Topic, ...] = (
     NORMALIZED_OBSERVATIONS,
     LNG_GAS_DAYS,
     DECISIONS,
+    RELEASES,
     MARKET_INFRASTRUCTURE,
     RECORD_OUTCOMES,
     QUALITY_COUNTS,

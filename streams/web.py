@@ -7,7 +7,10 @@ from streams.engine.app import BatchApp
 
 
 def add_pages(app: BatchApp) -> None:
-    """`/metrics`, `/live` (the event loop turns) and `/ready` (inputs flow)."""
+    """`/metrics`, `/live` (the event loop turns) and `/ready` (inputs flow).
+
+    `/ready` names paused partitions with the reason; the others flow, so it is ready all the same.
+    """
 
     @app.page("/metrics")  # type: ignore[untyped-decorator]
     async def metrics(self: View, request: Request) -> Response:
@@ -21,4 +24,5 @@ def add_pages(app: BatchApp) -> None:
     async def ready(self: View, request: Request) -> Response:
         is_ready = app.tables.recovery.completed.is_set() and not app.rebalancing
         assigned = sorted(f"{tp.topic}/{tp.partition}" for tp in app.consumer.assignment())
-        return self.json({"ready": is_ready, "assigned": assigned}, status=200 if is_ready else 503)
+        answer = {"ready": is_ready, "assigned": assigned, "paused": app.paused()}
+        return self.json(answer, status=200 if is_ready else 503)

@@ -8,6 +8,7 @@ from collections.abc import Iterable, Iterator, Mapping
 from dataclasses import dataclass, field
 
 from streams.core.records import Outcome, RawCoordinates
+from streams.core.tally import UNKNOWN_KIND
 
 OUTCOMES: tuple[Outcome, ...] = ("changed", "unchanged", "superseded", "rejected", "withdrawn")
 
@@ -35,10 +36,15 @@ class SourceCount:
 
 @dataclass(frozen=True, slots=True)
 class Account:
-    """The counts of every source, and each sentence that says where they do not close."""
+    """The counts of every source, and each sentence that says where they do not close.
+
+    Attributes:
+        decided_kinds: Distinct pairs of raw record and output kind that ever had an outcome.
+    """
 
     sources: tuple[SourceCount, ...]
     problems: tuple[str, ...] = ()
+    decided_kinds: int = 0
 
 
 @dataclass(slots=True)
@@ -50,11 +56,37 @@ class Ledger:
         default_factory=dict
     )
     dead_letters: set[RawCoordinates] = field(default_factory=set)
+    _healed: set[tuple[RawCoordinates, str]] = field(default_factory=set)
 
     def add_outcome(
-        self, raw: RawCoordinates, output_kind: str, outcome: Outcome, generation: int = 1
+        self,
+        raw: RawCoordinates,
+        output_kind: str,
+        outcome: Outcome,
+        generation: int = 1,
+        *,
+        again: bool = False,
     ) -> None:
-        """Count one outcome as published; a rebuild decides again, as a higher generation."""
+        """Count one outcome as published; a rebuild decides again, as a higher generation.
+
+        Args:
+            raw: The raw record.
+            output_kind: Kind it is about.
+            outcome: What became of it.
+            generation: Generation that decided.
+            again: Whether it was accounted for before. A rejection gives way to what follows it;
+                anything else stays as it was counted.
+        """
+        if again:
+            for kind in (output_kind, UNKNOWN_KIND):
+                found = self.outcomes.get((raw, kind), {}).get(generation)
+                if found == ["rejected"]:
+                    del self.outcomes[raw, kind][generation]
+                    self._healed.add((raw, kind))
+                    break
+            else:
+                if (raw, output_kind) in self.outcomes:
+                    return
         by_generation = self.outcomes.setdefault((raw, output_kind), {})
         by_generation.setdefault(generation, []).append(outcome)
 
@@ -64,7 +96,7 @@ class Ledger:
         Args:
             topics: Source id of every raw topic.
         """
-        decided = {raw for raw, _ in self.outcomes}
+        decided = {raw for (raw, _), found in self.outcomes.items() if found}
         rejected = {raw for (raw, _), found in self._newest() if "rejected" in found}
         problems = [
             *_problems("raw record", "without an outcome", self.raw.keys() - decided),
@@ -78,7 +110,8 @@ class Ledger:
             ),
         ]
         sources = tuple(self._count(topic, source_id) for topic, source_id in topics.items())
-        return Account(sources, tuple(problems))
+        kinds = self._healed | {key for key, found in self.outcomes.items() if found}
+        return Account(sources, tuple(problems), len(kinds))
 
     def _repeated(self) -> set[RawCoordinates]:
         return {
@@ -88,7 +121,7 @@ class Ledger:
         }
 
     def _ever_rejected(self) -> set[RawCoordinates]:
-        return {
+        return {raw for raw, _ in self._healed} | {
             raw
             for (raw, _), generations in self.outcomes.items()
             if any("rejected" in found for found in generations.values())
@@ -97,7 +130,8 @@ class Ledger:
     def _newest(self) -> Iterator[tuple[tuple[RawCoordinates, str], list[Outcome]]]:
         """Outcomes of the newest generation that decided."""
         for key, generations in self.outcomes.items():
-            yield key, generations[max(generations)]
+            if generations:
+                yield key, generations[max(generations)]
 
     def _count(self, topic: str, source_id: str) -> SourceCount:
         outcomes: Counter[Outcome] = Counter()

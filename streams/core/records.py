@@ -33,6 +33,15 @@ class RawCoordinates:
         """Message key of outcomes and dead letters."""
         return f"{self.topic}:{self.partition}:{self.offset}"
 
+    @classmethod
+    def from_key(cls, key: str) -> Self | None:
+        """Inverse of `key`; None when the text is none."""
+        topic, _, rest = key.partition(":")
+        partition, _, offset = rest.partition(":")
+        if not (topic and partition.isdecimal() and offset.isdecimal()):
+            return None
+        return cls(topic, int(partition), int(offset))
+
     def to_avro(self) -> AvroRecord:
         """Avro form (`infrastructure.RawCoordinates`)."""
         return {"topic": self.topic, "partition": self.partition, "offset": self.offset}

@@ -42,6 +42,10 @@ class BatchApp(faust.App):  # type: ignore[misc]
     async def let_go(self) -> None:
         """Called when partitions are revoked, before another worker may get them."""
 
+    def paused(self) -> dict[str, str]:
+        """Reason by `topic/partition` of everything that waits for a release."""
+        return {}
+
     async def stop(self) -> None:
         """Stop in time."""
         _end_in_time()
@@ -87,6 +91,12 @@ class EngineApp(BatchApp):
         """Let running batches end."""
         if self._engine is not None:
             await self._engine.let_go()
+
+    def paused(self) -> dict[str, str]:
+        """Reason by `topic/partition` of everything that waits for a release."""
+        if self._engine is None:
+            return {}
+        return {f"{tp.topic}/{tp.partition}": why for tp, why in self._engine.paused.items()}
 
     async def on_start(self) -> None:
         """Build the engine before anything is read; errors end the start with their message."""

@@ -2,116 +2,51 @@
 
 import asyncio
 import logging
-import threading
 import time
-from collections.abc import Callable, Collection, Coroutine, Iterable, Sequence
+from collections.abc import Callable, Collection, Coroutine, Mapping, Sequence
 from concurrent.futures import ThreadPoolExecutor
-from dataclasses import dataclass
+from functools import partial
 from itertools import takewhile
-from typing import Protocol, runtime_checkable
 
-from confluent_kafka import Consumer, TopicPartition
 from faust.types import TP, AppT, EventT
 
 from streams.batch import Batch
 from streams.codec import Decoder, Encoder
-from streams.core.errors import FencedError, StateError
+from streams.core.errors import FencedError
 from streams.engine.failpoints import failpoint
 from streams.engine.overlay import Overlay
-from streams.engine.restore import restore_partition
-from streams.engine.store import APPLIED_KEY, PartitionStore, Position
-from streams.engine.table import StageTable
-from streams.engine.transactions import Changelog, Outgoing, PartitionTransactions
+from streams.engine.ownership import Owned, Ownership, release
+from streams.engine.pause import Pausable, PauseRequest, Pauses, ReleasedOffset
+from streams.engine.stage import Derived, Stage
+from streams.engine.store import APPLIED_KEY, Position
+from streams.engine.transactions import Changelog, Outgoing
 from streams.engine.transport import BatchConsumer
 from streams.metrics import RECOVERY_ENTRIES, RECOVERY_SECONDS, StageMetrics
-from streams.topic_admin import topic_uuids
 
 logger = logging.getLogger(__name__)
 
-Compute = Callable[[Batch, Overlay], Sequence[Outgoing]]
-"""A stage's work on one batch: reads and writes the overlay, returns what to publish. No I/O."""
-
 _THREADS = 8
 _BATCHES_AT_ONCE = 4
-_REBUILD = "Rebuild it from the raw topics: stop the workers, then `python -m streams rebuild`."
-
-
-@runtime_checkable
-class Derived(Protocol):
-    """Work that keeps an index in memory beside its table; a compute may be one.
-
-    The index may change while a batch is computed, before it is committed: each batch is computed
-    once on it, since an error ends the process. Blocking; called from an executor, never while a
-    batch of the partition runs.
-    """
-
-    def rebuild(self, partition: int, items: Iterable[tuple[bytes, bytes]]) -> None:
-        """Build the index from the restored table; called after a partition is taken over.
-
-        The items may end early when the partition is given up meanwhile; `forget` follows.
-        """
-
-    def forget(self, partition: int) -> None:
-        """Drop the index; called when a partition is given up."""
-
-
-@dataclass(frozen=True, slots=True)
-class Stage:
-    """One step of the pipeline: an input topic, its table, and the work on a batch."""
-
-    name: str
-    input_topic: str
-    table: StageTable
-    compute: Compute
-
-
-@dataclass(slots=True)
-class _Owned:
-    """An input partition this worker owns."""
-
-    transactions: PartitionTransactions
-    store: PartitionStore
-    changelog: str
-    changelog_uuid: str
-    input_uuid: str
-    applied: int
-    wanted: bool = True
-    """Whether it is still to be worked on; a rebuild of its index ends when it is not."""
-
-
-@dataclass(slots=True)
-class _TakeOver:
-    """Figures of one take-over, for the log and the metrics."""
-
-    partitions: int
-    entries: int = 0
-    seconds: float = 0.0
-
-
-def _release(tp: TP, owned: _Owned) -> FencedError | None:
-    try:
-        owned.transactions.prove_ownership(owned.changelog, tp.partition)
-    except FencedError as error:
-        return error
-    finally:
-        owned.transactions.close()
-    return None
 
 
 class Engine:
     """Runs the stages of one Faust app."""
 
     def __init__(
-        self, app: AppT, bootstrap: str, applied_encoder: Encoder, applied_decoder: Decoder
+        self,
+        app: AppT,
+        bootstrap: str,
+        applied_encoder: Encoder,
+        applied_decoder: Decoder,
+        released_offset: ReleasedOffset,
     ) -> None:
         self._app = app
-        self._bootstrap = bootstrap
         self._applied_encoder = applied_encoder
-        self._applied_decoder = applied_decoder
+        self._ownership = Ownership(str(app.conf.id), bootstrap, applied_decoder)
+        self._pauses = Pauses(released_offset, {})
         self._stages: dict[str, Stage] = {}
-        self._owned: dict[TP, _Owned] = {}
+        self._owned: dict[TP, Owned] = {}
         self._locks: dict[TP, asyncio.Lock] = {}
-        self._restoring: dict[TP, threading.Lock] = {}
         self._executor = ThreadPoolExecutor(_THREADS, thread_name_prefix="engine")
         # One at a time: they compete for the interpreter, and the first partition is ready sooner.
         self._rebuilder = ThreadPoolExecutor(1, thread_name_prefix="rebuild")
@@ -131,6 +66,11 @@ class Engine:
         """Every declared stage."""
         return self._stages.values()
 
+    @property
+    def paused(self) -> Mapping[TP, str]:
+        """Partitions that wait for a release, with the reason."""
+        return self._pauses.reasons
+
     async def take_over(self, assigned: Collection[TP], still_wanted: Callable[[], bool]) -> None:
         """Fence and restore every assigned input partition; called before any input flows.
 
@@ -144,40 +84,34 @@ class Engine:
         tps = sorted(tp for tp in assigned if tp.topic in self._stages)
         await self.let_go()
         self._close_stores_but(set(tps))
-        for tp in tps:
-            self._restoring.setdefault(tp, threading.Lock())
         loop = asyncio.get_running_loop()
-        identities = await loop.run_in_executor(self._executor, self._identities)
-        committed = await loop.run_in_executor(self._executor, self._committed, tps)
-        report = _TakeOver(partitions=len(tps))
-        await asyncio.gather(
-            *(
-                loop.run_in_executor(
-                    self._executor,
-                    self._acquire,
-                    tp,
-                    identities,
-                    committed.get(tp),
-                    report,
-                    still_wanted,
-                )
-                for tp in tps
-            )
-        )
+        in_executor = partial(loop.run_in_executor, self._executor)
+        identities = await in_executor(self._ownership.identities, self.stages)
+        committed = await in_executor(self._ownership.committed, tps)
+
+        def acquire(tp: TP) -> int:
+            stage = self._stages[tp.topic]
+            owned = self._ownership.acquire(tp, stage, identities, committed.get(tp), still_wanted)
+            if owned is None:
+                return 0
+            self._owned[tp] = owned
+            return owned.restored_entries
+
+        entries = sum(await asyncio.gather(*(in_executor(acquire, tp) for tp in tps)))
         for tp in tps:
             if isinstance(self._stages[tp.topic].compute, Derived):
                 # Held until the index stands: the partition's batches wait for it, no other's.
                 await self._lock(tp).acquire()
                 self._begin(self._rebuild(tp))
-        report.seconds = time.monotonic() - started
-        RECOVERY_SECONDS.set(report.seconds)
-        RECOVERY_ENTRIES.set(report.entries)
+        seconds = time.monotonic() - started
+        RECOVERY_SECONDS.set(seconds)
+        RECOVERY_ENTRIES.set(entries)
         failpoint("after_restore")
         logger.info(
             "Took over %d partitions: %d changelog entries restored in %.2f s",
-            report.partitions,
-            report.entries,
-            report.seconds,
+            len(tps),
+            entries,
+            seconds,
         )
 
     async def let_go(self) -> None:
@@ -188,7 +122,7 @@ class Engine:
         this worker was away for longer than its session, the process ends as well.
         """
         for owned in self._owned.values():
-            owned.wanted = False
+            owned.given_up.set()
         given_up = await asyncio.gather(*map(self._give_up, list(self._owned)))
         fenced = next(filter(None, given_up), None)
         if fenced is not None:
@@ -204,7 +138,7 @@ class Engine:
             if isinstance(compute, Derived):
                 compute.forget(tp.partition)
             return await asyncio.get_running_loop().run_in_executor(
-                self._executor, _release, tp, owned
+                self._executor, release, tp, owned
             )
 
     async def _rebuild(self, tp: TP) -> None:
@@ -235,93 +169,6 @@ class Engine:
         for stage in self._stages.values():
             ours = {tp.partition for tp in kept if tp.topic == stage.input_topic}
             stage.table.store.close_all_but(ours)
-
-    def _acquire(
-        self,
-        tp: TP,
-        identities: dict[str, str],
-        committed: int | None,
-        report: _TakeOver,
-        still_wanted: Callable[[], bool],
-    ) -> None:
-        # A rebalance during a restore starts the next one at once; the first may still be writing.
-        with self._restoring[tp]:
-            if still_wanted():
-                self._fence_and_restore(tp, identities, committed, report, still_wanted)
-
-    def _fence_and_restore(
-        self,
-        tp: TP,
-        identities: dict[str, str],
-        committed: int | None,
-        report: _TakeOver,
-        still_wanted: Callable[[], bool],
-    ) -> None:
-        stage = self._stages[tp.topic]
-        changelog = stage.table.changelog_name
-        transactions = PartitionTransactions(
-            self._bootstrap, f"{self._app.conf.id}-{tp.topic}-{tp.partition}"
-        )
-        transactions.fence()
-        failpoint("after_fence")
-        store = stage.table.store.open(tp.partition)
-        restored = restore_partition(
-            store,
-            changelog,
-            identities[changelog],
-            tp.partition,
-            {"bootstrap.servers": self._bootstrap},
-            still_wanted,
-        )
-        if not still_wanted():
-            transactions.close()
-            return
-        report.entries += restored.entries
-        applied = self._applied(tp, store, identities[tp.topic], committed)
-        self._owned[tp] = _Owned(
-            transactions, store, changelog, identities[changelog], identities[tp.topic], applied
-        )
-
-    def _applied(
-        self, tp: TP, store: PartitionStore, input_uuid: str, committed: int | None
-    ) -> int:
-        value = store.get(APPLIED_KEY)
-        if value is None:
-            if committed is not None:
-                raise StateError(
-                    f"{tp.topic}/{tp.partition}: the group has committed offset {committed}, but "
-                    "the changelog has no applied offset: state is lost. Nothing was read. "
-                    + _REBUILD
-                )
-            return -1
-        entry = self._applied_decoder.decode(value)
-        if entry["topic_uuid"] != input_uuid:
-            raise StateError(
-                f"{tp.topic}/{tp.partition}: the input topic was recreated since the state was "
-                "written. " + _REBUILD
-            )
-        applied = int(entry["offset"])
-        if committed is not None and committed > applied + 1:
-            raise StateError(
-                f"{tp.topic}/{tp.partition}: committed offset {committed} is ahead of the applied "
-                f"one ({applied}): the changelog lost its end. " + _REBUILD
-            )
-        return applied
-
-    def _identities(self) -> dict[str, str]:
-        names = [stage.input_topic for stage in self._stages.values()]
-        names += [stage.table.changelog_name for stage in self._stages.values()]
-        return topic_uuids(self._bootstrap, names)
-
-    def _committed(self, tps: Sequence[TP]) -> dict[TP, int]:
-        consumer = Consumer(
-            {"bootstrap.servers": self._bootstrap, "group.id": str(self._app.conf.id)}
-        )
-        try:
-            offsets = consumer.committed([TopicPartition(*tp) for tp in tps], timeout=30)
-        finally:
-            consumer.close()
-        return {TP(o.topic, o.partition): o.offset for o in offsets if o.offset >= 0}
 
     def _lock(self, tp: TP) -> asyncio.Lock:
         return self._locks.setdefault(tp, asyncio.Lock())
@@ -355,38 +202,56 @@ class Engine:
         """Let running batches end and begin no other."""
         self._stopped = True
         for owned in self._owned.values():
-            owned.wanted = False
+            owned.given_up.set()
         await asyncio.gather(*self._running, return_exceptions=True)
 
     async def _run_locked(self, event: EventT) -> None:
-        message = event.message
-        stage = self._stages[message.topic]
-        async with self._lock(message.tp), self._places:
-            owned = self._owned.get(message.tp)
-            if (
-                self._stopped
-                or owned is None
-                or message.generation_id != self._app.consumer_generation_id
-            ):
-                return
-            applied = False
+        tp = event.message.tp
+        stage = self._stages[tp.topic]
+        async with self._lock(tp):
+            while True:
+                owned = self._owned.get(tp)
+                if self._stopped or owned is None or not self._is_of_now(event):
+                    return
+                request = await self._run_in_place(stage, event, owned)
+                if request is None:
+                    event.ack()
+                    return
+                last_offset = event.value.last_offset
+                released = await self._pauses.wait(tp, last_offset, request, owned.given_up)
+                if released is None:
+                    return
+                assert isinstance(stage.compute, Pausable)
+                stage.compute.let_pass(tp.partition, released)
+
+    def _is_of_now(self, event: EventT) -> bool:
+        generation: int = self._app.consumer_generation_id
+        return bool(event.message.generation_id == generation)
+
+    async def _run_in_place(self, stage: Stage, event: EventT, owned: Owned) -> PauseRequest | None:
+        """Run a batch when there is a place; returns why it must pause, if it must."""
+        done = False
+        async with self._places:
             try:
-                await self._run(stage, message.tp, event.value, owned)
-                applied = True
+                await self._run(stage, event.message.tp, event.value, owned)
+                done = True
+            except PauseRequest as request:
+                done = True
+                return request
             finally:
-                if not applied:
+                if not done:
                     self._stopped = True
                     logger.critical(
                         "Stage %s failed on %s/%d offsets %d to %d; nothing of it is acknowledged",
                         stage.name,
-                        message.topic,
-                        message.partition,
+                        event.message.topic,
+                        event.message.partition,
                         event.value.first_offset,
                         event.value.last_offset,
                     )
-            event.ack()
+        return None
 
-    async def _run(self, stage: Stage, tp: TP, batch: Batch, owned: _Owned) -> None:
+    async def _run(self, stage: Stage, tp: TP, batch: Batch, owned: Owned) -> None:
         metrics = StageMetrics(stage.name)
         consumer = self._app.consumer
         assert isinstance(consumer, BatchConsumer)
@@ -403,7 +268,7 @@ class Engine:
         failpoint("after_acknowledge")
 
     def _commit(
-        self, tp: TP, owned: _Owned, outputs: Sequence[Outgoing], overlay: Overlay, last: int
+        self, tp: TP, owned: Owned, outputs: Sequence[Outgoing], overlay: Overlay, last: int
     ) -> None:
         applied = self._applied_encoder.encode(
             {

@@ -280,8 +280,19 @@ def _drain(local: LocalRun, console: Console) -> None:
                         f"{settings.data_dir / 'logs'}."
                     )
                 local.require_running()
+                _require_flowing(settings)
                 time.sleep(_POLL_SECONDS)
                 left = sum(lag(settings.kafka_bootstrap, group, topics).values())
+
+
+def _require_flowing(settings: Settings) -> None:
+    url = f"http://127.0.0.1:{settings.worker_port}/ready"
+    try:
+        paused = httpx.get(url, timeout=60, trust_env=False).json().get("paused", {})
+    except httpx.TransportError:
+        return  # starting, or ended: that is found elsewhere
+    if paused:
+        raise InfrastructureError(f"Paused: {' '.join(paused.values())}")
 
 
 def _account(
@@ -302,9 +313,9 @@ def _account(
         console.print(f"ClickHouse, current {kind}: {stored:,}")
         if stored != expected:
             problems.append(f"ClickHouse holds {stored:,} current {kind}, {expected:,} published")
-    outcomes = sum(sum(source.outcomes.values()) for source in account.sources)
-    if rows["outcomes"] != outcomes:
-        problems.append(f"ClickHouse holds {rows['outcomes']:,} outcomes, {outcomes:,} published")
+    decided = account.decided_kinds
+    if rows["outcomes"] != decided:
+        problems.append(f"ClickHouse holds {rows['outcomes']:,} outcomes, {decided:,} published")
     console.print(f"Elapsed: {elapsed:.1f} s")
     for problem in problems:
         console.print(f"Not accounted for: {problem}", style="red", markup=False)

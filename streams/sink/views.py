@@ -64,6 +64,11 @@ def views(weights: Weights) -> tuple[View, ...]:
             "Quality of each source by dimension and UTC day, computed from the stored outcomes.",
         ),
         View(
+            "dead_letters",
+            _dead_letters(),
+            "Rejected raw records with their original bytes, and whether they were accepted since.",
+        ),
+        View(
             "quality_scores",
             # A window may be left without records: a fix moved its only one to another day.
             f"{_select(QUALITY_SCORES)} WHERE record_count > 0",
@@ -73,7 +78,6 @@ def views(weights: Weights) -> tuple[View, ...]:
             View(table.name.removeprefix("store_"), _select(table), comment)
             for table, comment in (
                 (RECORD_OUTCOMES, "What became of each raw record, one row an output kind."),
-                (DEAD_LETTERS, "Rejected raw records with their original bytes."),
                 (SINK_REJECTS, "Records of the sink's topics that could not become rows."),
             )
         ),
@@ -141,6 +145,16 @@ def _infrastructure() -> View:
         " UNION ALL ".join(selects),
         "Every record of every kind at its highest version, withdrawn and merged ones too.",
     )
+
+
+def _dead_letters() -> str:
+    raw = "raw_topic, raw_partition, raw_offset"
+    return f"""
+SELECT
+    {_names(DEAD_LETTERS.columns)},
+    ({raw}) IN
+        (SELECT {raw} FROM {RECORD_OUTCOMES.name} FINAL WHERE outcome != 'rejected') AS resolved
+FROM {DEAD_LETTERS.name} FINAL"""  # noqa: S608  names from this package
 
 
 def _select(table: Table) -> str:

@@ -3,27 +3,31 @@
 from collections.abc import Sequence
 from hashlib import sha256
 
-from producers.connector import InfrastructureConnector
 from streams.batch import Batch, ConsumedRecord
-from streams.codec import Decoder, UndecodableError
 from streams.core.errors import Rejected
 from streams.core.normalize import Decision, Location, decide
 from streams.core.payloads import ASSET_KINDS
 from streams.core.records import (
     AvroRecord,
-    Mapped,
     OrderKey,
     RawCoordinates,
     RawRecord,
     source_key,
 )
+from streams.core.rejection_limits import RecentDecisions, RejectionLimits
 from streams.core.tally import UNKNOWN_KIND
-from streams.core.tolerances import Tolerances
-from streams.core.validate import validate
 from streams.engine.overlay import Overlay
+from streams.engine.pause import PauseRequest
 from streams.engine.transactions import Outgoing
 from streams.stages.encoders import Encoders, StateCodec
-from streams.stages.outcomes import coordinates_of, dead_letter, kafka_time, outcome
+from streams.stages.outcomes import (
+    coordinates_of,
+    dead_letter,
+    kafka_time,
+    outcome,
+    was_put_back,
+)
+from streams.stages.raw_reading import RawReader
 from streams.topics import NORMALIZED_ASSETS, NORMALIZED_OBSERVATIONS
 
 STAGE = "normalize"
@@ -34,61 +38,61 @@ class Normalize:
 
     def __init__(
         self,
-        connector: type[InfrastructureConnector],
-        decoder: Decoder,
+        reader: RawReader,
         state: StateCodec,
         encoders: Encoders,
         generation: int,
-        tolerances: Tolerances,
+        limits: RejectionLimits,
     ) -> None:
-        self._connector = connector
-        self._decoder = decoder
+        self._reader = reader
         self._state = state
         self._encoders = encoders
         self._generation = generation
-        self._tolerances = tolerances
-        self._kinds = {stream.name: stream.kind for stream in connector.discover()}
+        self._limits = limits
+        self._recent: dict[int, RecentDecisions] = {}
+        self._let_pass: dict[int, int] = {}
+
+    def let_pass(self, partition: int, offset: int) -> None:
+        """Ask for no pause up to this offset: somebody has looked."""
+        self._let_pass[partition] = offset
 
     def __call__(self, batch: Batch, overlay: Overlay) -> Sequence[Outgoing]:
-        """Decide on every record of a batch; one outcome now or at the next stage for each."""
+        """Decide on every record of a batch; one outcome now or at the next stage for each.
+
+        Raises:
+            PauseRequest: so many were rejected that something else is wrong than the data.
+        """
         outputs: list[Outgoing] = []
+        rejected: list[bool] = []
         for record in batch.records:
-            raw = self._read(record)
+            raw = self._reader.read(record)
             if isinstance(raw, Rejected):
                 outputs += self._unreadable(record, raw)
+                failed = True
             else:
-                outputs += self._normalize(record, raw, overlay)
+                decided, failed = self._normalize(record, raw, overlay)
+                outputs += decided
+            if not was_put_back(record):  # whoever puts back has looked
+                rejected.append(failed)
+        self._keep_within_limits(batch, rejected)
         return outputs
 
-    def _read(self, record: ConsumedRecord) -> RawRecord | Rejected:
-        try:
-            raw = RawRecord.from_avro(self._decoder.decode(record.value))
-        except UndecodableError as error:
-            return Rejected(error.rule_id, str(error))
-        if raw.source_id != self._connector.source_id:
-            return Rejected(
-                "bad_envelope",
-                "The record belongs to another source: look at what writes to this topic.",
-                "source_id",
-                raw.source_id[:200],
-                self._connector.source_id,
-            )
-        if raw.stream not in self._kinds:
-            return Rejected(
-                "bad_envelope",
-                "The connector has no such stream: look at what writes to this topic.",
-                "stream",
-                raw.stream[:200],
-                ", ".join(self._kinds),
-            )
-        if (raw.item is None) != (raw.event == "no_longer_listed"):
-            return Rejected(
-                "bad_envelope", "Only a no_longer_listed record has no item.", "event", raw.event
-            )
-        return raw
+    def _keep_within_limits(self, batch: Batch, rejected: list[bool]) -> None:
+        recent = self._recent.get(batch.partition) or RecentDecisions(self._limits)
+        if any(rejected) and batch.last_offset > self._let_pass.get(batch.partition, -1):
+            reason = recent.exceeded_by(rejected)
+            if reason is not None:
+                raise PauseRequest(
+                    self._reader.source_id,
+                    f"{self._reader.source_id}: {reason}, up to offset {batch.last_offset}. "
+                    "Nothing of this batch is published. Look at what the source sends "
+                    f"(`make inspect TOPIC={batch.topic}`), mend the connector and restart, or let "
+                    f"it become dead letters with `make resume SOURCE={self._reader.source_id}`.",
+                )
+        self._recent[batch.partition] = recent.after(rejected)
 
     def _unreadable(self, record: ConsumedRecord, rejected: Rejected) -> list[Outgoing]:
-        source_id = self._connector.source_id
+        source_id = self._reader.source_id
         return [
             dead_letter(
                 self._encoders, record, rejected, source_id=source_id, record_id=None, stage=STAGE
@@ -104,25 +108,27 @@ class Normalize:
                 generation=self._generation,
                 record_time=kafka_time(record),
                 rule_id=rejected.rule_id,
+                again=was_put_back(record),
             ),
         ]
 
     def _normalize(
         self, record: ConsumedRecord, raw: RawRecord, overlay: Overlay
-    ) -> list[Outgoing]:
+    ) -> tuple[list[Outgoing], bool]:
         coordinates = coordinates_of(record)
         assert record.value is not None
         order = OrderKey(raw.source_updated_at, raw.fetched_at, sha256(record.value).hexdigest())
         key = raw.record_id.encode()
         stored = overlay.get(key)
         held = None if stored is None else Location.from_avro(self._state.decoder.decode(stored))
-        mapped = None if raw.item is None else self._connector.map_to_schema(raw)
-        if isinstance(mapped, Mapped):
-            mapped = validate(mapped, raw, self._tolerances)
-        decision = decide(raw, mapped, self._kinds[raw.stream], order, coordinates, held)
+        mapped = self._reader.judge(raw)
+        decision = decide(raw, mapped, self._reader.kind(raw), order, coordinates, held)
         if decision.location is not None:
             overlay.put(key, self._state.encoder.encode(decision.location.to_avro()))
-        outputs = [self._outgoing(normalized) for normalized in decision.normalized]
+        again = was_put_back(record)
+        outputs = [
+            self._outgoing({**normalized, "again": again}) for normalized in decision.normalized
+        ]
         if decision.rejected is not None:
             outputs.append(
                 dead_letter(
@@ -135,10 +141,12 @@ class Normalize:
                 )
             )
         if decision.outcome is not None:
-            outputs.append(self._outcome(raw, coordinates, decision))
-        return outputs
+            outputs.append(self._outcome(raw, coordinates, decision, again=again))
+        return outputs, decision.rejected is not None
 
-    def _outcome(self, raw: RawRecord, coordinates: RawCoordinates, decision: Decision) -> Outgoing:
+    def _outcome(
+        self, raw: RawRecord, coordinates: RawCoordinates, decision: Decision, *, again: bool
+    ) -> Outgoing:
         assert decision.outcome is not None
         return outcome(
             self._encoders,
@@ -151,6 +159,7 @@ class Normalize:
             generation=self._generation,
             record_time=raw.fetched_at,
             rule_id=decision.rejected.rule_id if decision.rejected else None,
+            again=again,
         )
 
     def _outgoing(self, normalized: AvroRecord) -> Outgoing:

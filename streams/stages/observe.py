@@ -109,7 +109,7 @@ class Observe:
             record_time=held.order.fetched_at,
             canonical=[(held.canonical_id, held.version)],
             flags=change.rejudged,
-            rejudged=True,
+            again=True,
         )
 
     def _outcome(self, event: AvroRecord, observed: Observed) -> Outgoing:
@@ -127,4 +127,5 @@ class Observe:
             record_time=event["order"]["fetched_at"],
             canonical=[(published.canonical_id, published.version)] if published else [],
             flags=observed.flags,
+            again=event["again"],
         )

@@ -7,6 +7,7 @@ from importlib.metadata import version
 from streams.batch import ConsumedRecord
 from streams.codec import frame_schema_id
 from streams.core.errors import Rejected
+from streams.core.putting_back import original_of, without_mark
 from streams.core.records import Outcome, RawCoordinates
 from streams.engine.transactions import Outgoing
 from streams.stages.encoders import Encoders
@@ -29,7 +30,7 @@ def outcome(
     rule_id: str | None = None,
     canonical: Iterable[tuple[str, int]] = (),
     flags: Iterable[str] = (),
-    rejudged: bool = False,
+    again: bool = False,
 ) -> Outgoing:
     """One `RecordOutcome`, keyed by its raw coordinates."""
     published = [{"record_id": identity, "version": number} for identity, number in canonical]
@@ -46,7 +47,7 @@ def outcome(
             "rule_id": rule_id,
             "canonical": published,
             "flags": list(flags),
-            "rejudged": rejudged,
+            "again": again,
         }
     )
     return Outgoing(RECORD_OUTCOMES.name, raw.key.encode(), value)
@@ -70,7 +71,9 @@ def dead_letter(
             "record_id": record_id,
             "key": record.key,
             "value": record.value,
-            "headers": [{"name": name, "value": text} for name, text in record.headers],
+            "headers": [
+                {"name": name, "value": text} for name, text in without_mark(record.headers)
+            ],
             "record_time": kafka_time(record),
             "schema_id": frame_schema_id(record.value),
             "stage": stage,
@@ -86,8 +89,14 @@ def dead_letter(
 
 
 def coordinates_of(record: ConsumedRecord) -> RawCoordinates:
-    """Where a consumed record stands."""
-    return RawCoordinates(record.topic, record.partition, record.offset)
+    """Where a consumed record stands; where its original does, if it was put back."""
+    original = original_of(record.topic, record.partition, record.headers)
+    return original or RawCoordinates(record.topic, record.partition, record.offset)
+
+
+def was_put_back(record: ConsumedRecord) -> bool:
+    """Whether a consumed record was accounted for before."""
+    return original_of(record.topic, record.partition, record.headers) is not None
 
 
 def kafka_time(record: ConsumedRecord) -> datetime:

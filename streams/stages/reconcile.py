@@ -102,6 +102,7 @@ class Reconcile:
                     record_time=event["order"]["fetched_at"],
                     canonical=[(it["record_id"], it["version"]) for it in resolution.published],
                     flags=event["flags"] if resolution.outcome in ("changed", "unchanged") else (),
+                    again=event["again"],
                 )
             )
         return outputs

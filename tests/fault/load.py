@@ -1,7 +1,7 @@
 """A deterministic load: records new, repeated, changed, moved, rejected, delisted, and poison."""
 
 from collections.abc import Iterator
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from datetime import UTC, datetime, timedelta
 from random import Random
 from zlib import crc32
@@ -87,25 +87,47 @@ def _raw(plant: int, index: int, random: Random) -> RawRecord:
     latitude += own.uniform(-_SPREAD_DEGREES, _SPREAD_DEGREES)
     longitude += own.uniform(-_SPREAD_DEGREES, _SPREAD_DEGREES)
     capacity = "-5" if chance > 0.98 else str(random.randrange(1, 4) * 100)
-    item: AvroRecord | None = {
+    record = plant_record(
+        record_id,
+        country=country,
+        capacity=capacity,
+        latitude=str(latitude),
+        longitude=str(longitude),
+        # Now and then a record is older than one that came before.
+        fetched_at=_START + timedelta(seconds=index - (500 if chance < 0.02 else 0)),
+    )
+    if 0.95 < chance <= 0.97:
+        return replace(record, event="no_longer_listed", item=None)
+    return record
+
+
+def plant_record(
+    record_id: str,
+    *,
+    name: str | None = None,
+    country: str = "DEU",
+    capacity: str = "100",
+    latitude: str = "50.5",
+    longitude: str = "9.5",
+    fetched_at: datetime = _START,
+) -> RawRecord:
+    """A raw plant as the source would say it."""
+    item: AvroRecord = {
         "country": country,
         "country_long": country,
-        "name": f"Plant {record_id}",
+        "name": name or f"Plant {record_id}",
         "gppd_idnr": record_id,
         "capacity_mw": capacity,
-        "latitude": str(latitude),
-        "longitude": str(longitude),
+        "latitude": latitude,
+        "longitude": longitude,
         "primary_fuel": "Gas",
     }
-    if 0.95 < chance <= 0.97:
-        item = None
     return RawRecord(
         source_id="wri_powerplants",
         stream="plants",
         record_id=record_id,
-        event="observed" if item else "no_longer_listed",
-        # Now and then a record is older than one that came before.
-        fetched_at=_START + timedelta(seconds=index - (500 if chance < 0.02 else 0)),
+        event="observed",
+        fetched_at=fetched_at,
         source_updated_at=None,
         release="load",
         run_id="load",

@@ -9,8 +9,8 @@ from streams.batch import Batch
 from streams.codec import Encoder, Registry
 from streams.contracts import Contract, contract
 from streams.core.records import AvroRecord
-from streams.engine.engine import Compute
 from streams.engine.overlay import Overlay
+from streams.engine.stage import Compute
 from streams.stages.count import Count
 from streams.stages.encoders import StateCodec, shared_encoders, topic_decoder
 from streams.stages.observe import Observe

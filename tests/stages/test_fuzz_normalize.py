@@ -10,10 +10,12 @@ from producers.connectors import CONNECTORS
 from streams.batch import Batch
 from streams.contracts import contract
 from streams.core.records import AvroRecord
+from streams.core.rejection_limits import RejectionLimits
 from streams.engine.overlay import Overlay
 from streams.engine.transactions import Outgoing
 from streams.stages.encoders import StateCodec, shared_encoders, topic_decoder
 from streams.stages.normalize import Normalize
+from streams.stages.raw_reading import RawReader
 from streams.topics import (
     DEAD_LETTERS,
     NORMALIZED_ASSETS,
@@ -26,6 +28,7 @@ from tests.contract.examples import examples, to_record
 from tests.core.series import TOLERANCES
 from tests.stages.chain import OfflineRegistry, Record
 
+NO_LIMITS = RejectionLimits(share=1, of_records=1, run=10**9)
 NUMBERS = st.sampled_from(
     ["NaN", "inf", "-Infinity", "1e999", "-", "", "0", "-1", "9" * 400, "52.5"]
 )
@@ -37,14 +40,8 @@ def _stage(name: str) -> tuple[Callable[[bytes | None], Sequence[Outgoing]], Off
     topic = raw_topic(name)
     held = contract("state.locations")
     state = StateCodec(registry.encoder("state", held), registry.decoder(held))
-    stage = Normalize(
-        CONNECTORS[name],
-        topic_decoder(registry, topic),
-        state,
-        shared_encoders(registry),
-        1,
-        TOLERANCES,
-    )
+    reader = RawReader(CONNECTORS[name], topic_decoder(registry, topic), TOLERANCES)
+    stage = Normalize(reader, state, shared_encoders(registry), 1, NO_LIMITS)
 
     def run(value: bytes | None) -> Sequence[Outgoing]:
         record = Record(topic.name, 0, b"key", value)

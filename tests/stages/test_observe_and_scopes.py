@@ -47,7 +47,7 @@ def test_a_total_below_its_parts_is_flagged_and_cleared_by_a_revision() -> None:
     chain.feed(records)
     assert flags(chain, "eu", DAY) == ["scopes_disagree"]
     assert flags(chain, "ES", DAY) == []
-    first = [it for it in chain.outcomes() if not it["rejudged"]]
+    first = [it for it in chain.outcomes() if not it["again"]]
     assert len(first) == len(records), "one outcome a raw record; verdicts come as rejudged ones"
     corrected = Series().normalize(
         arrivals(
@@ -90,7 +90,7 @@ def test_any_order_of_arrival_ends_with_the_same_records_and_flags(
     per_record = Counter(
         (it["raw"]["offset"], it["outcome"])
         for it in chain.outcomes()
-        if it["outcome"] == "changed" and not it["rejudged"]
+        if it["outcome"] == "changed" and not it["again"]
     )
     assert max(per_record.values()) == 1
 

@@ -8,8 +8,9 @@ from streams.batch import Batch
 from streams.codec import Registry
 from streams.contracts import contract
 from streams.engine.app import EngineApp, faust_settings
-from streams.engine.engine import Engine, Stage
+from streams.engine.engine import Engine
 from streams.engine.overlay import Overlay
+from streams.engine.stage import Stage
 from streams.engine.table import StageTable
 from streams.engine.transactions import Outgoing
 from streams.settings import settings
@@ -42,6 +43,7 @@ def _build_engine(app: EngineApp) -> Engine:
         _settings.kafka_bootstrap,
         registry.encoder(APPLIED_SUBJECT, applied),
         registry.decoder(applied),
+        lambda topic, partition: -1,
     )
     engine.add(Stage(TABLE, _bench.input, _table, compute))
     return engine

@@ -1,0 +1,66 @@
+"""Reading raw records of one connector and judging what they say, without deciding on them."""
+
+from producers.connector import InfrastructureConnector
+from streams.batch import ConsumedRecord
+from streams.codec import Decoder, UndecodableError
+from streams.core.errors import Rejected
+from streams.core.records import Mapped, RawRecord
+from streams.core.tolerances import Tolerances
+from streams.core.validate import validate
+
+
+class RawReader:
+    """What one connector's raw records say, or why they are refused."""
+
+    def __init__(
+        self,
+        connector: type[InfrastructureConnector],
+        decoder: Decoder,
+        tolerances: Tolerances,
+    ) -> None:
+        self._connector = connector
+        self._decoder = decoder
+        self._tolerances = tolerances
+        self._kinds = {stream.name: stream.kind for stream in connector.discover()}
+
+    @property
+    def source_id(self) -> str:
+        """Source of the connector."""
+        return self._connector.source_id
+
+    def kind(self, raw: RawRecord) -> str:
+        """Canonical kind of the record's stream."""
+        return self._kinds[raw.stream]
+
+    def read(self, record: ConsumedRecord) -> RawRecord | Rejected:
+        """The envelope of a record and the item in it."""
+        try:
+            raw = RawRecord.from_avro(self._decoder.decode(record.value))
+        except UndecodableError as error:
+            return Rejected(error.rule_id, str(error))
+        if raw.source_id != self._connector.source_id:
+            return Rejected(
+                "bad_envelope",
+                "The record belongs to another source: look at what writes to this topic.",
+                "source_id",
+                raw.source_id[:200],
+                self._connector.source_id,
+            )
+        if raw.stream not in self._kinds:
+            return Rejected(
+                "bad_envelope",
+                "The connector has no such stream: look at what writes to this topic.",
+                "stream",
+                raw.stream[:200],
+                ", ".join(self._kinds),
+            )
+        if (raw.item is None) != (raw.event == "no_longer_listed"):
+            return Rejected(
+                "bad_envelope", "Only a no_longer_listed record has no item.", "event", raw.event
+            )
+        return raw
+
+    def judge(self, raw: RawRecord) -> Mapped | Rejected | None:
+        """Its typed content, validated; None for a record that only says it is gone."""
+        mapped = None if raw.item is None else self._connector.map_to_schema(raw)
+        return validate(mapped, raw, self._tolerances) if isinstance(mapped, Mapped) else mapped

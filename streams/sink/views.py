@@ -71,7 +71,7 @@ def views(weights: Weights) -> tuple[View, ...]:
         View(
             "quality_scores",
             # A window may be left without records: a fix moved its only one to another day.
-            f"{_select(QUALITY_SCORES)} WHERE record_count > 0",
+            f"{_select(QUALITY_SCORES)} WHERE record_count != 0",
             "Quality of each source by dimension and window, 0 to 100.",
         ),
         *(

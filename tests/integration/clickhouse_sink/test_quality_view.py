@@ -8,7 +8,7 @@ from streams.core.quality import failed_dimensions, scores
 from streams.core.tally import NOTHING, Tally
 from streams.sink.clickhouse import ClickHouse
 from streams.sink.loader import Loader
-from tests.sink.records import RECORD, WEIGHTS, batch, framed, outcome
+from tests.sink.records import RECORD, WEIGHTS, batch, dead_letter, framed, outcome
 
 pytestmark = pytest.mark.integration
 
@@ -66,3 +66,18 @@ def test_a_rejection_lowers_its_dimension_and_the_total(
     assert found["validity"] == (1, 50.0)
     assert found["accuracy"] == (0, 100.0)
     assert found["total"] == (1, pytest.approx(87.5))
+
+
+def test_a_dead_letter_is_resolved_when_its_record_was_accepted_since(
+    clickhouse: ClickHouse, loader: Loader
+) -> None:
+    letters = [dead_letter(offset) for offset in (1, 2)]
+    loader.load(batch("dead_letters", [framed("dead_letters", it) for it in letters]))
+    values = [
+        outcome(1, result="rejected", output_kind="unknown", rule_id="bad_avro"),
+        outcome(2, result="rejected", output_kind="unknown", rule_id="bad_avro"),
+        outcome(2, again=True),
+    ]
+    loader.load(batch("record.outcomes", [framed("record.outcomes", it) for it in values]))
+    rows = clickhouse.query("SELECT raw_offset, resolved FROM dead_letters ORDER BY 1").rows
+    assert [tuple(row) for row in rows] == [(1, 0), (2, 1)]

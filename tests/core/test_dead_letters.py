@@ -1,0 +1,123 @@
+"""Which dead letters are open, chosen and put back."""
+
+from datetime import UTC, datetime, timedelta
+from typing import Any
+
+import pytest
+
+from streams.core.conservation import Ledger
+from streams.core.dead_letters import Choice, Group, groups, letters
+from streams.core.putting_back import PUT_BACK, original_of, without_mark
+from streams.core.records import AvroRecord, Outcome, RawCoordinates
+
+DAY = datetime(2026, 5, 3, 12, tzinfo=UTC)
+TOPIC = "raw.wri_powerplants"
+
+
+def at(offset: int) -> RawCoordinates:
+    return RawCoordinates(TOPIC, 1, offset)
+
+
+def dead(offset: int, rule_id: str = "bad_avro", **changes: Any) -> AvroRecord:
+    return {
+        "raw": at(offset).to_avro(),
+        "source_id": "wri_powerplants",
+        "record_id": None,
+        "key": b"k",
+        "value": b"v",
+        "headers": [{"name": "run", "value": b"1"}],
+        "record_time": DAY,
+        "stage": "normalize",
+        "rule_id": rule_id,
+        "message": "Broken.",
+        **changes,
+    }
+
+
+def test_the_newest_rejection_of_a_record_is_its_letter() -> None:
+    (letter,) = letters([dead(1), dead(1, "missing_name")], {})
+    assert (letter.rule_id, letter.attempts, letter.resolved) == ("missing_name", 2, False)
+    assert letter.content.headers == (("run", b"1"),)
+
+
+@pytest.mark.parametrize(
+    ("outcomes", "resolved"),
+    [
+        ({"unknown": "rejected"}, False),
+        ({"unknown": "rejected", "power_plant": "changed"}, True),
+        ({"power_plant": "superseded"}, True),
+        ({"unknown": "rejected", "power_plant": "rejected"}, False),
+    ],
+)
+def test_an_accepted_record_is_resolved(outcomes: dict[str, Outcome], resolved: bool) -> None:
+    (letter,) = letters([dead(1)], {at(1): outcomes})
+    assert letter.resolved is resolved
+
+
+@pytest.mark.parametrize(
+    ("choice", "offsets"),
+    [
+        (Choice(), [1, 2]),
+        (Choice(resolved=True), [1, 2, 3]),
+        (Choice(rule="missing_name"), [2]),
+        (Choice(source="reexplorer"), []),
+        (Choice(since=DAY), [1, 2]),
+        (Choice(since=DAY + timedelta(seconds=1)), [2]),
+        (Choice(until=DAY + timedelta(hours=1)), [1]),
+    ],
+)
+def test_letters_are_chosen(choice: Choice, offsets: list[int]) -> None:
+    later = dead(2, "missing_name", record_time=DAY + timedelta(hours=1))
+    found = letters([dead(3), later, dead(1)], {at(3): {"power_plant": "changed"}})
+    assert [it.raw.offset for it in found if choice.has(it)] == offsets
+
+
+def test_letters_are_grouped_by_rule_and_day() -> None:
+    found = letters([dead(1), dead(2), dead(3, record_time=DAY + timedelta(days=1))], {})
+    first = Group("wri_powerplants", "normalize", "bad_avro", DAY.date(), False)
+    assert [(it.day.day, count) for it, count in groups(found)] == [(3, 2), (4, 1)]
+    assert groups(found)[0] == (first, 2)
+
+
+def test_a_copy_names_its_original_in_the_same_partition_only() -> None:
+    mark = (PUT_BACK, at(7).key.encode())
+    assert original_of(TOPIC, 1, [("run", b"1"), mark]) == at(7)
+    assert original_of(TOPIC, 2, [mark]) is None
+    assert original_of("raw.alsi_lng", 1, [mark]) is None
+    assert original_of(TOPIC, 1, [(PUT_BACK, b"raw.wri_powerplants:1:x")]) is None
+    assert original_of(TOPIC, 1, []) is None
+    assert without_mark([("run", b"1"), mark]) == [("run", b"1")]
+
+
+def ledger(*outcomes: tuple[str, Outcome, bool]) -> Ledger:
+    found = Ledger({at(1): "wri_powerplants"})
+    for kind, outcome, again in outcomes:
+        found.add_outcome(at(1), kind, outcome, again=again)
+    found.dead_letters.add(at(1))
+    return found
+
+
+@pytest.mark.parametrize("kind", ["power_plant", "unknown"])
+def test_a_rejection_gives_way_to_what_follows_it(kind: str) -> None:
+    account = ledger((kind, "rejected", False), ("power_plant", "changed", True)).close(
+        {TOPIC: "wri_powerplants"}
+    )
+    assert account.problems == ()
+    assert account.sources[0].outcomes == {"changed": 1}
+    assert account.sources[0].dead_letters == 1
+    assert account.decided_kinds == (2 if kind == "unknown" else 1)
+
+
+def test_what_was_accepted_stays_as_it_was_counted() -> None:
+    found = Ledger({at(1): "wri_powerplants"})
+    found.add_outcome(at(1), "power_plant", "unchanged")
+    found.add_outcome(at(1), "power_plant", "changed", again=True)
+    account = found.close({TOPIC: "wri_powerplants"})
+    assert account.problems == ()
+    assert account.sources[0].outcomes == {"unchanged": 1}
+
+
+def test_a_second_outcome_that_is_no_repetition_is_still_named() -> None:
+    found = ledger(("power_plant", "rejected", False), ("power_plant", "changed", False))
+    (problem,) = found.close({TOPIC: "wri_powerplants"}).problems
+    assert "several outcomes" in problem

@@ -1,0 +1,41 @@
+"""A partition pauses on a run or a share of rejections, wherever batches are cut."""
+
+import pytest
+from hypothesis import given
+from hypothesis import strategies as st
+
+from streams.core.rejection_limits import RecentDecisions, RejectionLimits
+
+LIMITS = RejectionLimits(share=0.5, of_records=10, run=4)
+
+
+def reason(decisions: str, limits: RejectionLimits = LIMITS) -> str | None:
+    """Why these decisions exceed a limit; `x` is a rejection."""
+    return RecentDecisions(limits).exceeded_by(it == "x" for it in decisions)
+
+
+@pytest.mark.parametrize("decisions", ["", "xxx", "...xxx...", "x.x.x.x.x.", "xx.xx.xx"])
+def test_a_few_rejections_are_the_data(decisions: str) -> None:
+    assert reason(decisions) is None
+
+
+def test_a_run_is_found_inside_a_batch() -> None:
+    assert reason("..xxxx....") == "4 records in a row were rejected"
+
+
+def test_a_share_is_taken_of_full_windows_only() -> None:
+    assert reason("xx.xx.xx.") is None
+    assert reason("xx.xx.xx.x") == "7 of the last 10 records were rejected"
+
+
+def test_old_rejections_leave_the_window() -> None:
+    assert reason("xxx" + "." * 10 + "xx") is None
+
+
+@given(st.text("x.", max_size=40), st.integers(0, 40))
+def test_batches_are_no_matter(decisions: str, cut: int) -> None:
+    whole = [it == "x" for it in decisions]
+    recent = RecentDecisions(LIMITS)
+    first = recent.exceeded_by(whole[:cut])
+    found = first or recent.after(whole[:cut]).exceeded_by(whole[cut:])
+    assert found == recent.exceeded_by(whole)

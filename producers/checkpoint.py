@@ -4,6 +4,7 @@ Tables, made on first use:
 
     producers.checkpoints      one row for each finished run, never changed; the newest counts
     producers.listed_records   record ids of the last complete release, to find what is gone
+    producers.attempts         one row for each run that ended, also in an error: for the metrics
 
 A run holds an advisory lock on its own connection from before it reads the checkpoint until after
 it has stored the next one, and stores over that same connection: a run that lost its lock can
@@ -25,6 +26,7 @@ from producers.errors import AlreadyRunningError, CheckpointError
 
 CHECKPOINTS = "producers.checkpoints"
 LISTED_RECORDS = "producers.listed_records"
+ATTEMPTS = "producers.attempts"
 
 _CONNECT_SECONDS = 5
 
@@ -48,6 +50,14 @@ CREATE TABLE IF NOT EXISTS producers.listed_records (
     stream text NOT NULL,
     PRIMARY KEY (source_id, record_id)
 );
+CREATE TABLE IF NOT EXISTS producers.attempts (
+    id bigint GENERATED ALWAYS AS IDENTITY PRIMARY KEY,
+    source_id text NOT NULL,
+    ended_at timestamptz NOT NULL,
+    published bigint NOT NULL,
+    rate_limit_hits bigint NOT NULL,
+    error text
+);
 """
 
 
@@ -70,6 +80,58 @@ class FinishedRun:
     delisted: int
     complete: bool
     checkpoint: dict[str, str]
+
+
+@dataclass(frozen=True, slots=True)
+class Attempt:
+    """How one run ended.
+
+    Attributes:
+        published: Records the broker confirmed.
+        rate_limit_hits: Answers that said "too many requests".
+        error: Class of the error that ended it; None when it succeeded.
+    """
+
+    source_id: str
+    ended_at: datetime
+    published: int
+    rate_limit_hits: int
+    error: str | None
+
+
+@dataclass(frozen=True, slots=True)
+class SourceHealth:
+    """What all runs of a source add up to.
+
+    Attributes:
+        up: Whether the last run succeeded.
+        last_published_at: When a run last published anything; None when none has.
+        rate_limit_hits: Answers that said "too many requests".
+        errors: Failed runs by class of error.
+    """
+
+    source_id: str
+    up: bool
+    last_published_at: datetime | None
+    rate_limit_hits: int
+    errors: dict[str, int]
+
+
+_HEALTH = """
+SELECT source_id,
+       (array_agg(error ORDER BY id DESC))[1] IS NULL AS up,
+       max(ended_at) FILTER (WHERE published > 0) AS last_published_at,
+       sum(rate_limit_hits)::bigint AS rate_limit_hits,
+       (
+           SELECT coalesce(jsonb_object_agg(error, runs), '{}')
+           FROM (
+               SELECT error, count(*) AS runs FROM producers.attempts AS failed
+               WHERE failed.source_id = attempts.source_id AND error IS NOT NULL
+               GROUP BY error
+           ) AS counted
+       ) AS errors
+FROM producers.attempts GROUP BY source_id ORDER BY source_id
+"""
 
 
 class CheckpointStore:
@@ -120,6 +182,37 @@ class CheckpointStore:
                 "ORDER BY id DESC LIMIT %s",
                 (source_id, limit),
             ).fetchall()
+
+    def record_attempt(self, attempt: Attempt) -> None:
+        """Store how a run ended.
+
+        Raises:
+            CheckpointError: no answer or no permission.
+        """
+        with _explained("INSERT", ATTEMPTS):
+            self._connection.execute(
+                "INSERT INTO producers.attempts (source_id, ended_at, published, rate_limit_hits, "
+                "error) VALUES (%s, %s, %s, %s, %s)",
+                (
+                    attempt.source_id,
+                    attempt.ended_at,
+                    attempt.published,
+                    attempt.rate_limit_hits,
+                    attempt.error,
+                ),
+            )
+
+    def health(self) -> list[SourceHealth]:
+        """What the runs of each source add up to, by source.
+
+        Raises:
+            CheckpointError: no answer or no permission.
+        """
+        with (
+            _explained("SELECT", ATTEMPTS),
+            self._connection.cursor(row_factory=class_row(SourceHealth)) as cursor,
+        ):
+            return cursor.execute(_HEALTH).fetchall()
 
     def listed(self, source_id: str) -> dict[str, str]:
         """Record ids of the last complete release, each with its stream.
@@ -204,8 +297,8 @@ def open_store(dsn: str) -> Iterator[CheckpointStore]:
 def _create_tables(connection: psycopg.Connection[tuple[object, ...]]) -> None:
     # CREATE … IF NOT EXISTS asks for the right to create even where nothing is missing.
     found = connection.execute(
-        "SELECT to_regclass(%s) IS NOT NULL AND to_regclass(%s) IS NOT NULL",
-        (CHECKPOINTS, LISTED_RECORDS),
+        "SELECT bool_and(to_regclass(name) IS NOT NULL) FROM unnest(%s::text[]) AS name",
+        ([CHECKPOINTS, LISTED_RECORDS, ATTEMPTS],),
     ).fetchone()
     if found == (True,):
         return
@@ -223,8 +316,9 @@ def _explained(privilege: str, table: str) -> Iterator[None]:
         raise CheckpointError(
             f"The database role may not use {table}: {_first_line(error)}. As its owner run: "
             "GRANT USAGE ON SCHEMA producers TO <role>; GRANT SELECT, INSERT ON "
-            f"{CHECKPOINTS} TO <role>; GRANT SELECT, INSERT, DELETE ON {LISTED_RECORDS} TO "
-            "<role>; or, before the first run, GRANT CREATE ON DATABASE <database> TO <role>."
+            f"{CHECKPOINTS}, {ATTEMPTS} TO <role>; GRANT SELECT, INSERT, DELETE ON "
+            f"{LISTED_RECORDS} TO <role>; or, before the first run, GRANT CREATE ON DATABASE "
+            "<database> TO <role>."
         ) from error
     except psycopg.Error as error:
         raise CheckpointError(

@@ -115,6 +115,7 @@ class HttpSource:
         self._config = config
         self._on_download = on_download
         self._requests = 0
+        self._rate_limit_hits = 0
         self._limiter = Limiter(Rate(1, max(1, round(60_000 / config.requests_per_minute))))
         self._client = httpx.Client(
             headers={"user-agent": "infrastructure-streams"},
@@ -138,6 +139,11 @@ class HttpSource:
     def requests_sent(self) -> int:
         """Requests of this run so far, repeats included."""
         return self._requests
+
+    @property
+    def rate_limit_hits(self) -> int:
+        """Answers of this run that said "too many requests"."""
+        return self._rate_limit_hits
 
     @property
     def requests_left(self) -> int:
@@ -278,6 +284,7 @@ class HttpSource:
                     response.status_code,
                     time.perf_counter() - started,
                 )
+                self._rate_limit_hits += response.status_code == httpx.codes.TOO_MANY_REQUESTS
                 yield response
         except (httpx.InvalidURL, httpx.UnsupportedProtocol, httpx.TooManyRedirects) as error:
             raise UnexpectedAnswerError(

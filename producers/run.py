@@ -6,13 +6,14 @@ the repeated records unchanged.
 
 import time
 import uuid
-from collections.abc import Callable, Iterable, Mapping
+from collections.abc import Callable, Iterable, Iterator, Mapping
+from contextlib import contextmanager, suppress
 from dataclasses import dataclass
 from datetime import UTC, date, datetime
 from functools import partial
 from typing import Any, Literal
 
-from producers.checkpoint import CheckpointStore, FinishedRun, open_store
+from producers.checkpoint import Attempt, CheckpointStore, FinishedRun, open_store
 from producers.config import load_config
 from producers.connector import (
     InfrastructureConnector,
@@ -22,12 +23,13 @@ from producers.connector import (
     RawItem,
 )
 from producers.connectors import CONNECTORS
-from producers.errors import ConfigurationError, PartlyReadError
+from producers.errors import CheckpointError, ConfigurationError, PartlyReadError
 from producers.http import DownloadProgress, HttpSource
 from producers.known_plants import known_plants
 from producers.publish import Publisher
 from streams.codec import Registry
 from streams.contracts import contract
+from streams.core.errors import InfrastructureError
 from streams.core.records import RawRecord
 from streams.topics import raw_topic
 
@@ -180,7 +182,10 @@ def run_once(
         store.lock(connector.source_id)
         with Registry(services.schema_registry_url) as registry:
             encoder = registry.encoder(topic.subject(), contract(topic.contract_name))
-        with Publisher(services.kafka_bootstrap, topic, encoder) as publisher:
+        with (
+            Publisher(services.kafka_bootstrap, topic, encoder) as publisher,
+            _recorded(store, connector.source_id, publisher, http),
+        ):
             plants = partial(known_plants, services.kafka_bootstrap, services.schema_registry_url)
             request = options.request(store.latest(connector.source_id), plants)
             run = _Run(connector, request, store, publisher)
@@ -198,6 +203,26 @@ def run_once(
                 unchanged=run.pull.unchanged,
                 elapsed_seconds=time.monotonic() - began,
             )
+
+
+@contextmanager
+def _recorded(
+    store: CheckpointStore, source_id: str, publisher: Publisher, http: HttpSource
+) -> Iterator[None]:
+    """Record how a run ends, for the metrics; an error goes on as it came."""
+
+    def record(error: str | None) -> None:
+        ended_at = datetime.now(UTC)
+        hits = http.rate_limit_hits
+        store.record_attempt(Attempt(source_id, ended_at, publisher.confirmed, hits, error))
+
+    try:
+        yield
+    except InfrastructureError as error:
+        with suppress(CheckpointError):  # the first error says more
+            record(type(error).__name__)
+        raise
+    record(None)
 
 
 class _Run:

@@ -7,10 +7,12 @@ series. Every agent hands its batches to the engine, which publishes, stores and
 from collections.abc import Awaitable, Callable
 from functools import partial
 
-from faust.types import StreamT
+from faust.types import TP, StreamT
+from prometheus_client import REGISTRY
 
 from producers.connectors import CONNECTORS
 from streams.codec import Registry
+from streams.collectors import ConnectorCollector, LagCollector
 from streams.contracts import contract
 from streams.engine.app import EngineApp, faust_settings
 from streams.engine.engine import Engine
@@ -220,4 +222,11 @@ _STAGES: tuple[_Declared, ...] = (
     ),
 )
 
+
+def _exports_connectors() -> bool:
+    return TP(QUALITY_COUNTS.name, 0) in app.consumer.assignment()
+
+
 add_pages(app)
+REGISTRY.register(LagCollector(lambda: app.engine.lag()))
+REGISTRY.register(ConnectorCollector(_settings.postgres_dsn, _exports_connectors))

@@ -1,6 +1,7 @@
 """Every metric of the product, declared once."""
 
 import time
+from collections import Counter as Counted
 from collections.abc import Iterator
 from contextlib import contextmanager
 
@@ -15,6 +16,16 @@ STAGE_BATCH_RECORDS = Histogram(
 )
 STAGE_BATCH_SECONDS = Histogram(
     "stage_batch_seconds", "Seconds from the start of a batch to its acknowledgement.", ["stage"]
+)
+STAGE_OUTPUTS = Counter(
+    "stage_outputs_total",
+    "Records a stage has published, by topic: those to dead_letters are its rejections.",
+    ["stage", "topic"],
+)
+RECORDS_PROCESSED = Gauge(  # a counter's name would end in _total
+    "connector_records_processed",
+    "Raw records of a source that this worker has normalized or rejected since its start.",
+    ["source_id"],
 )
 RECOVERY_SECONDS = Gauge("recovery_seconds", "Seconds the last take-over of partitions took.")
 RECOVERY_ENTRIES = Gauge("recovery_entries", "Changelog entries the last take-over restored.")
@@ -44,10 +55,16 @@ class StageMetrics:
         self._stage = stage
 
     @contextmanager
-    def batch(self, records: int) -> Iterator[None]:
-        """Count and time one batch; a batch that fails counts nothing."""
+    def batch(self, records: int) -> Iterator[Counted[str]]:
+        """Count and time one batch; a batch that fails counts nothing.
+
+        Yields what takes the number of outputs by topic.
+        """
         started = time.perf_counter()
-        yield
+        outputs: Counted[str] = Counted()
+        yield outputs
+        for topic, published in outputs.items():
+            STAGE_OUTPUTS.labels(self._stage, topic).inc(published)
         STAGE_BATCH_SECONDS.labels(self._stage).observe(time.perf_counter() - started)
         STAGE_BATCH_RECORDS.labels(self._stage).observe(records)
         STAGE_RECORDS.labels(self._stage).inc(records)

@@ -1,5 +1,7 @@
 """Pages that every worker serves: metrics, liveness and readiness."""
 
+import asyncio
+
 from faust.types.web import Request, Response, View
 from prometheus_client import CONTENT_TYPE_LATEST, generate_latest
 
@@ -14,7 +16,9 @@ def add_pages(app: BatchApp) -> None:
 
     @app.page("/metrics")  # type: ignore[untyped-decorator]
     async def metrics(self: View, request: Request) -> Response:
-        return self.bytes(generate_latest(), headers={"Content-Type": CONTENT_TYPE_LATEST})
+        # Some are asked of other services, which must not stop the event loop.
+        text = await asyncio.to_thread(generate_latest)
+        return self.bytes(text, headers={"Content-Type": CONTENT_TYPE_LATEST})
 
     @app.page("/live")  # type: ignore[untyped-decorator]
     async def live(self: View, request: Request) -> Response:

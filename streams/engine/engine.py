@@ -66,6 +66,14 @@ class Engine:
         """Every declared stage."""
         return self._stages.values()
 
+    def lag(self) -> list[tuple[str, int, int]]:
+        """Topic, partition and records not applied yet, of every owned partition."""
+        consumer = self._app.consumer
+        return [
+            (tp.topic, tp.partition, max(0, (consumer.highwater(tp) or 0) - owned.applied - 1))
+            for tp, owned in list(self._owned.items())
+        ]
+
     @property
     def paused(self) -> Mapping[TP, str]:
         """Partitions that wait for a release, with the reason."""
@@ -257,10 +265,11 @@ class Engine:
         assert isinstance(consumer, BatchConsumer)
         fresh = [record for record in batch.records if record.offset > owned.applied]
         if fresh:
-            with metrics.batch(len(fresh)):
+            with metrics.batch(len(fresh)) as published:
                 overlay = Overlay(owned.store.get)
                 outputs = stage.compute(Batch(batch.topic, batch.partition, fresh), overlay)
                 failpoint("after_compute")
+                published.update(output.topic for output in outputs)
                 await asyncio.get_running_loop().run_in_executor(
                     self._executor, self._commit, tp, owned, outputs, overlay, batch.last_offset
                 )

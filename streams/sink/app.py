@@ -11,8 +11,9 @@ from functools import lru_cache
 from typing import Any
 
 import stamina
-from faust.types import EventT, StreamT
+from faust.types import TP, EventT, StreamT
 from faust.types.web import Request, Response, View
+from prometheus_client import REGISTRY
 
 from streams.codec import Registry
 from streams.core.errors import SinkError
@@ -22,6 +23,7 @@ from streams.engine.transport import BatchConsumer
 from streams.metrics import SINK_INSERT_SECONDS, SINK_ROWS
 from streams.settings import settings
 from streams.sink.clickhouse import ClickHouse
+from streams.sink.collector import AssetCollector
 from streams.sink.loader import Loader
 from streams.sink.readback import count_current, count_dead_letters, outcome_counts
 from streams.sink.schema import ensure_schema
@@ -67,6 +69,7 @@ class SinkApp(BatchApp):
         weights = load_tolerances(_settings.tolerances_file).quality.weights
         await asyncio.to_thread(ensure_schema, self.clickhouse, weights)
         registry = Registry(_settings.schema_registry_url)
+        REGISTRY.register(AssetCollector(self.clickhouse, _exports_assets))
         self.loader = Loader(self.clickhouse, registry.writer_schema, _topic_uuid)
         await super().on_start()
 
@@ -92,6 +95,10 @@ app = SinkApp(
         fetch_bytes=INSERT_BYTES,
     ),
 )
+
+
+def _exports_assets() -> bool:
+    return TP(MARKET_INFRASTRUCTURE.name, 0) in app.consumer.assignment()
 
 
 async def _load(event: EventT) -> None:

@@ -3,8 +3,9 @@
 from collections.abc import Mapping
 from dataclasses import dataclass
 
+from streams.core.payloads import ASSET_KINDS
 from streams.sink.clickhouse import ClickHouse
-from streams.sink.tables import kinds
+from streams.sink.tables import KINDS, kinds
 
 
 @dataclass(frozen=True, slots=True)
@@ -27,6 +28,27 @@ def count_current(clickhouse: ClickHouse) -> Mapping[str, int]:
         "SELECT kind, count() FROM infrastructure WHERE record_status = 'current' GROUP BY kind"
     ).rows
     return dict.fromkeys(kinds(), 0) | dict(rows)
+
+
+def count_assets(clickhouse: ClickHouse) -> Mapping[tuple[str, str | None], int]:
+    """Assets some source lists, by kind and ISO 3166-1 alpha-2 country, null when not known.
+
+    Points of time series are no assets.
+
+    Raises:
+        SinkError: no answer.
+    """
+    selects = " UNION ALL ".join(
+        f"SELECT '{kind}' AS kind, country_code, count() FROM {view} GROUP BY country_code"  # noqa: S608
+        for kind, view in KINDS.items()
+        if kind in ASSET_KINDS and _has_country(kind)
+    )
+    rows = clickhouse.query(f"{selects} ORDER BY ALL").rows
+    return {(kind, country): assets for kind, country, assets in rows}
+
+
+def _has_country(kind: str) -> bool:
+    return any(column.name == "country_code" for column in kinds()[kind].payload)
 
 
 def outcome_counts(clickhouse: ClickHouse) -> tuple[OutcomeCount, ...]:

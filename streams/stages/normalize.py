@@ -19,6 +19,7 @@ from streams.core.tally import UNKNOWN_KIND
 from streams.engine.overlay import Overlay
 from streams.engine.pause import PauseRequest
 from streams.engine.transactions import Outgoing
+from streams.metrics import RECORDS_PROCESSED
 from streams.stages.encoders import Encoders, StateCodec
 from streams.stages.outcomes import (
     coordinates_of,
@@ -75,6 +76,7 @@ class Normalize:
             if not was_put_back(record):  # whoever puts back has looked
                 rejected.append(failed)
         self._keep_within_limits(batch, rejected)
+        RECORDS_PROCESSED.labels(self._reader.source_id).inc(len(batch.records))
         return outputs
 
     def _keep_within_limits(self, batch: Batch, rejected: list[bool]) -> None:

@@ -12,8 +12,10 @@ from dataclasses import dataclass, field
 from pathlib import Path
 from random import sample
 
+import httpx
 import psutil
 import pytest
+from prometheus_client.parser import text_string_to_metric_families
 
 from streams.local.ports import is_free
 from streams.settings import PROJECT_ROOT
@@ -246,6 +248,45 @@ def test_second_run_publishes_nothing_new(
     assert_scores_of_stream_and_query_agree(home)
 
 
+SOURCES = {"alsi_lng_inventory", "gem_transmission", "reexplorer", "wri_powerplants"}
+
+
+def samples(home: Home, port: str) -> dict[tuple[str, frozenset[tuple[str, str]]], float]:
+    """Every sample of a worker's metrics, by name and labels."""
+    text = httpx.get(f"http://127.0.0.1:{home.variables[port]}/metrics", timeout=60).text
+    return {
+        (sample.name, frozenset(sample.labels.items())): sample.value
+        for family in text_string_to_metric_families(text)
+        for sample in family.samples
+    }
+
+
+def assert_metrics(home: Home) -> None:
+    """What dashboards and alerts ask for is there, after a start on data of an earlier run too."""
+    worker, sink = samples(home, "WORKER_PORT"), samples(home, "SINK_PORT")
+
+    def by_source(name: str) -> dict[str, float]:
+        return {dict(labels)["source_id"]: it for (at, labels), it in worker.items() if at == name}
+
+    assert by_source("connector_up") == dict.fromkeys(SOURCES, 1)
+    assert set(by_source("connector_last_event_time")) == SOURCES
+    assert by_source("connector_api_rate_limit_hits") == dict.fromkeys(SOURCES, 0)
+    assert set(by_source("connector_records_processed")) <= SOURCES
+    assert all(0 < it <= 100 for it in by_source("connector_data_quality_score").values())
+    assert set(by_source("connector_data_quality_score")) == SOURCES
+    assert any(value > 0 for value in by_source("connector_validation_failures").values())
+    lags = [value for (name, _), value in worker.items() if name == "stage_lag_records"]
+    assert len(lags) > 20
+    assert sum(lags) == 0
+    assets = {
+        dict(labels)["type"]: value
+        for (name, labels), value in sink.items()
+        if name == "infrastructure_assets_total"
+    }
+    assert set(assets) >= {"power_plant", "lng_terminal", "substation"}
+    assert min(assets.values()) > 0
+
+
 def test_killed_run_can_be_started_again_and_interrupted(small_home: Home) -> None:
     home = small_home
     killed = home.start()
@@ -254,6 +295,7 @@ def test_killed_run_can_be_started_again_and_interrupted(small_home: Home) -> No
     killed.communicate(timeout=DEADLINE_SECONDS)
     again = home.start()
     home.wait_for_line(again, "Everything runs.")
+    assert_metrics(home)
     began = time.monotonic()
     again.send_signal(signal.SIGINT)
     again.communicate(timeout=DEADLINE_SECONDS)

@@ -1,0 +1,94 @@
+"""Metrics of the pipeline that are read when asked for: from PostgreSQL and the consumer.
+
+What is about the whole deployment is exported by one process only, the owner of a certain
+partition, so that sums over processes are right.
+"""
+
+import logging
+from collections.abc import Callable, Iterable, Iterator
+
+from prometheus_client.core import CounterMetricFamily, GaugeMetricFamily, Metric
+from prometheus_client.registry import Collector
+
+from producers.checkpoint import SourceHealth, open_store
+from streams.core.errors import InfrastructureError
+
+logger = logging.getLogger(__name__)
+
+Lag = Callable[[], Iterable[tuple[str, int, int]]]
+"""Topic, partition and records left to apply, of each partition owned here."""
+
+
+class LagCollector(Collector):
+    """`stage_lag_records{topic, partition}` of the partitions owned here."""
+
+    def __init__(self, lag: Lag) -> None:
+        self._lag = lag
+
+    def describe(self) -> Iterable[Metric]:
+        """Nothing: asked for when collected."""
+        return ()
+
+    def collect(self) -> Iterator[Metric]:
+        """One gauge a partition."""
+        gauge = GaugeMetricFamily(
+            "stage_lag_records",
+            "Records of an owned partition that are not applied yet.",
+            labels=["topic", "partition"],
+        )
+        for topic, partition, records in self._lag():
+            gauge.add_metric([topic, str(partition)], records)
+        yield gauge
+
+
+class ConnectorCollector(Collector):
+    """Health of the producers, whose jobs are too short to be asked: from their attempts."""
+
+    def __init__(self, postgres_dsn: str, is_exporter: Callable[[], bool]) -> None:
+        self._dsn = postgres_dsn
+        self._is_exporter = is_exporter
+
+    def describe(self) -> Iterable[Metric]:
+        """Nothing: asked for when collected."""
+        return ()
+
+    def collect(self) -> Iterator[Metric]:
+        """Nothing when another process exports, or PostgreSQL does not answer."""
+        if not self._is_exporter():
+            return
+        try:
+            with open_store(self._dsn) as store:
+                health = store.health()
+        except InfrastructureError as error:
+            logger.warning("No metrics of the producers: %s", error)
+            return
+        yield from _health_metrics(health)
+
+
+def _health_metrics(health: list[SourceHealth]) -> Iterator[Metric]:
+    up = GaugeMetricFamily(
+        "connector_up", "1 when the last run of a source succeeded.", labels=["source_id"]
+    )
+    last = GaugeMetricFamily(
+        "connector_last_event_time",
+        "When a run last published anything, seconds since 1970.",
+        labels=["source_id"],
+    )
+    hits = GaugeMetricFamily(
+        "connector_api_rate_limit_hits",
+        'Answers of a source that said "too many requests", over all runs.',
+        labels=["source_id"],
+    )
+    errors = CounterMetricFamily(
+        "connector_errors",
+        "Runs of a source that ended in an error, by class.",
+        labels=["source_id", "error"],
+    )
+    for source in health:
+        up.add_metric([source.source_id], source.up)
+        hits.add_metric([source.source_id], source.rate_limit_hits)
+        if source.last_published_at is not None:
+            last.add_metric([source.source_id], source.last_published_at.timestamp())
+        for error, runs in sorted(source.errors.items()):
+            errors.add_metric([source.source_id, error], runs)
+    yield from (up, last, hits, errors)

@@ -50,6 +50,7 @@ from streams.topics import (
     RECORD_OUTCOMES,
     SCOPES_TABLE,
     SCORE_TABLE,
+    SINK_TOPICS,
     Topic,
     changelog_topic,
     normalize_table,
@@ -223,10 +224,14 @@ _STAGES: tuple[_Declared, ...] = (
 )
 
 
-def _exports_connectors() -> bool:
+def _exports_deployment() -> bool:
     return TP(QUALITY_COUNTS.name, 0) in app.consumer.assignment()
 
 
 add_pages(app)
-REGISTRY.register(LagCollector(lambda: app.engine.lag()))
-REGISTRY.register(ConnectorCollector(_settings.postgres_dsn, _exports_connectors))
+_group_topics = {
+    _settings.app_id: [declared.topic.name for declared in _STAGES],
+    _settings.sink_app_id: [topic.name for topic in SINK_TOPICS],
+}
+REGISTRY.register(LagCollector(_settings.kafka_bootstrap, _group_topics, _exports_deployment))
+REGISTRY.register(ConnectorCollector(_settings.postgres_dsn, _exports_deployment))

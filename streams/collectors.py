@@ -1,43 +1,59 @@
-"""Metrics of the pipeline that are read when asked for: from PostgreSQL and the consumer.
+"""Metrics of the pipeline that are read when asked for: from PostgreSQL and Kafka.
 
 What is about the whole deployment is exported by one process only, the owner of a certain
 partition, so that sums over processes are right.
 """
 
 import logging
-from collections.abc import Callable, Iterable, Iterator
+from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
 
 from prometheus_client.core import CounterMetricFamily, GaugeMetricFamily, Metric
 from prometheus_client.registry import Collector
 
 from producers.checkpoint import SourceHealth, open_store
 from streams.core.errors import InfrastructureError
+from streams.topic_admin import lag
 
 logger = logging.getLogger(__name__)
 
-Lag = Callable[[], Iterable[tuple[str, int, int]]]
-"""Topic, partition and records left to apply, of each partition owned here."""
-
 
 class LagCollector(Collector):
-    """`stage_lag_records{topic, partition}` of the partitions owned here."""
+    """`consumer_lag_records{group, topic, partition}`: what a group has still to read."""
 
-    def __init__(self, lag: Lag) -> None:
-        self._lag = lag
+    def __init__(
+        self, bootstrap: str, topics: Mapping[str, Sequence[str]], is_exporter: Callable[[], bool]
+    ) -> None:
+        """Ask for groups.
+
+        Args:
+            bootstrap: Kafka bootstrap servers.
+            topics: Topics of each group.
+            is_exporter: Whether this process exports it.
+        """
+        self._bootstrap = bootstrap
+        self._topics = topics
+        self._is_exporter = is_exporter
 
     def describe(self) -> Iterable[Metric]:
         """Nothing: asked for when collected."""
         return ()
 
     def collect(self) -> Iterator[Metric]:
-        """One gauge a partition."""
+        """Nothing when another process exports, or Kafka does not answer."""
+        if not self._is_exporter():
+            return
         gauge = GaugeMetricFamily(
-            "stage_lag_records",
-            "Records of an owned partition that are not applied yet.",
-            labels=["topic", "partition"],
+            "consumer_lag_records",
+            "Records a group has still to read; exactly 0 when none is left.",
+            labels=["group", "topic", "partition"],
         )
-        for topic, partition, records in self._lag():
-            gauge.add_metric([topic, str(partition)], records)
+        try:
+            for group, topics in self._topics.items():
+                for (topic, partition), records in lag(self._bootstrap, group, topics).items():
+                    gauge.add_metric([group, topic, str(partition)], records)
+        except InfrastructureError as error:
+            logger.warning("No metrics of the lag: %s", error)
+            return
         yield gauge
 
 

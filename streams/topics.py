@@ -120,6 +120,14 @@ def changelogs(app_id: str, connector_names: Iterable[str]) -> tuple[Topic, ...]
     )
 
 
+SINK_TOPICS: tuple[Topic, ...] = (
+    MARKET_INFRASTRUCTURE,
+    RECORD_OUTCOMES,
+    DEAD_LETTERS,
+    QUALITY_SCORES,
+)
+"""What the sink loads."""
+
 SHARED_TOPICS: tuple[Topic, ...] = (
     NORMALIZED_ASSETS,
     NORMALIZED_OBSERVATIONS,

@@ -66,14 +66,6 @@ class Engine:
         """Every declared stage."""
         return self._stages.values()
 
-    def lag(self) -> list[tuple[str, int, int]]:
-        """Topic, partition and records not applied yet, of every owned partition."""
-        consumer = self._app.consumer
-        return [
-            (tp.topic, tp.partition, max(0, (consumer.highwater(tp) or 0) - owned.applied - 1))
-            for tp, owned in list(self._owned.items())
-        ]
-
     @property
     def paused(self) -> Mapping[TP, str]:
         """Partitions that wait for a release, with the reason."""

@@ -28,15 +28,13 @@ from streams.settings import PROJECT_ROOT, Settings
 from streams.summary import account_table, count_published, take_account
 from streams.topic_admin import lag
 from streams.topics import (
-    DEAD_LETTERS,
     DECISIONS,
     LNG_GAS_DAYS,
-    MARKET_INFRASTRUCTURE,
     NORMALIZED_ASSETS,
     NORMALIZED_OBSERVATIONS,
     QUALITY_COUNTS,
-    QUALITY_SCORES,
     RECORD_OUTCOMES,
+    SINK_TOPICS,
     raw_topic,
 )
 
@@ -257,12 +255,7 @@ def _drain(local: LocalRun, console: Console) -> None:
         (settings.app_id, (QUALITY_COUNTS.name,)),
         (
             settings.sink_app_id,
-            (
-                MARKET_INFRASTRUCTURE.name,
-                RECORD_OUTCOMES.name,
-                DEAD_LETTERS.name,
-                QUALITY_SCORES.name,
-            ),
+            [topic.name for topic in SINK_TOPICS],
         ),
     )
     with console.status("Waiting for the pipeline") as status:

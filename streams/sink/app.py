@@ -29,23 +29,10 @@ from streams.sink.readback import count_current, count_dead_letters, outcome_cou
 from streams.sink.schema import ensure_schema
 from streams.tolerance_file import load_tolerances
 from streams.topic_admin import topic_uuids
-from streams.topics import (
-    DEAD_LETTERS,
-    MARKET_INFRASTRUCTURE,
-    QUALITY_SCORES,
-    RECORD_OUTCOMES,
-    Topic,
-)
+from streams.topics import MARKET_INFRASTRUCTURE, SINK_TOPICS, Topic
 from streams.web import add_pages
 
 logger = logging.getLogger(__name__)
-
-SINK_TOPICS: tuple[Topic, ...] = (
-    MARKET_INFRASTRUCTURE,
-    RECORD_OUTCOMES,
-    DEAD_LETTERS,
-    QUALITY_SCORES,
-)
 
 INSERT_RECORDS = 10_000
 INSERT_BYTES = 8 * 1024 * 1024

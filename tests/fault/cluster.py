@@ -24,15 +24,13 @@ from streams.settings import Settings
 from streams.topic_admin import delete_topics, end_offsets, lag
 from streams.topic_reader import read_all
 from streams.topics import (
-    DEAD_LETTERS,
     DECISIONS,
     LNG_GAS_DAYS,
-    MARKET_INFRASTRUCTURE,
     NORMALIZED_ASSETS,
     NORMALIZED_OBSERVATIONS,
     QUALITY_COUNTS,
-    QUALITY_SCORES,
     RECORD_OUTCOMES,
+    SINK_TOPICS,
     Topic,
 )
 from tests.fault.load import RAW, Load
@@ -52,12 +50,7 @@ PIPELINE_INPUTS = (
     RECORD_OUTCOMES.name,
     QUALITY_COUNTS.name,
 )
-SINK_INPUTS = (
-    MARKET_INFRASTRUCTURE.name,
-    RECORD_OUTCOMES.name,
-    DEAD_LETTERS.name,
-    QUALITY_SCORES.name,
-)
+SINK_INPUTS = tuple(topic.name for topic in SINK_TOPICS)
 
 
 @dataclass(slots=True)

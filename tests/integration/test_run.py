@@ -275,7 +275,7 @@ def assert_metrics(home: Home) -> None:
     assert all(0 < it <= 100 for it in by_source("connector_data_quality_score").values())
     assert set(by_source("connector_data_quality_score")) == SOURCES
     assert any(value > 0 for value in by_source("connector_validation_failures").values())
-    lags = [value for (name, _), value in worker.items() if name == "stage_lag_records"]
+    lags = [value for (name, _), value in worker.items() if name == "consumer_lag_records"]
     assert len(lags) > 20
     assert sum(lags) == 0
     assets = {

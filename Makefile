@@ -92,7 +92,7 @@ test: setup-dev ## Everything: lint, types, all tests on the real local stack (C
 	$(BIN)/mypy
 	$(BIN)/pytest --durations=15 $(if $(COV),--cov --cov-report=term-missing:skip-covered) $(ARGS)
 
-soak: setup-dev ## The fault tests in full size, and 100,000 made-up raw records a source
+soak: setup-dev ## The fault tests in full size, and 55,000 made-up raw records a source
 	$(BIN)/pytest tests/fault tests/stages/test_fuzz_normalize.py --soak --durations=15 $(ARGS)
 
 bench: setup-dev ## Speed against named alternatives in the same run

@@ -105,6 +105,7 @@ def map_gas_day(raw: RawRecord) -> Mapped | Rejected:
 def map_terminal(raw: RawRecord) -> Mapped | Rejected:
     """Convert one facility of the listing, under one operator, to an LNG terminal.
 
+    The facility is the entity: under a former and a present operator it is one terminal.
     The listing has no position, no tracker capacity and no status: a terminal is retired after its
     last day of operation and under construction before its first one, as of the fetch time.
     Reference capacities are those of the newest gas day that has them.
@@ -126,7 +127,7 @@ def map_terminal(raw: RawRecord) -> Mapped | Rejected:
     names = {facility["short_name"], *(known.other_names if known else ())} - {None, name}
     started = iso_day(facility["operational_start_date"] or "")
     return Mapped(
-        raw.record_id,
+        item["facility_eic"] or raw.record_id,
         LngTerminal(
             name=name,
             aliases=tuple(sorted(names)),

@@ -2,6 +2,7 @@
 
 import asyncio
 import logging
+import threading
 import time
 from collections.abc import Callable, Collection, Coroutine, Mapping, Sequence
 from concurrent.futures import ThreadPoolExecutor
@@ -54,6 +55,8 @@ class Engine:
         self._places = asyncio.Semaphore(_BATCHES_AT_ONCE)
         self._waiting: dict[str, asyncio.Semaphore] = {}
         self._running: set[asyncio.Task[None]] = set()
+        self._acquiring: list[asyncio.Future[int]] = []
+        self._given_up = threading.Event()
         self._crashing: asyncio.Future[None] | None = None
 
     def add(self, stage: Stage) -> Stage:
@@ -89,15 +92,22 @@ class Engine:
         identities = await in_executor(self._ownership.identities, self.stages)
         committed = await in_executor(self._ownership.committed, tps)
 
+        given_up = self._given_up = threading.Event()
+
+        def wanted() -> bool:
+            return still_wanted() and not given_up.is_set()
+
         def acquire(tp: TP) -> int:
             stage = self._stages[tp.topic]
-            owned = self._ownership.acquire(tp, stage, identities, committed.get(tp), still_wanted)
+            owned = self._ownership.acquire(tp, stage, identities, committed.get(tp), wanted)
             if owned is None:
                 return 0
             self._owned[tp] = owned
             return owned.restored_entries
 
-        entries = sum(await asyncio.gather(*(in_executor(acquire, tp) for tp in tps)))
+        # Kept here as well: this call may be cancelled by the next rebalance, its threads cannot.
+        self._acquiring = [in_executor(acquire, tp) for tp in tps]
+        entries = sum(await asyncio.gather(*map(asyncio.shield, self._acquiring)))
         for tp in tps:
             if isinstance(self._stages[tp.topic].compute, Derived):
                 # Held until the index stands: the partition's batches wait for it, no other's.
@@ -118,9 +128,12 @@ class Engine:
         """Give every partition up, each after its running batch; what is queued is skipped.
 
         Called when partitions are revoked, before another worker may get them: it would fence a
-        batch still running, which ends this process. When another took one over already, because
-        this worker was away for longer than its session, the process ends as well.
+        batch still running, which ends this process. A take-over that is still going on ends first:
+        its threads would go on fencing whoever is next. When another worker took a partition over
+        already, because this one was away for longer than its session, the process ends as well.
         """
+        self._given_up.set()
+        await asyncio.gather(*self._acquiring, return_exceptions=True)
         for owned in self._owned.values():
             owned.given_up.set()
         given_up = await asyncio.gather(*map(self._give_up, list(self._owned)))

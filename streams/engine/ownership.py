@@ -105,7 +105,12 @@ class Ownership:
             transactions = PartitionTransactions(
                 self._bootstrap, f"{self._group}-{tp.topic}-{tp.partition}"
             )
-            transactions.fence()
+            try:
+                transactions.fence()
+            except FencedError:
+                if still_wanted():
+                    raise
+                return None  # whoever came with the next rebalance was faster
             failpoint("after_fence")
             store = stage.table.store.open(tp.partition)
             restored = restore_partition(

@@ -105,6 +105,20 @@ class BatchConsumer(Consumer):  # type: ignore[misc]
         super().on_buffer_drop(tp)
         self._room.set()
 
+    async def seek_to_committed(self) -> Mapping[TP, int]:
+        """Go back to the committed offsets, and to the beginning where there is none yet.
+
+        Faust leaves those where they stand: what was fetched and skipped while a rebalance was
+        under way would never be read.
+        """
+        offsets: Mapping[TP, int] = await super().seek_to_committed()
+        never = [
+            self._new_topicpartition(*tp) for tp in self.assignment() if offsets.get(tp) is None
+        ]
+        if never:
+            await self._thread.seek_to_beginning(*never)
+        return offsets
+
     def mark_applied(self, tp: TP, offset: int) -> None:
         """Say that inputs up to `offset` are applied for good: they may be committed."""
         self._applied[tp] = max(offset, self._applied.get(tp, -1))

@@ -233,6 +233,10 @@ class Cluster:
             self.wait_for(partial(_deleted, admin, group))
         create_topics(self.settings)
 
+    def lag(self, topics: Sequence[str]) -> int:
+        """What the pipeline has still to read of these topics."""
+        return self._lag(self.settings.app_id, topics)
+
     def _lag(self, group: str, topics: Sequence[str]) -> int:
         return sum(lag(self.settings.kafka_bootstrap, group, topics).values())
 

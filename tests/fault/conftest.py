@@ -24,7 +24,7 @@ class Undisturbed:
 @pytest.fixture(scope="session")
 def load(request: pytest.FixtureRequest) -> Load:
     """The load of the fault tests: 200,000 records in full size."""
-    records = 200_000 if request.config.getoption("--soak") else 12_000
+    records = 200_000 if request.config.getoption("--soak") else 9_000
     return Load(records, plants=records // 4)
 
 

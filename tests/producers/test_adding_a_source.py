@@ -3,7 +3,6 @@
 import json
 import os
 import re
-import shutil
 import subprocess
 import sys
 import threading
@@ -15,9 +14,9 @@ from pathlib import Path
 import pytest
 
 from streams.settings import PROJECT_ROOT
+from tests.producers.project_copy import REGISTRY, copy_project, register, run
 
 PAGE = PROJECT_ROOT / "producers" / "README.md"
-REGISTRY = "producers/connectors.py"
 NODES = [
     {"id": 1, "name": "North", "lat": "52.5", "lon": "5.1", "kv": "380"},
     {"id": 2, "name": "South", "lat": "51.9", "lon": "4.4", "kv": "-"},
@@ -30,13 +29,10 @@ _BLOCK = re.compile(r"^```(?P<kind>\w+)(?: (?P<file>\S+))?\n(?P<text>.*?)^```$",
 @pytest.fixture(scope="module")
 def project(tmp_path_factory: pytest.TempPathFactory) -> Path:
     """A copy of the project with the page's files in it."""
-    copy = tmp_path_factory.mktemp("project")
-    for folder in ("avro", "producers", "streams"):
-        ignored = shutil.ignore_patterns("__pycache__")
-        shutil.copytree(PROJECT_ROOT / folder, copy / folder, ignore=ignored)
+    copy = copy_project(tmp_path_factory.mktemp("project"))
     for block in blocks():
         if block["file"] == REGISTRY:
-            register(copy / REGISTRY, block["text"])
+            register(copy, block["text"])
         elif block["file"]:
             path = copy / block["file"]
             assert not path.exists(), f"{path} is there already"
@@ -49,33 +45,6 @@ def blocks() -> list[dict[str, str]]:
     """Code blocks of the section: kind, file name or None, text."""
     section = PAGE.read_text(encoding="utf-8").partition("\n## Adding a source\n")[2]
     return [match.groupdict() for match in _BLOCK.finditer(section)]
-
-
-def register(path: Path, text: str) -> None:
-    """Put the import among the imports and the line into the table."""
-    added_import, added_line = text.strip("\n").split("\n\n")
-    lines = path.read_text(encoding="utf-8").splitlines()
-    imports = [line for line in lines if line.startswith("from ")]
-    first = lines.index(imports[0])
-    lines[first : first + len(imports)] = sorted([*imports, added_import])
-    lines.insert(len(lines) - lines[::-1].index("}") - 1, added_line)
-    path.write_text("\n".join(lines) + "\n", encoding="utf-8")
-
-
-def run(project: Path, command: str, **variables: str) -> str:
-    """Run one command line of the page there; its output."""
-    program, *arguments = command.split()
-    assert program == "python"
-    ended = subprocess.run(
-        [sys.executable, *arguments],
-        cwd=project,
-        env=os.environ | {"PYTHONPATH": str(project), "COLUMNS": "200"} | variables,
-        capture_output=True,
-        text=True,
-        timeout=60,
-    )
-    assert ended.returncode == 0, ended.stdout + ended.stderr
-    return ended.stdout
 
 
 @contextmanager
@@ -104,7 +73,9 @@ def grid() -> Iterator[str]:
 def test_every_command_of_the_page_works_and_shows_the_new_source(project: Path) -> None:
     (shell,) = [block["text"] for block in blocks() if block["kind"] == "sh"]
     with grid() as url:
-        output = [run(project, line, TOY_GRID_LOCATION=url) for line in shell.strip().splitlines()]
+        output = [
+            run(project, line, {"TOY_GRID_LOCATION": url}) for line in shell.strip().splitlines()
+        ]
     released, checked, listed, dry = output
     assert "raw.toy_grid v1" in released
     assert "toy_grid" in listed
@@ -115,7 +86,8 @@ def test_every_command_of_the_page_works_and_shows_the_new_source(project: Path)
 
 def test_the_new_source_rejects_what_it_cannot_read(project: Path) -> None:
     with grid() as url:
-        dry = run(project, "python -m producers toy_grid --dry-run", TOY_GRID_LOCATION=url)
+        command = "python -m producers toy_grid --dry-run"
+        dry = run(project, command, {"TOY_GRID_LOCATION": url})
     assert "verdict rejected by unreadable_number: lat is 'north'" in dry
 
 

@@ -233,8 +233,8 @@ def alsi_records(folder: Path) -> Iterator[AvroRecord]:
             facility_eic=row["facility_eic"],
             company_eic=row["company_eic"],
         )
-        entity = f"{row['facility_eic']}/{row['company_eic']}"
-        yield normalized(ALSI, entity, entity, terminal)
+        record_id = f"{row['facility_eic']}/{row['company_eic']}"
+        yield normalized(ALSI, record_id, row["facility_eic"], terminal)
 
 
 def normalized(

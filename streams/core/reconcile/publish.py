@@ -114,13 +114,16 @@ def _set_apart(
 
 
 def _series(kind: str, members: Sequence[AvroRecord]) -> list[AvroRecord]:
-    """The time series of a terminal, by the source entity id that its observations carry."""
+    """The time series of a terminal, one for each operator that its source lists it under.
+
+    A listing has the record id that the observations of its series carry as entity id.
+    """
     if kind != "lng_terminal":
         return []
     return [
         {
             "relation": "time_series",
-            "record_id": f"{record['source_id']}:{record['entity_id']}",
+            "record_id": f"{record['source_id']}:{record['record_id']}",
             "distance_km": None,
         }
         for record in members

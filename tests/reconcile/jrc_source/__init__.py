@@ -1,0 +1,1 @@
+"""A source that the product does not have, added as the page says."""

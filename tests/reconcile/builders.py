@@ -3,10 +3,19 @@
 from datetime import UTC, datetime, timedelta
 from typing import Any
 
-from streams.core.payloads import PlantUnit, PowerPlant, Substation, TransmissionLine
+from streams.core.payloads import (
+    LngTerminal,
+    PlantUnit,
+    PowerPlant,
+    RenewableResource,
+    Substation,
+    TerminalUnit,
+    TransmissionLine,
+)
 from streams.core.records import AvroRecord
-from tests.reconcile.real_records import GEM, GPPD, normalized
+from tests.reconcile.real_records import ALSI, GEM, GPPD, normalized
 
+NLR = "reexplorer"
 START = datetime(2026, 5, 1, tzinfo=UTC)
 
 
@@ -96,6 +105,59 @@ def line(record_id: str, from_node: str | None, to: tuple[float, float] | None) 
         "voltage_kv": 380.0,
     }
     return normalized(GEM, record_id, record_id, TransmissionLine(**content))  # type: ignore[arg-type]
+
+
+def cell(
+    record_id: str, latitude: float, resource_type: str = "solar", coverage: str = "covered"
+) -> AvroRecord:
+    """A resource at a point on the meridian of the plants."""
+    names = RenewableResource.field_names()
+    several = ("monthly_", "ac_monthly", "site_counts", "available_years")
+    content = {
+        **{name: () if name.startswith(several) else None for name in names},
+        "name": record_id,
+        "latitude": latitude,
+        "longitude": 10.0,
+        "resource_type": resource_type,
+        "coverage": coverage,
+    }
+    return normalized(NLR, record_id, record_id, RenewableResource(**content))  # type: ignore[arg-type]
+
+
+def alsi_terminal(facility: str, company: str, status: str = "operating") -> AvroRecord:
+    """A terminal of the listing under one operator."""
+    values = {
+        "name": "Panigaglia",
+        "status": status,
+        "operator": company,
+        "facility_eic": facility,
+        "company_eic": company,
+        "dtmi_gwh": 600.0,
+    }
+    terminal = _italian_terminal(values)
+    return normalized(ALSI, f"{facility}/{company}", facility, terminal)
+
+
+def gem_terminal(record_id: str, name: str) -> AvroRecord:
+    """A terminal of the tracker, with what the listing does not have."""
+    values = {
+        "name": name,
+        "latitude": 44.08,
+        "longitude": 9.83,
+        "status": "operating",
+        "capacity_mtpa": 2.5,
+        "start_year": 1971,
+        "units": (TerminalUnit(record_id, None, 2.5, "operating", 1971, None),),
+    }
+    terminal = _italian_terminal(values)
+    return normalized(GEM, record_id, record_id, terminal)
+
+
+def _italian_terminal(values: dict[str, Any]) -> LngTerminal:
+    unknown: dict[str, Any] = dict.fromkeys(LngTerminal.field_names())
+    known = {"country_code": "IT", "terminal_type": "import", "virtual": False}
+    several = {"aliases": (), "units": (), "unavailabilities": ()}
+    return LngTerminal(**{**unknown, **known, **several, **values})
 
 
 def _at(minute: int) -> datetime:

@@ -1,10 +1,11 @@
-"""Metrics of the pipeline that are read when asked for: from PostgreSQL and Kafka.
+"""Metrics that are read when asked for: of the pipeline from PostgreSQL and Kafka.
 
 What is about the whole deployment is exported by one process only, the owner of a certain
 partition, so that sums over processes are right.
 """
 
 import logging
+from abc import abstractmethod
 from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
 
 from prometheus_client.core import CounterMetricFamily, GaugeMetricFamily, Metric
@@ -17,7 +18,36 @@ from streams.topic_admin import lag
 logger = logging.getLogger(__name__)
 
 
-class LagCollector(Collector):
+class AskingCollector(Collector):
+    """Asks another service when this process exports; says nothing when that does not answer."""
+
+    def __init__(self, is_exporter: Callable[[], bool]) -> None:
+        self._is_exporter = is_exporter
+
+    @abstractmethod
+    def ask(self) -> Iterable[Metric]:
+        """The metrics.
+
+        Raises:
+            InfrastructureError: no answer.
+        """
+
+    def describe(self) -> Iterable[Metric]:
+        """Nothing: asked for when collected."""
+        return ()
+
+    def collect(self) -> Iterable[Metric]:
+        """The metrics; none when another process exports them, or there is no answer."""
+        if not self._is_exporter():
+            return ()
+        try:
+            return tuple(self.ask())
+        except InfrastructureError as error:
+            logger.warning("%s: nothing to export: %s", type(self).__name__, error)
+            return ()
+
+
+class LagCollector(AskingCollector):
     """`consumer_lag_records{group, topic, partition}`: what a group has still to read."""
 
     def __init__(
@@ -30,54 +60,34 @@ class LagCollector(Collector):
             topics: Topics of each group.
             is_exporter: Whether this process exports it.
         """
+        super().__init__(is_exporter)
         self._bootstrap = bootstrap
         self._topics = topics
-        self._is_exporter = is_exporter
 
-    def describe(self) -> Iterable[Metric]:
-        """Nothing: asked for when collected."""
-        return ()
-
-    def collect(self) -> Iterator[Metric]:
-        """Nothing when another process exports, or Kafka does not answer."""
-        if not self._is_exporter():
-            return
+    def ask(self) -> Iterator[Metric]:
+        """One gauge for each partition of each group."""
         gauge = GaugeMetricFamily(
             "consumer_lag_records",
             "Records a group has still to read; exactly 0 when none is left.",
             labels=["group", "topic", "partition"],
         )
-        try:
-            for group, topics in self._topics.items():
-                for (topic, partition), records in lag(self._bootstrap, group, topics).items():
-                    gauge.add_metric([group, topic, str(partition)], records)
-        except InfrastructureError as error:
-            logger.warning("No metrics of the lag: %s", error)
-            return
+        for group, topics in self._topics.items():
+            for (topic, partition), records in lag(self._bootstrap, group, topics).items():
+                gauge.add_metric([group, topic, str(partition)], records)
         yield gauge
 
 
-class ConnectorCollector(Collector):
+class ConnectorCollector(AskingCollector):
     """Health of the producers, whose jobs are too short to be asked: from their attempts."""
 
     def __init__(self, postgres_dsn: str, is_exporter: Callable[[], bool]) -> None:
+        super().__init__(is_exporter)
         self._dsn = postgres_dsn
-        self._is_exporter = is_exporter
 
-    def describe(self) -> Iterable[Metric]:
-        """Nothing: asked for when collected."""
-        return ()
-
-    def collect(self) -> Iterator[Metric]:
-        """Nothing when another process exports, or PostgreSQL does not answer."""
-        if not self._is_exporter():
-            return
-        try:
-            with open_store(self._dsn) as store:
-                health = store.health()
-        except InfrastructureError as error:
-            logger.warning("No metrics of the producers: %s", error)
-            return
+    def ask(self) -> Iterator[Metric]:
+        """What all runs of each source add up to."""
+        with open_store(self._dsn) as store:
+            health = store.health()
         yield from _health_metrics(health)
 
 

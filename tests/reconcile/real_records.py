@@ -24,6 +24,7 @@ from streams.core.payloads import (
 )
 from streams.core.records import AvroRecord
 from streams.core.regions import region_of
+from tests.reconcile.jrc_source.jrc_ppdb import FUELS as JRC_FUELS
 
 GPPD, GEM, JRC, JRC_HYDRO, ALSI = (
     "wri_powerplants",
@@ -48,21 +49,6 @@ _GEM_FUELS = (
     ("geothermal", "geothermal"),
     ("wind", "wind"),
     ("solar", "solar"),
-)
-_JRC_FUELS = (
-    ("Hydro", "hydro"),
-    ("Wind", "wind"),
-    ("Fossil Gas", "gas"),
-    ("Fossil Coal-derived", "gas"),
-    ("Fossil Oil shale", "coal"),
-    ("Fossil Oil", "oil"),
-    ("Fossil", "coal"),
-    ("Solar", "solar"),
-    ("Nuclear", "nuclear"),
-    ("Biomass", "biomass"),
-    ("Waste", "waste"),
-    ("Geothermal", "geothermal"),
-    ("Marine", "wave_and_tidal"),
 )
 _STATUSES = {
     "permitted": "pre-construction",
@@ -154,7 +140,7 @@ def gem_records(folder: Path) -> Iterator[AvroRecord]:
 
 def jrc_records(folder: Path) -> Iterator[AvroRecord]:
     for row in read(folder / "jrc_ppdb_units.csv.gz"):
-        fuel = next((fuel for text, fuel in _JRC_FUELS if row["type_g"].startswith(text)), "other")
+        fuel = next((fuel for text, fuel in JRC_FUELS if row["type_g"].startswith(text)), "other")
         status = _status(row["status_g"])
         unit = PlantUnit(
             row["eic_g"],

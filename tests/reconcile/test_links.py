@@ -64,7 +64,9 @@ def test_a_cell_that_goes_away_gives_way_to_the_next_one() -> None:
 
 def test_a_terminal_has_one_series_for_each_operator_and_the_facts_of_the_tracker() -> None:
     former, present = alsi_terminal("59W1", "26X1", "retired"), alsi_terminal("59W1", "59X1")
-    regions = Regions().apply_all([former, gem_terminal("LNG1", "Panigaglia LNG Terminal"), present])
+    regions = Regions().apply_all(
+        [former, gem_terminal("LNG1", "Panigaglia LNG Terminal"), present]
+    )
     (terminal,) = [it for it in regions.current.values() if it["status"] == "current"]
     series = [it["record_id"] for it in terminal["links"] if it["relation"] == "time_series"]
     assert series == [f"{ALSI}:59W1/26X1", f"{ALSI}:59W1/59X1"]

@@ -17,7 +17,7 @@ from streams.core.errors import Rejected
 from streams.core.payloads import PlantUnit, PowerPlant
 from streams.core.records import Mapped, RawRecord
 
-_FUELS = (
+FUELS = (
     ("Hydro", "hydro"),
     ("Wind", "wind"),
     ("Fossil Gas", "gas"),
@@ -92,7 +92,7 @@ class JrcPpdbConnector(InfrastructureConnector):
         except UnreadableNumberError as error:
             return rules.UNREADABLE_NUMBER.reject(error.text, field=error.field, limit="a number")
         kind = item["type_g"] or ""
-        fuel = next((fuel for text, fuel in _FUELS if kind.startswith(text)), "other")
+        fuel = next((fuel for text, fuel in FUELS if kind.startswith(text)), "other")
         status = _STATUSES.get(item["status_g"] or "", "operating")
         start_year = None if start is None else int(start)
         unit = PlantUnit(

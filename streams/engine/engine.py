@@ -86,13 +86,12 @@ class Engine:
         started = time.monotonic()
         tps = sorted(tp for tp in assigned if tp.topic in self._stages)
         await self.let_go()
+        given_up = self._given_up = threading.Event()
         self._close_stores_but(set(tps))
         loop = asyncio.get_running_loop()
         in_executor = partial(loop.run_in_executor, self._executor)
         identities = await in_executor(self._ownership.identities, self.stages)
         committed = await in_executor(self._ownership.committed, tps)
-
-        given_up = self._given_up = threading.Event()
 
         def wanted() -> bool:
             return still_wanted() and not given_up.is_set()

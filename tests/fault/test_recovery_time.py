@@ -24,7 +24,7 @@ def test_first_acknowledgement_after_a_kill(
     """With an empty state directory, then with a kept one; the group's session wait apart."""
     soak = request.config.getoption("--soak")
     # Each raw record makes one entry at normalize, and a record and an asset at reconcile.
-    load = Load(360_000 if soak else 15_000, plants=100_000_000)
+    load = Load(360_000 if soak else 9_000, plants=100_000_000)
     cluster.load(load)
     worker = cluster.pipeline()
     cluster.wait_drained()

@@ -45,18 +45,28 @@ def finish(cluster: Cluster, undisturbed: Undisturbed) -> None:
     assert_same(take_snapshot(cluster.settings), undisturbed.snapshot)
 
 
-@pytest.mark.parametrize("kept", [True, False], ids=["kept state", "empty state each time"])
-def test_killed_at_random_moments(cluster: Cluster, undisturbed: Undisturbed, kept: bool) -> None:
+def pytest_generate_tests(metafunc: pytest.Metafunc) -> None:
+    """In full size state is kept each time, and then lost each time; otherwise by turns."""
+    if "kept" in metafunc.fixturenames:
+        whole = {"kept state": [True] * KILLS, "empty state each time": [False] * KILLS}
+        by_turns = {"kept and empty state by turns": [kill % 2 == 0 for kill in range(KILLS)]}
+        cases = whole if metafunc.config.getoption("--soak") else by_turns
+        metafunc.parametrize("kept", cases.values(), ids=cases.keys())
+
+
+def test_killed_at_random_moments(
+    cluster: Cluster, undisturbed: Undisturbed, kept: list[bool]
+) -> None:
     random = Random(5)
     *parts, last = undisturbed.load.split(KILLS + 1)
-    for part in parts:
+    for part, is_kept in zip(parts, kept, strict=True):
         cluster.load(part)
         topic = random.choice([NORMALIZED_ASSETS, MARKET_INFRASTRUCTURE, RECORD_OUTCOMES])
         grown = cluster.growth(topic.name)
         worker = cluster.pipeline()
         cluster.wait_for_growth(grown, random.randrange(1, part.records // 2))
         worker.process.kill()
-        if not kept:
+        if not is_kept:
             cluster.forget_state()
     cluster.load(last)
     cluster.pipeline()

@@ -43,6 +43,7 @@ class Score:
         self._generation = generation
         self._weights = weights
         self._windows: dict[str, dict[datetime, Tally]] = {}
+        self._exported_rules: dict[str, set[str]] = {}
 
     def rebuild(self, partition: int, items: Iterable[tuple[bytes, bytes]]) -> None:
         """Sum up the windows of the restored table."""
@@ -55,6 +56,7 @@ class Score:
     def forget(self, partition: int) -> None:
         """Stop exporting: another worker may do it now."""
         self._windows.clear()
+        self._exported_rules.clear()
         QUALITY_SCORE.clear()
         VALIDATION_FAILURES.clear()
 
@@ -110,9 +112,8 @@ class Score:
         ]
 
     def _remember(self, parts: _Parts) -> None:
-        for window in parts.values():
-            self._windows.setdefault(window["source_id"], {})[window["window_start"]] = _sum(parts)
-            break
+        window = next(iter(parts.values()))
+        self._windows.setdefault(window["source_id"], {})[window["window_start"]] = _sum(parts)
 
     def _export(self, source_id: str) -> None:
         windows = self._windows[source_id]
@@ -124,8 +125,10 @@ class Score:
         failures: Counter[str] = Counter()
         for tally in windows.values():
             failures.update(tally.rules)
-        for rule_id, records in failures.items():
-            VALIDATION_FAILURES.labels(source_id, rule_id).set(records)
+        exported = self._exported_rules.setdefault(source_id, set())
+        exported.update(failures)
+        for rule_id in exported:  # one that nothing fails any more is 0 now
+            VALIDATION_FAILURES.labels(source_id, rule_id).set(failures[rule_id])
 
 
 def _sum(parts: _Parts) -> Tally:

@@ -1,0 +1,80 @@
+"""The metrics of quality follow the last verdicts, also down to zero."""
+
+from datetime import UTC, datetime
+
+from prometheus_client import REGISTRY
+
+from streams.batch import Batch
+from streams.contracts import contract
+from streams.core.records import AvroRecord
+from streams.engine.overlay import Overlay
+from streams.stages.encoders import StateCodec, shared_encoders, topic_decoder, topic_encoder
+from streams.stages.score import Score
+from streams.topics import QUALITY_COUNTS
+from tests.core.series import TOLERANCES
+from tests.stages.chain import OfflineRegistry, Record
+
+SOURCE = "source_of_these_tests"
+DAY = datetime(2026, 5, 3, tzinfo=UTC)
+
+
+def counts(partition: int, failed: dict[str, int], day: datetime = DAY) -> AvroRecord:
+    return {
+        "source_id": SOURCE,
+        "window_start": day,
+        "partition": partition,
+        "changes": 10,
+        "record_count": 10,
+        "failed_count": max(failed.values(), default=0),
+        "dimensions": {"validity": sum(failed.values())} if failed else {},
+        "rules": failed,
+    }
+
+
+def failures(rule_id: str) -> float | None:
+    labels = {"source_id": SOURCE, "validation_type": rule_id}
+    return REGISTRY.get_sample_value("connector_validation_failures", labels)
+
+
+def total() -> float | None:
+    return REGISTRY.get_sample_value("connector_data_quality_score", {"source_id": SOURCE})
+
+
+def test_metrics_follow_the_windows_and_survive_a_restart() -> None:
+    registry = OfflineRegistry()
+    held = contract("state.scores")
+    state = StateCodec(registry.encoder("state", held), registry.decoder(held))
+    encoders = shared_encoders(registry)
+    encoder = topic_encoder(registry, QUALITY_COUNTS)
+    decoder = topic_decoder(registry, QUALITY_COUNTS)
+    table: dict[bytes, bytes] = {}
+
+    def stage() -> Score:
+        return Score(decoder, state, encoders, 1, TOLERANCES.quality.weights)
+
+    def feed(score: Score, *events: AvroRecord) -> None:
+        overlay = Overlay(table.get)
+        records = [
+            Record(QUALITY_COUNTS.name, offset, b"", encoder.encode(event))
+            for offset, event in enumerate(events)
+        ]
+        score(Batch(QUALITY_COUNTS.name, 0, records), overlay)
+        table.update({key: value for key, value in overlay.changes.items() if value is not None})
+
+    first = stage()
+    earlier = datetime(2026, 5, 1, tzinfo=UTC)
+    feed(first, counts(0, {"bad_avro": 4}), counts(3, {}), counts(1, {"bad_avro": 1}, earlier))
+    assert failures("bad_avro") == 5
+    assert total() == 100 - 25 * 4 / 20
+
+    first.forget(0)
+    assert failures("bad_avro") is None
+    assert total() is None
+
+    restarted = stage()
+    restarted.rebuild(0, table.items())
+    assert failures("bad_avro") == 5
+    assert total() == 100 - 25 * 4 / 20
+    feed(restarted, counts(0, {}), counts(1, {}, earlier))
+    assert failures("bad_avro") == 0
+    assert total() == 100

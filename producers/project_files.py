@@ -11,7 +11,8 @@ from producers.connector import Credit, Pull, RawItem
 from producers.errors import CheckpointError
 from producers.http import HttpSource, bare_address
 from producers.reexplorer_config import ReexplorerConfig
-from producers.tracker_files import Held, TrackerFile, check_rows, measure, obtain, read_rows
+from producers.release_files import Held, check_rows, obtain
+from producers.tracker_files import TrackerFile, measure, read_rows
 
 PROJECTS = "renewable_projects"
 """Name of the stream."""
@@ -34,7 +35,7 @@ def pull_projects(
 
     Raises:
         TruncatedError: a file looks cut short.
-        SourceError: see `tracker_files.obtain` and `measure`.
+        SourceError: see `release_files.obtain` and `tracker_files.measure`.
     """
     held = {location: _held(checkpoint.get(_key(location))) for location in config.project_files}
     wanted = {_key(location) for location in held}
@@ -45,19 +46,22 @@ def pull_projects(
         files = _changed_files(http, held, Path(folder), changed=bool(gone))
         if files is None:
             return
-        for location, (file, _) in files.items():
+        read: dict[str, str] = {}
+        for location, (file, etag) in files.items():
+            new = Held(bare_address(location), file.digest, _phases(file), etag)
             before = held[location]
             check_rows(
-                file,
+                new.rows,
                 location,
                 least=config.minimum_rows,
                 held_rows=before.rows if before else 0,
                 largest_loss=config.largest_loss,
+                of="planned or unfinished solar and wind phases",
             )
-        for location, (file, etag) in files.items():
+            read[_key(location)] = new.to_text()
+        for location, (file, _) in files.items():
             yield from _items(file, location)
-            new = Held(bare_address(location), file.digest, file.rows, etag)
-            pull.checkpoint[_key(location)] = new.to_text()
+        pull.checkpoint |= read
         pull.complete_streams.add(PROJECTS)
 
 
@@ -86,6 +90,11 @@ def _changed_files(
         assert obtained.path is not None
         found[location] = (measure(obtained.path), obtained.etag)
     return {location: found[location] for location in held}
+
+
+def _phases(file: TrackerFile) -> int:
+    """How many rows become items: a renamed column leaves the rows and loses these."""
+    return sum(map(renewable_projects.is_project, read_rows(file)))
 
 
 def _items(file: TrackerFile, location: str) -> Iterator[RawItem]:

@@ -6,21 +6,14 @@ again: only then is every id of the stream known, and a missing one really gone.
 
 import json
 from collections.abc import Callable, Iterator, Sequence
-from dataclasses import asdict, dataclass
+from dataclasses import asdict, dataclass, replace
 from hashlib import sha256
 from pathlib import Path
 
 from producers.gem_api import Spool, read_spool
 from producers.http import HttpSource, bare_address
-from producers.tracker_files import (
-    Held,
-    Row,
-    TrackerFile,
-    check_rows,
-    measure,
-    obtain,
-    read_rows,
-)
+from producers.release_files import Held, check_rows, obtain
+from producers.tracker_files import Row, TrackerFile, measure, read_rows
 
 
 @dataclass(frozen=True, slots=True)
@@ -93,6 +86,7 @@ def fetch_release(
     spools: Sequence[Spool],
     files: Sequence[WantedFile],
     checkpoint: str | None,
+    largest_loss: float,
 ) -> Release | Unchanged:
     """Fetch and check every list of a stream.
 
@@ -102,13 +96,14 @@ def fetch_release(
         spools: Lists that were read from an API already.
         files: Files to fetch.
         checkpoint: What the release before asked to remember; None before the first.
+        largest_loss: Share of its rows that a list of an API may have lost since then.
 
     Raises:
         TruncatedError: a list is damaged or looks cut short.
         SourceError: a list cannot be fetched or read.
     """
     held = {entry.location: entry for entry in _entries(checkpoint)}
-    now = [Held(_spool_location(spool), spool.digest, spool.rows) for spool in spools]
+    now = [_checked(spool, held.get(_spool_location(spool)), largest_loss) for spool in spools]
     measured: list[TrackerFile | None] = []
     for index, wanted in enumerate(files):
         before = held.get(bare_address(wanted.location))
@@ -123,7 +118,8 @@ def fetch_release(
     for index, wanted in enumerate(files):
         complete = measured[index]
         if complete is None:
-            complete, now[len(spools) + index] = _fetch(http, folder / str(index), wanted, None)
+            entry = replace(now[len(spools) + index], etag=None)
+            complete, now[len(spools) + index] = _fetch(http, folder / str(index), wanted, entry)
             assert complete is not None
         parts.append(
             Part(
@@ -147,13 +143,28 @@ def _fetch(
         return None, held
     file = measure(obtained.path, quote=wanted.quote, sheet=wanted.sheet)
     check_rows(
-        file,
+        file.rows,
         wanted.location,
         least=wanted.minimum_rows,
         held_rows=held.rows if held else 0,
         largest_loss=wanted.largest_loss,
     )
     return file, Held(bare_address(wanted.location), file.digest, file.rows, obtained.etag)
+
+
+def _checked(spool: Spool, held: Held | None, largest_loss: float) -> Held:
+    """What to remember of a list of an API, which must not have lost too much unless limited."""
+    location = _spool_location(spool)
+    if spool.whole and held:
+        check_rows(
+            spool.rows,
+            location,
+            least=0,
+            held_rows=held.rows,
+            largest_loss=largest_loss,
+            of="units",
+        )
+    return Held(location, spool.digest, spool.rows)
 
 
 def _spool_location(spool: Spool) -> str:

@@ -13,18 +13,17 @@ import zipfile
 import zlib
 from collections.abc import Iterator
 from contextlib import contextmanager
-from dataclasses import asdict, dataclass
+from dataclasses import dataclass
 from datetime import date, datetime
 from decimal import Decimal
 from pathlib import Path
-from typing import IO, Literal, Self, cast
+from typing import IO, Literal, cast
 
 import ijson
 import openpyxl
 from openpyxl.utils.exceptions import InvalidFileException
 
-from producers.errors import TruncatedError, UnexpectedAnswerError, UnreachableError
-from producers.http import HttpSource, bare_address
+from producers.errors import TruncatedError, UnexpectedAnswerError
 
 Form = Literal["csv", "xlsx", "geojson"]
 Row = dict[str, str]
@@ -51,51 +50,6 @@ class TrackerFile:
     rows: int
     quote: str
     sheet: str | None
-
-
-@dataclass(frozen=True, slots=True)
-class Held:
-    """What a checkpoint remembers of a file that was read whole."""
-
-    location: str
-    digest: str
-    rows: int
-    etag: str | None = None
-
-    def to_text(self) -> str:
-        """Text for the checkpoint."""
-        return json.dumps(asdict(self))
-
-    @classmethod
-    def from_text(cls, text: str | None) -> Self | None:
-        """Inverse of `to_text`; None stays None."""
-        return None if text is None else cls(**json.loads(text))
-
-
-@dataclass(frozen=True, slots=True)
-class Obtained:
-    """Where a file is now; `path` is None when the server says it has not changed."""
-
-    path: Path | None
-    etag: str | None
-
-
-def obtain(http: HttpSource, location: str, target: Path, held: Held | None) -> Obtained:
-    """Find a local file, or download one to `target` unless the server still has the held one.
-
-    Raises:
-        UnreachableError: no such local file.
-        SourceError: see `HttpSource.download`.
-    """
-    if not location.startswith(("http://", "https://")):
-        path = Path(location.removeprefix("file://"))
-        if not path.is_file():
-            raise UnreachableError(f"There is no file {path}. Check the configured location.")
-        return Obtained(path, None)
-    same = held is not None and held.location == bare_address(location)
-    etag = held.etag if held is not None and same else None
-    download = http.download(location, target, etag)
-    return Obtained(None if download.not_modified else target, download.etag)
 
 
 def measure(path: Path, *, quote: str = '"', sheet: str | None = None) -> TrackerFile:
@@ -136,29 +90,6 @@ def read_rows(file: TrackerFile) -> Iterator[Row]:
                 yield from _features(binary)
             else:
                 yield from _csv_rows(binary, file)
-
-
-def check_rows(
-    file: TrackerFile, where: str, *, least: int, held_rows: int, largest_loss: float
-) -> None:
-    """Refuse a file that looks cut short.
-
-    Args:
-        file: The measured file.
-        where: Location for the message.
-        least: Rows a release has in any case.
-        held_rows: Rows of the release before; 0 for none.
-        largest_loss: Share of those that may be gone.
-
-    Raises:
-        TruncatedError: fewer rows.
-    """
-    needed = max(least, round(held_rows * (1 - largest_loss)))
-    if file.rows < needed:
-        raise TruncatedError(
-            f"{bare_address(where)} has {file.rows} rows, fewer than {needed}: it looks cut short. "
-            "If the release is really that small, lower `minimum_rows` or raise `largest_loss`."
-        )
 
 
 def _form(path: Path, head: bytes) -> Form:

@@ -18,9 +18,10 @@ from pydantic import Field
 from producers.config import SourceConfig
 from producers.connector import InfrastructureConnector, Pull, PullRequest, RawItem, StreamInfo
 from producers.csv_release import CsvRelease, measure, read_rows
-from producers.errors import TruncatedError, UnexpectedAnswerError, UnreachableError
+from producers.errors import UnexpectedAnswerError
 from producers.http import HttpSource, bare_address
 from producers.reading import UnreadableNumberError, number
+from producers.release_files import Held, check_rows, obtain
 from producers.text_repair import repaired
 from streams.core import rules
 from streams.core.errors import Rejected
@@ -142,65 +143,42 @@ class WriPowerPlantsConnector(InfrastructureConnector):
             UnexpectedAnswerError: no such CSV, for example an HTML page.
             SourceError: see `HttpSource.download`.
         """
+        held = _held(request.checkpoint)
+        location = bare_address(self.config.location)
         with TemporaryDirectory(prefix="wri-") as folder:
-            path = self._fetch(http, Path(folder) / "release", request, pull)
-            if path is None:
+            obtained = obtain(http, self.config.location, Path(folder) / "release", held)
+            if obtained.path is None:
                 pull.unchanged = True
                 return
-            release = measure(path)
-            if release.digest == request.checkpoint.get("release"):
+            pull.checkpoint.pop("etag", None)
+            if obtained.etag:
+                pull.checkpoint["etag"] = obtained.etag
+            release = measure(obtained.path)
+            if release.digest == held.digest:
                 pull.unchanged = True
-                pull.checkpoint |= {"location": self._location}
+                pull.checkpoint |= {"location": location}
                 return
-            self._check_rows(release, request.checkpoint)
+            check_rows(
+                release.rows,
+                location,
+                least=self.config.minimum_rows,
+                held_rows=held.rows,
+                largest_loss=self.config.largest_loss,
+            )
             pull.expected = release.rows
             items = 0
-            for item in _items(release, self._location):
+            for item in _items(release, location):
                 yield item
                 items += 1
                 if request.limit is not None and items >= request.limit:
                     pull.checkpoint = dict(request.checkpoint)
                     return
             pull.checkpoint |= {
-                "location": self._location,
+                "location": location,
                 "release": release.digest,
                 "rows": str(items),
             }
             pull.complete = True
-
-    @property
-    def _location(self) -> str:
-        return bare_address(self.config.location)
-
-    def _fetch(
-        self, http: HttpSource, target: Path, request: PullRequest, pull: Pull
-    ) -> Path | None:
-        """Path of the file to read; None when the server says it has not changed."""
-        location = self.config.location
-        if not location.startswith(("http://", "https://")):
-            path = Path(location.removeprefix("file://"))
-            if not path.is_file():
-                raise UnreachableError(f"There is no file {path}. Check `location`.")
-            return path
-        same_place = request.checkpoint.get("location") == self._location
-        etag = request.checkpoint.get("etag") if same_place else None
-        download = http.download(location, target, etag)
-        if download.not_modified:
-            return None
-        pull.checkpoint.pop("etag", None)
-        if download.etag:
-            pull.checkpoint["etag"] = download.etag
-        return target
-
-    def _check_rows(self, release: CsvRelease, checkpoint: Mapping[str, str]) -> None:
-        before = int(checkpoint.get("rows", "0"))
-        least = max(self.config.minimum_rows, round(before * (1 - self.config.largest_loss)))
-        if release.rows < least:
-            raise TruncatedError(
-                f"{self._location} has {release.rows} rows, fewer than {least}: it looks cut "
-                "short. If the release is really that small, lower `minimum_rows` or raise "
-                "`largest_loss`."
-            )
 
     @staticmethod
     def map_to_schema(raw: RawRecord) -> Mapped | Rejected:
@@ -219,6 +197,16 @@ class WriPowerPlantsConnector(InfrastructureConnector):
                 error.text, field=error.field, limit="a number, or empty for not reported"
             )
         return plant if isinstance(plant, Rejected) else Mapped(raw.record_id, plant)
+
+
+def _held(checkpoint: Mapping[str, str]) -> Held:
+    """The release of the checkpoint; a blank one before the first."""
+    return Held(
+        checkpoint.get("location", ""),
+        checkpoint.get("release", ""),
+        int(checkpoint.get("rows", "0")),
+        checkpoint.get("etag"),
+    )
 
 
 def _items(release: CsvRelease, location: str) -> Iterator[RawItem]:

@@ -296,6 +296,16 @@ def test_pages_that_do_not_add_up_are_refused(api_lists: Lists, total: int) -> N
     assert "Run again" in str(pull.failures["power_units"])
 
 
+def test_an_api_that_lost_most_of_its_units_delists_none(api_lists: Lists) -> None:
+    """Its total is as small as its list, so nothing else shows that units are missing."""
+    _, first = api_lists.pull(answer=Api(100))
+    items, cut = api_lists.pull(first.checkpoint, answer=Api(79))
+    assert "fewer than 80" in str(cut.failures["power_units"])
+    assert (items, cut.complete_streams, cut.checkpoint) == ([], set(), first.checkpoint)
+    items, less = api_lists.pull(first.checkpoint, answer=Api(80))
+    assert (len(items), less.complete_streams) == (80, {"power_units"})
+
+
 def test_overlapping_pages_give_each_unit_once_or_are_refused(api_lists: Lists) -> None:
     api = Api(600)
     api.assets[500] = api.assets[499]

@@ -484,6 +484,20 @@ def test_a_tracker_file_that_lost_half_its_rows_is_taken_for_cut_short(tmp_path:
     assert cut.pull.complete_streams == set()
 
 
+def test_a_tracker_file_whose_status_has_another_name_delists_no_project(tmp_path: Path) -> None:
+    """Every row is still there, but none says any more that it is planned."""
+    file = tmp_path / "tracker.csv"
+    text = (GOLDEN / "reexplorer" / "tracker_of_one_technology.csv").read_text(encoding="utf-8")
+    file.write_text(text, encoding="utf-8")
+    source = connector(points=[], project_files=[str(file)])
+    held = Run(source, Service()).pull.checkpoint
+    file.write_text(text.replace("Status", "Stage").replace("status", "stage"), encoding="utf-8")
+    renamed = Run(source, Service(), held)
+    assert isinstance(renamed.pull.failures[PROJECTS], TruncatedError)
+    assert (renamed.items, renamed.pull.checkpoint) == ([], held)
+    assert renamed.pull.complete_streams == set()
+
+
 def test_a_cut_tracker_file_does_not_keep_the_services_from_being_asked(tmp_path: Path) -> None:
     source = connector(project_files=[str(tmp_path / "nowhere.csv")])
     run = Run(source, Service())

@@ -11,7 +11,8 @@ import pytest
 from producers.config import HttpConfig
 from producers.errors import TruncatedError, UnexpectedAnswerError, UnreachableError
 from producers.http import HttpSource
-from producers.tracker_files import Held, check_rows, measure, obtain, read_rows
+from producers.release_files import Held, check_rows, obtain
+from producers.tracker_files import measure, read_rows
 
 ROWS = [
     {"id": "G1", "name": "Señora, plant", "mw": "12.5", "year": "2020", "owner": ""},
@@ -129,11 +130,11 @@ def test_few_rows_and_a_large_loss_are_taken_for_cut_short(tmp_path: Path) -> No
     path = tmp_path / "rows.csv"
     path.write_bytes(as_csv())
     file = measure(path)
-    check_rows(file, "x", least=2, held_rows=2, largest_loss=0.2)
+    check_rows(file.rows, "x", least=2, held_rows=2, largest_loss=0.2)
     with pytest.raises(TruncatedError, match="fewer than 3"):
-        check_rows(file, "x", least=3, held_rows=0, largest_loss=0.2)
+        check_rows(file.rows, "x", least=3, held_rows=0, largest_loss=0.2)
     with pytest.raises(TruncatedError, match="fewer than 80"):
-        check_rows(file, "x", least=0, held_rows=100, largest_loss=0.2)
+        check_rows(file.rows, "x", least=0, held_rows=100, largest_loss=0.2)
 
 
 def test_a_url_is_asked_with_the_held_tag_and_only_at_the_same_place(tmp_path: Path) -> None:

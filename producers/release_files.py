@@ -1,0 +1,85 @@
+"""Files that are a release, or a part of one: obtained when they have changed, refused when cut."""
+
+import json
+from dataclasses import asdict, dataclass
+from pathlib import Path
+from typing import Self
+
+from producers.errors import TruncatedError, UnreachableError
+from producers.http import HttpSource, bare_address
+
+
+@dataclass(frozen=True, slots=True)
+class Held:
+    """What a checkpoint remembers of a list that was read whole.
+
+    Attributes:
+        location: Address or path, without credentials.
+        digest: Hash of the content.
+        rows: What it had, as `check_rows` counts it.
+        etag: The server's tag; None when it sends none.
+    """
+
+    location: str
+    digest: str
+    rows: int
+    etag: str | None = None
+
+    def to_text(self) -> str:
+        """Text for the checkpoint."""
+        return json.dumps(asdict(self))
+
+    @classmethod
+    def from_text(cls, text: str | None) -> Self | None:
+        """Inverse of `to_text`; None stays None."""
+        return None if text is None else cls(**json.loads(text))
+
+
+@dataclass(frozen=True, slots=True)
+class Obtained:
+    """Where a file is now; `path` is None when the server says it has not changed."""
+
+    path: Path | None
+    etag: str | None
+
+
+def obtain(http: HttpSource, location: str, target: Path, held: Held | None) -> Obtained:
+    """Find a local file, or download one to `target` unless the server still has the held one.
+
+    Raises:
+        UnreachableError: no such local file.
+        SourceError: see `HttpSource.download`.
+    """
+    if not location.startswith(("http://", "https://")):
+        path = Path(location.removeprefix("file://"))
+        if not path.is_file():
+            raise UnreachableError(f"There is no file {path}. Check the configured location.")
+        return Obtained(path, None)
+    same = held is not None and held.location == bare_address(location)
+    etag = held.etag if held is not None and same else None
+    download = http.download(location, target, etag)
+    return Obtained(None if download.not_modified else target, download.etag)
+
+
+def check_rows(
+    rows: int, where: str, *, least: int, held_rows: int, largest_loss: float, of: str = "rows"
+) -> None:
+    """Refuse a list that looks cut short, whose missing records would be called no longer listed.
+
+    Args:
+        rows: What it has.
+        where: Location for the message.
+        least: What a release has in any case.
+        held_rows: What the release before had; 0 for none.
+        largest_loss: Share of those that may be gone.
+        of: What was counted.
+
+    Raises:
+        TruncatedError: fewer.
+    """
+    needed = max(least, round(held_rows * (1 - largest_loss)))
+    if rows < needed:
+        raise TruncatedError(
+            f"{bare_address(where)} has {rows} {of}, fewer than {needed}: it looks cut short. "
+            "If the release is really that small, lower `minimum_rows` or raise `largest_loss`."
+        )

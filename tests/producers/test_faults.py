@@ -7,6 +7,7 @@ import time
 from collections.abc import Iterator
 from contextlib import contextmanager
 from datetime import date
+from functools import cache
 from pathlib import Path
 from typing import Any
 
@@ -26,7 +27,7 @@ from producers.errors import (
 from producers.run import RunOptions, connect
 from tests.producers.sandbox_server import PLANTS, Sandbox
 
-ALSI, WRI = "alsi_lng", "wri_powerplants"
+ALSI, GEM, NLR, WRI = "alsi_lng", "gem_transmission", "reexplorer", "wri_powerplants"
 NEWEST = date(2026, 5, 19)
 DAYS = RunOptions(since=date(2026, 2, 22), until=date(2026, 5, 19))
 DAY_COUNT = 87
@@ -66,6 +67,12 @@ class Poll:
 def environment(tmp_path: Path, sandbox: Sandbox) -> Iterator[dict[str, str]]:
     with configured(tmp_path, sandbox) as variables:
         yield variables
+
+
+@cache
+def undisturbed(name: str, sandbox: Sandbox) -> Poll:
+    """A whole poll of a source; ask for it before a fault is switched on."""
+    return Poll(name, sandbox.environment(), RunOptions())
 
 
 def days(poll: Poll) -> set[str]:
@@ -201,6 +208,59 @@ def test_a_file_that_is_no_whole_release_gives_no_item(
         Poll(WRI, environment, RunOptions())
     sandbox.control("reset")
     assert len(Poll(WRI, environment, RunOptions()).items) == PLANTS
+
+
+ANSWERS = [(NLR, "/nlr"), (GEM, "/gem/assets")]
+FILES = [(NLR, "/trackers"), (GEM, "/gem/files"), (GEM, "/gem/grid"), (GEM, "/gem/projects")]
+PASSING = [
+    {"fault": "cut"},
+    {"fault": "limited", "retry_after": "0"},
+    {"fault": "error"},
+]
+NO_JSON = [{"fault": "html"}, {"fault": "truncated"}]
+
+
+@pytest.mark.parametrize(
+    ("name", "path", "fault"),
+    [(*place, fault) for place in ANSWERS + FILES for fault in PASSING]
+    + [(*place, fault) for place in ANSWERS for fault in NO_JSON],
+    ids=str,
+)
+def test_whichever_part_of_a_source_fails_in_passing_the_same_records_come(
+    sandbox: Sandbox, name: str, path: str, fault: dict[str, Any]
+) -> None:
+    expected = undisturbed(name, sandbox)
+    sandbox.control("fault", path=path, times=2, **fault)
+    poll = Poll(name, sandbox.environment(), RunOptions())
+    assert poll.items == expected.items
+    assert poll.requests == expected.requests + 2
+    assert poll.pull.failures == {}
+    assert poll.pull.complete_streams == expected.pull.complete_streams
+
+
+@pytest.mark.parametrize(
+    ("name", "path", "streams"),
+    [
+        (NLR, "/trackers", {"renewable_projects"}),
+        (GEM, "/gem/assets", {"power_units"}),
+        (GEM, "/gem/files/lng", {"lng_terminals"}),
+        (GEM, "/gem/files/units", {"power_units"}),
+        (GEM, "/gem/grid/buses", {"substations", "transmission_lines"}),
+        (GEM, "/gem/grid/lines", {"transmission_lines"}),
+        (GEM, "/gem/projects", {"transmission_projects"}),
+    ],
+)
+@pytest.mark.parametrize("fault", ["html", "truncated", "error"])
+def test_a_list_that_stays_broken_takes_only_its_stream_and_completes_nothing(
+    sandbox: Sandbox, name: str, path: str, streams: set[str], fault: str
+) -> None:
+    expected = undisturbed(name, sandbox)
+    sandbox.control("fault", path=path, fault=fault)
+    poll = Poll(name, sandbox.environment(), RunOptions())
+    assert poll.pull.failures.keys() == streams
+    assert poll.items == [item for item in expected.items if item.stream not in streams]
+    assert poll.pull.complete_streams == expected.pull.complete_streams - streams
+    assert not poll.pull.complete
 
 
 def test_a_switch_fails_only_what_it_names_and_a_reset_removes_it(sandbox: Sandbox) -> None:

@@ -98,6 +98,8 @@ def _poll_command(name: str) -> Callable[..., None]:
         options = RunOptions(_date(since), _date(until), limit)
         if options.since and options.until and options.since > options.until:
             raise typer.BadParameter("--since is after --until")
+        if (options.since or options.until) and not CONNECTORS[name].has_days:
+            raise typer.BadParameter(f"--since and --until: {name} is a list without days")
         with _exit_codes():
             if dry_run:
                 _show_previews(name, options)

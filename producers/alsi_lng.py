@@ -116,6 +116,7 @@ class AlsiLngConnector(InfrastructureConnector):
     source_id = "alsi_lng_inventory"
     licence = "LicenseRef-GIE-free-use-with-credit"
     attribution = "GIE ALSI (Gas Infrastructure Europe, Aggregated LNG Storage Inventory)"
+    has_days = True
     config_model: ClassVar[type[SourceConfig]] = AlsiConfig
     config: AlsiConfig
 

@@ -151,6 +151,9 @@ class InfrastructureConnector(ABC):
     licence: ClassVar[str]
     attribution: ClassVar[str]
 
+    has_days: ClassVar[bool] = False
+    """Whether the source can be asked for a range of days."""
+
     config_model: ClassVar[type[SourceConfig]]
     """What `config/NAME.yaml` may hold."""
 

@@ -69,8 +69,8 @@ class GemTransmissionConnector(InfrastructureConnector):
     ) -> Iterator[RawItem]:
         """Yield every row of every stream that has changed since the checkpoint.
 
-        Days asked for are ignored: the lists have no dates. A stream that cannot be read is
-        noted in `pull.failures` and keeps its checkpoint; the others go on.
+        A stream that cannot be read is noted in `pull.failures` and keeps its checkpoint; the
+        others go on.
         """
         emitted, same = 0, set()
         for stream in self.config.streams:

@@ -67,10 +67,9 @@ class ReexplorerConnector(InfrastructureConnector):
     ) -> Iterator[RawItem]:
         """Yield projects of changed tracker files, then the answers about points still to ask.
 
-        Days asked for are ignored: nothing here has dates. When the budget of the run or the limit
-        of the key ends first, the checkpoint says how far it came and the next run goes on there.
-        A limited run leaves the checkpoint where it is. What fails while something else was got
-        is noted in `pull.failures`.
+        When the budget of the run or the limit of the key ends first, the checkpoint says how far
+        it came and the next run goes on there. A limited run leaves the checkpoint where it is.
+        What fails while something else was got is noted in `pull.failures`.
 
         Raises:
             AuthenticationError: the gateway refuses the key.

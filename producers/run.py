@@ -180,44 +180,56 @@ def run_once(
     topic = raw_topic(name)
     with http, open_store(services.postgres_dsn) as store:
         store.lock(connector.source_id)
-        with Registry(services.schema_registry_url) as registry:
-            encoder = registry.encoder(topic.subject(), contract(topic.contract_name))
-        with (
-            Publisher(services.kafka_bootstrap, topic, encoder) as publisher,
-            _recorded(store, connector.source_id, publisher, http),
-        ):
-            plants = partial(known_plants, services.kafka_bootstrap, services.schema_registry_url)
-            request = options.request(store.latest(connector.source_id), plants)
-            run = _Run(connector, request, store, publisher)
-            run.publish_items(http, on_progress)
-            run.publish_delisted()
-            publisher.flush()
-            run.finish()
-            run.raise_failures()
-            return RunSummary(
-                source=name,
-                run_id=run.run_id,
-                polled=run.polled,
-                delisted=len(run.gone),
-                published=publisher.confirmed,
-                unchanged=run.pull.unchanged,
-                elapsed_seconds=time.monotonic() - began,
-            )
+        with _recorded(store, connector.source_id, http) as attempted:
+            with Registry(services.schema_registry_url) as registry:
+                encoder = registry.encoder(topic.subject(), contract(topic.contract_name))
+            with Publisher(services.kafka_bootstrap, topic, encoder) as publisher:
+                attempted.publisher = publisher
+                plants = partial(
+                    known_plants, services.kafka_bootstrap, services.schema_registry_url
+                )
+                request = options.request(store.latest(connector.source_id), plants)
+                run = _Run(connector, request, store, publisher)
+                run.publish_items(http, on_progress)
+                run.publish_delisted()
+                publisher.flush()
+                run.finish()
+                run.raise_failures()
+                return RunSummary(
+                    source=name,
+                    run_id=run.run_id,
+                    polled=run.polled,
+                    delisted=len(run.gone),
+                    published=publisher.confirmed,
+                    unchanged=run.pull.unchanged,
+                    elapsed_seconds=time.monotonic() - began,
+                )
+
+
+@dataclass(slots=True)
+class _Attempted:
+    """What a run has come to; no publisher before registry and broker have answered."""
+
+    publisher: Publisher | None = None
+
+    @property
+    def published(self) -> int:
+        return 0 if self.publisher is None else self.publisher.confirmed
 
 
 @contextmanager
-def _recorded(
-    store: CheckpointStore, source_id: str, publisher: Publisher, http: HttpSource
-) -> Iterator[None]:
+def _recorded(store: CheckpointStore, source_id: str, http: HttpSource) -> Iterator[_Attempted]:
     """Record how a run ends, for the metrics; an error goes on as it came."""
+    attempted = _Attempted()
 
     def record(error: str | None) -> None:
-        ended_at = datetime.now(UTC)
         hits = http.rate_limit_hits
-        store.record_attempt(Attempt(source_id, ended_at, publisher.confirmed, hits, error))
+        store.record_attempt(
+            Attempt(source_id, datetime.now(UTC), attempted.published, hits, error)
+        )
 
     try:
-        yield
+        yield attempted
     except InfrastructureError as error:
         with suppress(CheckpointError):  # the first error says more
             record(type(error).__name__)

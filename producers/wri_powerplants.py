@@ -135,8 +135,8 @@ class WriPowerPlantsConnector(InfrastructureConnector):
     ) -> Iterator[RawItem]:
         """Yield every row of the file, or nothing when the file is the one of the checkpoint.
 
-        Days asked for are ignored: the file has no dates. The row count is checked before the first
-        row is yielded, so that a file cut short is never taken for a release.
+        The row count is checked before the first row is yielded, so that a file cut short is never
+        taken for a release.
 
         Raises:
             TruncatedError: too few rows, a damaged zip, or a last row that ends early.

@@ -18,6 +18,7 @@ import stamina
 from confluent_kafka import Producer
 
 from producers.alsi_lng import AlsiLngConnector
+from producers.checkpoint import open_store
 from producers.errors import (
     AlreadyRunningError,
     AuthenticationError,
@@ -381,6 +382,30 @@ class TestWRIPowerPlantsConnector:
             away.poll(WRI)
         assert "s3cret" not in str(caught.value)
         assert live.history(WRI) == []
+
+    def test_every_run_counts_in_the_health_of_the_source(self, live: Live) -> None:
+        """Also one that ends before it has a schema or a broker."""
+        nobody = f"127.0.0.1:{free_port()}"
+        with pytest.raises(RegistryError):
+            live.with_variables(SCHEMA_REGISTRY_URL=f"http://{nobody}").poll(WRI)
+        for _ in range(2):
+            with pytest.raises(UnreachableError):
+                live.with_variables(WRI_LOCATION="/nowhere.csv").poll(WRI)
+        with open_store(live.environment["POSTGRES_DSN"]) as store:
+            (failing,) = store.health()
+            assert (failing.source_id, failing.up, failing.last_published_at) == (WRI, False, None)
+            began = datetime.now(UTC)
+            live.sandbox.control("fault", path="/wri", fault="limited", retry_after="0", times=2)
+            live.poll(WRI)
+            (healed,) = store.health()
+            assert healed.up
+            assert healed.last_published_at is not None
+            assert healed.last_published_at >= began
+            assert healed.rate_limit_hits == 2
+            assert healed.errors == {"RegistryError": 1, "UnreachableError": 2}
+            live.poll(WRI)
+            (idle,) = store.health()
+            assert idle == healed, "an unchanged release publishes nothing"
 
     def test_a_missing_topic_is_named(self, live: Live) -> None:
         encoder = Encoder(contract("raw.wri_powerplants").parsed(), 1)

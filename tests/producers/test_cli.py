@@ -61,6 +61,8 @@ def test_a_dry_run_shows_the_rule_that_rejects(tmp_path: Path) -> None:
         (["alsi_lng", "--every", "6h", "--once"], {}, 2, "exclude"),
         (["alsi_lng", "--since", "2024-02-02", "--until", "2024-02-01"], {}, 2, "after"),
         (["alsi_lng", "--since", "yesterday"], {}, 2, "yesterday"),
+        (["wri_powerplants", "--since", "2024-02-02"], {}, 2, "without days"),
+        (["reexplorer", "--until", "2024-02-02"], {}, 2, "without days"),
         (["wri_powerplants", "--dry-run"], {"WRI_LOCATION": "/no/file"}, 3, "/no/file"),
         (["checkpoints", "alsi_lng"], {"POSTGRES_DSN": "postgresql://127.0.0.1:1/x"}, 5, "reached"),
         (

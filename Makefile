@@ -80,9 +80,10 @@ schemas-release: setup ## Freeze new versions of contracts; they never change af
 schemas-register: setup ## Register every contract with the schema registry
 	@exec $(BIN)/python -m streams schemas-register
 
-lint: setup-dev ## Lint, format and types
+lint: setup-dev ## Lint, format, import rules and types
 	$(BIN)/ruff check .
 	$(BIN)/ruff format --check .
+	$(BIN)/lint-imports --no-cache --no-logo
 	$(BIN)/mypy
 
 check: lint ## The same and the fast tests

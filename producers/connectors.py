@@ -1,10 +1,10 @@
 """The sources, one line each."""
 
-from producers.alsi_lng import AlsiLngConnector
 from producers.connector import InfrastructureConnector
-from producers.gem_transmission import GemTransmissionConnector
-from producers.reexplorer import ReexplorerConnector
-from producers.wri_powerplants import WriPowerPlantsConnector
+from producers.sources.alsi_lng.connector import AlsiLngConnector
+from producers.sources.gem_transmission.connector import GemTransmissionConnector
+from producers.sources.reexplorer.connector import ReexplorerConnector
+from producers.sources.wri_powerplants import WriPowerPlantsConnector
 
 CONNECTORS: dict[str, type[InfrastructureConnector]] = {
     AlsiLngConnector.name: AlsiLngConnector,

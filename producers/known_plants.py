@@ -1,10 +1,10 @@
 """Current power plants of `market.infrastructure`, for connectors that ask about plants."""
 
 from producers.connector import KnownPlant
-from streams.codec import Registry
-from streams.contracts import contract
+from streams.avro.codec import Registry
+from streams.avro.contracts import contract
 from streams.core.records import AvroRecord
-from streams.topic_reader import read_all
+from streams.kafka.topic_reader import read_all
 from streams.topics import MARKET_INFRASTRUCTURE
 
 _FUELS = frozenset({"solar", "wind"})

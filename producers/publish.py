@@ -7,7 +7,7 @@ from typing import Self
 from confluent_kafka import KafkaError, KafkaException, Message, Producer
 
 from producers.errors import BrokerUnavailableError, DeliveryError
-from streams.codec import Encoder
+from streams.avro.codec import Encoder
 from streams.core.records import RawRecord
 from streams.topics import Topic
 

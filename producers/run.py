@@ -27,8 +27,8 @@ from producers.errors import CheckpointError, ConfigurationError, PartlyReadErro
 from producers.http import DownloadProgress, HttpSource
 from producers.known_plants import known_plants
 from producers.publish import Publisher
-from streams.codec import Registry
-from streams.contracts import contract
+from streams.avro.codec import Registry
+from streams.avro.contracts import contract
 from streams.core.errors import InfrastructureError
 from streams.core.records import RawRecord
 from streams.topics import raw_topic

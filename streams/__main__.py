@@ -40,7 +40,7 @@ def run(
     ] = False,
 ) -> None:
     """Start everything on this machine, poll every source, print the account."""
-    from streams.local.run import run as run_locally  # the local stack is an extra of a laptop
+    from streams.commands.run import run as run_locally  # the local stack is an extra of a laptop
 
     raise typer.Exit(run_locally(once=once, live=live, console=out))
 
@@ -48,7 +48,7 @@ def run(
 @app.command()
 def topics() -> None:
     """Create the declared topics that are missing; check the others."""
-    from streams.deploy import all_topics, create_topics
+    from streams.commands.deploy import all_topics, create_topics
 
     with _explained():
         create_topics(settings())
@@ -61,7 +61,7 @@ def topics() -> None:
 @app.command("schemas-check")
 def schemas_check() -> None:
     """Check every contract against all its kept versions, without any service."""
-    from streams.schemas import check, print_findings
+    from streams.avro.compatibility import check, print_findings
 
     with _explained():
         findings = check()
@@ -72,7 +72,7 @@ def schemas_check() -> None:
 @app.command("schemas-release")
 def schemas_release() -> None:
     """Write new versions of contracts into the release list; they never change after that."""
-    from streams.schemas import release
+    from streams.avro.compatibility import release
 
     with _explained():
         for name in release():
@@ -82,8 +82,8 @@ def schemas_release() -> None:
 @app.command("schemas-register")
 def schemas_register() -> None:
     """Register every contract; refuses what is incompatible with an earlier version."""
-    from streams.deploy import register_schemas
-    from streams.schemas import print_registered
+    from streams.avro.compatibility import print_registered
+    from streams.commands.deploy import register_schemas
 
     with _explained():
         print_registered(register_schemas(settings()), out)
@@ -100,9 +100,9 @@ def inspect(
     follow: Annotated[bool, typer.Option("--follow", help="Go on with what comes later.")] = False,
 ) -> None:
     """Print the decoded records of any topic as JSON lines."""
-    from streams.codec import Registry
-    from streams.inspect import inspect as look
-    from streams.inspect import print_records
+    from streams.avro.codec import Registry
+    from streams.commands.inspect import inspect as look
+    from streams.commands.inspect import print_records
 
     with _explained(), Registry(settings().schema_registry_url) as registry:
         found = look(
@@ -124,7 +124,7 @@ def rules(
     ] = False,
 ) -> None:
     """List every reason to reject or flag a record, with its limit."""
-    from streams.rule_table import markdown_table, terminal_table
+    from streams.commands.rules import markdown_table, terminal_table
     from streams.tolerance_file import load_tolerances
 
     with _explained():
@@ -137,7 +137,7 @@ def rules(
 @app.command("rebuild")
 def rebuild_state() -> None:
     """Forget the pipeline's state, so that the next start decides on every raw record again."""
-    from streams.rebuild import rebuild
+    from streams.commands.rebuild import rebuild
 
     with _explained():
         generation = rebuild(settings())
@@ -148,7 +148,7 @@ def rebuild_state() -> None:
 def account() -> None:
     """Recompute from the topics what became of every raw record; exit code 1 if a count is open."""
     from producers.connectors import CONNECTORS
-    from streams.summary import account_table, count_published, take_account
+    from streams.commands.audit import account_table, count_published, take_account
 
     with _explained():
         sources = {name: connector.source_id for name, connector in CONNECTORS.items()}
@@ -175,7 +175,7 @@ def dlq(
     detail: Annotated[bool, typer.Option("--detail", help="A line of JSON for each.")] = False,
 ) -> None:
     """List the dead letters that are open, grouped by source, rule and day."""
-    from streams.dead_letters import find_letters, print_details, print_groups
+    from streams.commands.dead_letters import find_letters, print_details, print_groups
 
     with _explained():
         found = find_letters(settings(), _choice(source, rule, since, until, resolved=every))
@@ -196,7 +196,7 @@ def dlq_replay(
     dry_run: Annotated[bool, typer.Option("--dry-run", help="Publish nothing.")] = False,
 ) -> None:
     """Put chosen dead letters back through the pipeline, after what rejected them was fixed."""
-    from streams.dead_letters import find_letters, print_report, put_back
+    from streams.commands.dead_letters import find_letters, print_report, put_back
 
     with _explained():
         chosen = find_letters(settings(), _choice(source, rule, since, until))
@@ -212,8 +212,8 @@ def resume(
     source: Annotated[str, typer.Argument(help="Source id or connector name.")],
 ) -> None:
     """Let a paused source go on: what it has published up to now may become dead letters."""
-    from streams.dead_letters import source_ids
-    from streams.releases import resume as release
+    from streams.commands.dead_letters import source_ids
+    from streams.commands.resume import resume as release
 
     with _explained():
         known = source_ids()
@@ -232,8 +232,8 @@ def _choice(
     *,
     resolved: bool = False,
 ) -> Choice:
+    from streams.commands.dead_letters import source_ids
     from streams.core.rules import RULES
-    from streams.dead_letters import source_ids
 
     known = source_ids()
     if source is not None and source not in known:
@@ -256,8 +256,8 @@ def decide(
     reason: Annotated[str, typer.Option(help="Why, for people.")] = "",
 ) -> None:
     """Decide that two source entities are one asset, or that they are not, whatever they score."""
-    from streams.decisions import decide as publish
-    from streams.decisions import entity_key, verdict_of
+    from streams.commands.decide import decide as publish
+    from streams.commands.decide import entity_key, verdict_of
 
     with _explained():
         key = publish(
@@ -271,7 +271,7 @@ def members(
     path: Annotated[Path, typer.Argument(help="CSV file to write.")],
 ) -> None:
     """Write which source records every live asset is made of."""
-    from streams.members import write_members
+    from streams.commands.members import write_members
 
     with _explained(), path.open("w", encoding="utf-8", newline="") as file:
         rows = write_members(settings(), file)

@@ -11,18 +11,10 @@ from faust.types import TP, StreamT
 from prometheus_client import REGISTRY
 
 from producers.connectors import CONNECTORS
-from streams.codec import Registry
-from streams.collectors import ConnectorCollector, LagCollector
-from streams.contracts import contract
-from streams.engine.app import EngineApp, faust_settings
-from streams.engine.engine import Engine
-from streams.engine.stage import Compute, Stage
-from streams.engine.table import StageTable
-from streams.releases import released_offset
-from streams.settings import settings
-from streams.stages.count import Count
-from streams.stages.decide import Decide
-from streams.stages.encoders import (
+from producers.health_collector import ConnectorCollector
+from streams.avro.codec import Registry
+from streams.avro.contracts import contract
+from streams.avro.topic_codecs import (
     APPLIED_SUBJECT,
     Encoders,
     StateCodec,
@@ -30,6 +22,16 @@ from streams.stages.encoders import (
     state_codec,
     topic_decoder,
 )
+from streams.engine.app import EngineApp, faust_settings
+from streams.engine.engine import Engine
+from streams.engine.pages import add_pages
+from streams.engine.resumes import released_offset
+from streams.engine.stage import Compute, Stage
+from streams.engine.table import StageTable
+from streams.kafka.lag_collector import LagCollector
+from streams.settings import settings
+from streams.stages.count import Count
+from streams.stages.decide import Decide
 from streams.stages.normalize import Normalize
 from streams.stages.observe import Observe
 from streams.stages.raw_reading import RawReader
@@ -56,7 +58,6 @@ from streams.topics import (
     normalize_table,
     raw_topic,
 )
-from streams.web import add_pages
 
 _settings = settings()
 _tolerances = load_tolerances(_settings.tolerances_file)

@@ -1,11 +1,19 @@
-"""Every metric of the product, declared once."""
+"""Every metric a process counts itself, declared once, and the base of those it asks for."""
 
+import logging
 import time
+from abc import abstractmethod
 from collections import Counter as Counted
-from collections.abc import Iterator
+from collections.abc import Callable, Iterable, Iterator
 from contextlib import contextmanager
 
 from prometheus_client import Counter, Gauge, Histogram
+from prometheus_client.core import Metric
+from prometheus_client.registry import Collector
+
+from streams.core.errors import InfrastructureError
+
+logger = logging.getLogger(__name__)
 
 STAGE_RECORDS = Counter("stage_records_total", "Input records a stage has applied.", ["stage"])
 STAGE_BATCH_RECORDS = Histogram(
@@ -68,3 +76,36 @@ class StageMetrics:
         STAGE_BATCH_SECONDS.labels(self._stage).observe(time.perf_counter() - started)
         STAGE_BATCH_RECORDS.labels(self._stage).observe(records)
         STAGE_RECORDS.labels(self._stage).inc(records)
+
+
+class AskingCollector(Collector):
+    """Asks another service when this process exports; says nothing when that does not answer.
+
+    What is about the whole deployment is exported by one process only, the owner of a certain
+    partition, so that sums over processes are right.
+    """
+
+    def __init__(self, is_exporter: Callable[[], bool]) -> None:
+        self._is_exporter = is_exporter
+
+    @abstractmethod
+    def ask(self) -> Iterable[Metric]:
+        """The metrics.
+
+        Raises:
+            InfrastructureError: no answer.
+        """
+
+    def describe(self) -> Iterable[Metric]:
+        """Nothing: asked for when collected."""
+        return ()
+
+    def collect(self) -> Iterable[Metric]:
+        """The metrics; none when another process exports them, or there is no answer."""
+        if not self._is_exporter():
+            return ()
+        try:
+            return tuple(self.ask())
+        except InfrastructureError as error:
+            logger.warning("%s: nothing to export: %s", type(self).__name__, error)
+            return ()

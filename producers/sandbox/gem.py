@@ -23,8 +23,8 @@ from starlette.requests import Request
 from starlette.responses import JSONResponse, Response
 from starlette.routing import Route
 
-from producers.grid_projects import PROJECT_FILES
 from producers.sandbox import gem_made_up
+from producers.sources.gem_transmission.grid_projects import PROJECT_FILES
 
 LARGEST_PAGE = 500
 

@@ -17,7 +17,7 @@ from starlette.requests import Request
 from starlette.responses import Response
 from starlette.routing import Route
 
-from producers.wri_powerplants import COLUMNS
+from producers.sources.wri_powerplants import COLUMNS
 
 PATH = "/wri/global_power_plant_database_v_1_3.zip"
 REAL_FILE = Path("wri") / "global_power_plant_database.csv"

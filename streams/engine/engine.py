@@ -11,8 +11,7 @@ from itertools import takewhile
 
 from faust.types import TP, AppT, EventT
 
-from streams.batch import Batch
-from streams.codec import Decoder, Encoder
+from streams.avro.codec import Decoder, Encoder
 from streams.core.errors import FencedError
 from streams.engine.failpoints import failpoint
 from streams.engine.overlay import Overlay
@@ -22,6 +21,7 @@ from streams.engine.stage import Derived, Stage
 from streams.engine.store import APPLIED_KEY, Position
 from streams.engine.transactions import Changelog, Outgoing
 from streams.engine.transport import BatchConsumer
+from streams.kafka.batch import Batch
 from streams.metrics import RECOVERY_ENTRIES, RECOVERY_SECONDS, StageMetrics
 
 logger = logging.getLogger(__name__)

@@ -11,14 +11,14 @@ from dataclasses import dataclass, field
 from confluent_kafka import Consumer, TopicPartition
 from faust.types import TP
 
-from streams.codec import Decoder
+from streams.avro.codec import Decoder
 from streams.core.errors import FencedError, StateError
 from streams.engine.failpoints import failpoint
 from streams.engine.restore import restore_partition
 from streams.engine.stage import Stage
 from streams.engine.store import APPLIED_KEY, PartitionStore
 from streams.engine.transactions import PartitionTransactions
-from streams.topic_admin import topic_uuids
+from streams.kafka.topic_admin import topic_uuids
 
 _REBUILD = "Rebuild it from the raw topics: stop the workers, then `python -m streams rebuild`."
 

@@ -4,10 +4,10 @@ from collections.abc import Callable, Iterable, Sequence
 from dataclasses import dataclass
 from typing import Protocol, runtime_checkable
 
-from streams.batch import Batch
 from streams.engine.overlay import Overlay
 from streams.engine.table import StageTable
 from streams.engine.transactions import Outgoing
+from streams.kafka.batch import Batch
 
 Compute = Callable[[Batch, Overlay], Sequence[Outgoing]]
 """A stage's work on one batch: reads and writes the overlay, returns what to publish. No I/O."""

@@ -26,7 +26,7 @@ from faust.transport.drivers.aiokafka import (
 from faust.transport.utils import DefaultSchedulingStrategy
 from faust.types import TP, AppT, ConsumerMessage, Message
 
-from streams.batch import Batch
+from streams.kafka.batch import Batch
 
 _FETCH_MAX_WAIT_MS = 100
 _LOOK_AGAIN_SECONDS = 1.0

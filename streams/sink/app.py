@@ -15,22 +15,22 @@ from faust.types import TP, EventT, StreamT
 from faust.types.web import Request, Response, View
 from prometheus_client import REGISTRY
 
-from streams.codec import Registry
+from streams.avro.codec import Registry
+from streams.clickhouse.client import ClickHouse
+from streams.clickhouse.counts import count_current, count_dead_letters, outcome_counts
+from streams.clickhouse.schema import ensure_schema
 from streams.core.errors import SinkError
 from streams.engine.app import BatchApp, faust_settings
 from streams.engine.failpoints import failpoint
+from streams.engine.pages import add_pages
 from streams.engine.transport import BatchConsumer
+from streams.kafka.topic_admin import topic_uuids
 from streams.metrics import SINK_INSERT_SECONDS, SINK_ROWS
 from streams.settings import settings
-from streams.sink.clickhouse import ClickHouse
 from streams.sink.collector import AssetCollector
 from streams.sink.loader import Loader
-from streams.sink.readback import count_current, count_dead_letters, outcome_counts
-from streams.sink.schema import ensure_schema
 from streams.tolerance_file import load_tolerances
-from streams.topic_admin import topic_uuids
 from streams.topics import MARKET_INFRASTRUCTURE, SINK_TOPICS, Topic
-from streams.web import add_pages
 
 logger = logging.getLogger(__name__)
 

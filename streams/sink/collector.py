@@ -4,9 +4,9 @@ from collections.abc import Callable, Iterator
 
 from prometheus_client.core import GaugeMetricFamily, Metric
 
-from streams.collectors import AskingCollector
-from streams.sink.clickhouse import ClickHouse
-from streams.sink.readback import count_assets
+from streams.clickhouse.client import ClickHouse
+from streams.clickhouse.counts import count_assets
+from streams.metrics import AskingCollector
 
 
 class AssetCollector(AskingCollector):

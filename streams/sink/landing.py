@@ -25,10 +25,8 @@ from avro.errors import AvroException
 from avro.schema import parse
 from fastavro import schemaless_reader, writer
 
-from streams.contracts import AvroSchema, contract
-from streams.core.errors import Rejected
-from streams.sink.avro_types import clickhouse_type
-from streams.sink.tables import (
+from streams.avro.contracts import AvroSchema, contract
+from streams.clickhouse.tables import (
     DEAD_LETTERS,
     QUALITY_SCORES,
     RECORD_OUTCOMES,
@@ -36,6 +34,8 @@ from streams.sink.tables import (
     Table,
     kinds,
 )
+from streams.clickhouse.types import clickhouse_type
+from streams.core.errors import Rejected
 
 SYNC_MARKER = bytes(16)
 """Marker between the blocks of the Avro files sent; any constant does."""

@@ -4,14 +4,14 @@ import time
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 
-from streams.batch import Batch
-from streams.codec import UndecodableError
-from streams.contracts import AvroSchema
+from streams.avro.codec import UndecodableError
+from streams.avro.contracts import AvroSchema
+from streams.clickhouse.client import ClickHouse, RefusedError
+from streams.clickhouse.tables import SINK_REJECTS
 from streams.core.errors import Rejected
-from streams.sink.clickhouse import ClickHouse, RefusedError
+from streams.kafka.batch import Batch
 from streams.sink.landing import Entrance, Landing, entrance
 from streams.sink.plan import Insert, Reject, plan_batch
-from streams.sink.tables import SINK_REJECTS
 
 REFUSED = "refused_by_clickhouse"
 UNKNOWN_SCHEMA_ID = "unknown_schema_id"
@@ -78,8 +78,9 @@ class Loader:
 
     def _insert(self, insert: Insert) -> Sequence[Reject]:
         """Insert, halving what ClickHouse refuses until the refused records stand alone."""
+        avro_file = insert.avro_file()
         try:
-            self._clickhouse.insert(insert)
+            self._clickhouse.insert(insert.landing.name, avro_file, insert.token(avro_file))
         except RefusedError as error:
             if len(insert.records) == 1:
                 return [Reject(insert.records[0], Rejected(REFUSED, str(error)))]

@@ -20,9 +20,9 @@ from io import BytesIO
 
 from fastavro import schemaless_writer
 
-from streams.batch import Batch, ConsumedRecord
-from streams.codec import frame_schema_id
+from streams.avro.codec import frame_schema_id
 from streams.core.errors import Rejected
+from streams.kafka.batch import Batch, ConsumedRecord
 from streams.sink.landing import SYNC_MARKER, Entrance, Landing
 
 _FRAME_BYTES = 5

@@ -7,13 +7,13 @@ stage adds the partitions up.
 from collections.abc import Sequence
 from datetime import datetime
 
-from streams.batch import Batch
-from streams.codec import Decoder
+from streams.avro.codec import Decoder
+from streams.avro.topic_codecs import Encoders, StateCodec
 from streams.core.quality import failed_dimensions
 from streams.core.tally import NOTHING, Tally, Verdict, after_outcome
 from streams.engine.overlay import Overlay
 from streams.engine.transactions import Outgoing
-from streams.stages.encoders import Encoders, StateCodec
+from streams.kafka.batch import Batch
 from streams.stages.reading import readable
 from streams.topics import QUALITY_COUNTS
 

@@ -7,15 +7,15 @@ log.
 
 from collections.abc import Sequence
 
-from streams.batch import Batch, ConsumedRecord
-from streams.codec import Decoder, UndecodableError
+from streams.avro.codec import Decoder, UndecodableError
+from streams.avro.topic_codecs import Encoders
 from streams.core.errors import Rejected
 from streams.core.reconcile.resolver import DECISION
 from streams.core.records import EPOCH, AvroRecord, OrderKey
 from streams.core.regions import REGION_NAMES
 from streams.engine.overlay import Overlay
 from streams.engine.transactions import Outgoing
-from streams.stages.encoders import Encoders
+from streams.kafka.batch import Batch, ConsumedRecord
 from streams.stages.outcomes import coordinates_of, dead_letter
 from streams.topics import NORMALIZED_ASSETS
 

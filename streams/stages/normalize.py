@@ -3,7 +3,7 @@
 from collections.abc import Sequence
 from hashlib import sha256
 
-from streams.batch import Batch, ConsumedRecord
+from streams.avro.topic_codecs import Encoders, StateCodec
 from streams.core.errors import Rejected
 from streams.core.normalize import Decision, Location, decide
 from streams.core.payloads import ASSET_KINDS
@@ -19,8 +19,8 @@ from streams.core.tally import UNKNOWN_KIND
 from streams.engine.overlay import Overlay
 from streams.engine.pause import PauseRequest
 from streams.engine.transactions import Outgoing
+from streams.kafka.batch import Batch, ConsumedRecord
 from streams.metrics import RECORDS_PROCESSED
-from streams.stages.encoders import Encoders, StateCodec
 from streams.stages.outcomes import (
     coordinates_of,
     dead_letter,

@@ -3,8 +3,8 @@
 from collections.abc import Sequence
 from functools import lru_cache
 
-from streams.batch import Batch
-from streams.codec import Decoder
+from streams.avro.codec import Decoder
+from streams.avro.topic_codecs import Encoders, StateCodec
 from streams.core.canonical import canonical_record
 from streams.core.observe import Change, Observed, Point, observe
 from streams.core.records import AvroRecord, RawCoordinates, source_key
@@ -13,7 +13,7 @@ from streams.core.succession import Held
 from streams.core.tolerances import Tolerances
 from streams.engine.overlay import Overlay
 from streams.engine.transactions import Outgoing
-from streams.stages.encoders import Encoders, StateCodec
+from streams.kafka.batch import Batch
 from streams.stages.outcomes import outcome
 from streams.stages.reading import readable
 from streams.topics import LNG_GAS_DAYS, MARKET_INFRASTRUCTURE

@@ -4,13 +4,13 @@ from collections.abc import Iterable
 from datetime import UTC, datetime
 from importlib.metadata import version
 
-from streams.batch import ConsumedRecord
-from streams.codec import frame_schema_id
+from streams.avro.codec import frame_schema_id
+from streams.avro.topic_codecs import Encoders
 from streams.core.errors import Rejected
 from streams.core.putting_back import original_of, without_mark
 from streams.core.records import Outcome, RawCoordinates
 from streams.engine.transactions import Outgoing
-from streams.stages.encoders import Encoders
+from streams.kafka.batch import ConsumedRecord
 from streams.topics import DEAD_LETTERS, RECORD_OUTCOMES
 
 CODE_VERSION = version("infrastructure-streams")

@@ -1,12 +1,12 @@
 """Reading raw records of one connector and judging what they say, without deciding on them."""
 
 from producers.connector import InfrastructureConnector
-from streams.batch import ConsumedRecord
-from streams.codec import Decoder, UndecodableError
+from streams.avro.codec import Decoder, UndecodableError
 from streams.core.errors import Rejected
 from streams.core.records import Mapped, RawRecord
 from streams.core.tolerances import Tolerances
 from streams.core.validate import validate
+from streams.kafka.batch import ConsumedRecord
 
 
 class RawReader:

@@ -2,12 +2,12 @@
 
 from collections.abc import Iterator
 
-from streams.batch import Batch, ConsumedRecord
-from streams.codec import Decoder, UndecodableError
+from streams.avro.codec import Decoder, UndecodableError
+from streams.avro.topic_codecs import Encoders
 from streams.core.errors import Rejected
 from streams.core.records import AvroRecord
 from streams.engine.transactions import Outgoing
-from streams.stages.encoders import Encoders
+from streams.kafka.batch import Batch, ConsumedRecord
 from streams.stages.outcomes import dead_letter
 
 

@@ -7,14 +7,14 @@ the transaction commits; that is safe because a batch is computed once: any erro
 
 from collections.abc import Iterable, Sequence
 
-from streams.batch import Batch
-from streams.codec import Decoder
+from streams.avro.codec import Decoder
+from streams.avro.topic_codecs import Encoders, StateCodec
 from streams.core.reconcile.resolver import Resolution, Resolver
 from streams.core.reconcile.state import StateEntry, entry_from_avro
 from streams.core.records import AvroRecord, RawCoordinates
 from streams.engine.overlay import Overlay
 from streams.engine.transactions import Outgoing
-from streams.stages.encoders import Encoders, StateCodec
+from streams.kafka.batch import Batch
 from streams.stages.outcomes import outcome
 from streams.stages.reading import readable
 from streams.topics import MARKET_INFRASTRUCTURE

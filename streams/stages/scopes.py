@@ -7,15 +7,15 @@ from collections.abc import Iterator, Sequence
 from datetime import date
 from functools import lru_cache
 
-from streams.batch import Batch, ConsumedRecord
-from streams.codec import Decoder
+from streams.avro.codec import Decoder
+from streams.avro.topic_codecs import Encoders, StateCodec
 from streams.core.history import ONE_DAY
 from streams.core.records import EPOCH, AvroRecord, OrderKey, source_key
 from streams.core.scopes import EMPTY, Day, Report, changed_verdicts, judge_scopes
 from streams.core.tolerances import Tolerances
 from streams.engine.overlay import Overlay
 from streams.engine.transactions import Outgoing
-from streams.stages.encoders import Encoders, StateCodec
+from streams.kafka.batch import Batch, ConsumedRecord
 from streams.stages.outcomes import coordinates_of
 from streams.stages.reading import readable
 from streams.topics import NORMALIZED_OBSERVATIONS

@@ -7,16 +7,16 @@ from collections import Counter
 from collections.abc import Iterable, Sequence
 from datetime import datetime
 
-from streams.batch import Batch
-from streams.codec import Decoder
+from streams.avro.codec import Decoder
+from streams.avro.topic_codecs import Encoders, StateCodec
 from streams.core.quality import TOTAL, Weights, scores
 from streams.core.records import AvroRecord
 from streams.core.tally import WINDOW, Tally, total
 from streams.core.versions import first_version
 from streams.engine.overlay import Overlay
 from streams.engine.transactions import Outgoing
+from streams.kafka.batch import Batch
 from streams.metrics import QUALITY_SCORE, VALIDATION_FAILURES
-from streams.stages.encoders import Encoders, StateCodec
 from streams.stages.reading import readable
 from streams.topics import QUALITY_SCORES
 

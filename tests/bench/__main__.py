@@ -13,14 +13,14 @@ import typer
 from rich.console import Console
 from rich.table import Table
 
-from streams.codec import Registry
-from streams.contracts import contract
+from streams.avro.codec import Registry
+from streams.avro.contracts import contract
+from streams.avro.topic_codecs import APPLIED_SUBJECT
 from streams.core.errors import InfrastructureError
+from streams.kafka.topic_admin import ensure_topics
 from streams.local.ports import StackPorts
 from streams.local.stack import LocalStack
 from streams.settings import PROJECT_ROOT, settings
-from streams.stages.encoders import APPLIED_SUBJECT
-from streams.topic_admin import ensure_topics
 from streams.topics import Topic
 from tests.bench.compare import (
     CONTENDERS,

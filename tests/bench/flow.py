@@ -19,20 +19,20 @@ from confluent_kafka import Producer
 
 from producers.run import RunOptions, Services, run_once
 from producers.sandbox.settings import SandboxSettings
-from streams.codec import Encoder, Registry
-from streams.contracts import contract
+from streams.avro.codec import Encoder, Registry
+from streams.avro.contracts import contract
+from streams.clickhouse.client import ClickHouse
+from streams.clickhouse.schema import ensure_schema
+from streams.commands.deploy import create_topics, register_schemas
 from streams.core.errors import InfrastructureError, Rejected
-from streams.deploy import create_topics, register_schemas
+from streams.kafka.topic_admin import lag
 from streams.local.ports import StackPorts
 from streams.local.stack import LocalStack
 from streams.local.workers import LocalWorker
 from streams.settings import Settings
 from streams.sink.app import INSERT_RECORDS
-from streams.sink.clickhouse import ClickHouse
 from streams.sink.landing import Entrance, entrance
 from streams.sink.plan import Insert, plan_batch
-from streams.sink.schema import ensure_schema
-from streams.topic_admin import lag
 from streams.topics import MARKET_INFRASTRUCTURE, PARTITIONS
 from tests.bench.measure import VoidRunError
 from tests.fault.cluster import READY_SECONDS, Cluster
@@ -151,7 +151,8 @@ def insert_alone(home: Path, records: int) -> float:
 
         def load(inserts: Sequence[Insert]) -> None:
             for insert in inserts:
-                clickhouse.insert(insert)
+                avro_file = insert.avro_file()
+                clickhouse.insert(insert.landing.name, avro_file, insert.token(avro_file))
 
         began = time.monotonic()
         with ThreadPoolExecutor(PARTITIONS) as writers:

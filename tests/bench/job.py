@@ -5,8 +5,8 @@ from functools import lru_cache
 
 from pydantic_settings import BaseSettings, SettingsConfigDict
 
-from streams.codec import Registry
-from streams.contracts import contract
+from streams.avro.codec import Registry
+from streams.avro.contracts import contract
 from streams.settings import settings
 from streams.topics import raw_topic
 

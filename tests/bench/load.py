@@ -6,7 +6,7 @@ from random import Random
 
 from confluent_kafka import Producer
 
-from streams.codec import Encoder
+from streams.avro.codec import Encoder
 from streams.core.records import RawRecord
 
 _TERMINALS = 40

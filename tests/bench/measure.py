@@ -18,12 +18,12 @@ from confluent_kafka import Consumer, TopicPartition
 from confluent_kafka.admin import AdminClient
 
 from streams.core.errors import InfrastructureError
+from streams.kafka.topic_admin import committed_offsets, end_offsets, ensure_topics
+from streams.kafka.topic_reader import read_all
 from streams.local.ports import StackPorts
 from streams.local.process import ManagedProcess
 from streams.local.stack import LocalStack
 from streams.settings import PROJECT_ROOT
-from streams.topic_admin import committed_offsets, end_offsets, ensure_topics
-from streams.topic_reader import read_all
 from streams.topics import PARTITIONS, Topic
 
 logger = logging.getLogger(__name__)

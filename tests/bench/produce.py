@@ -17,7 +17,7 @@ from pathlib import Path
 
 from producers.run import RunOptions, Services, run_once
 from producers.sandbox.settings import SandboxSettings
-from streams.deploy import create_topics, register_schemas
+from streams.commands.deploy import create_topics, register_schemas
 from streams.local.ports import StackPorts
 from streams.local.stack import LocalStack
 from streams.settings import Settings

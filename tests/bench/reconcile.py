@@ -12,8 +12,8 @@ from streams.core.reconcile.graph import Graph
 from streams.core.reconcile.prepare import EntityKey, prepare
 from streams.core.reconcile.score import KINDS
 from streams.core.records import AvroRecord
-from tests.reconcile.real_records import gem_records, gppd_records
-from tests.reconcile.regions import Regions
+from tests.core.reconcile.real_records import gem_records, gppd_records
+from tests.core.reconcile.regions import Regions
 
 _IN_STATE = 52_000
 _ARRIVING = 3_000

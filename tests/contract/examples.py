@@ -12,7 +12,7 @@ from typing import Any, Literal
 
 from fastavro.schema import expand_schema
 
-from streams.contracts import AvroSchema, contract_names
+from streams.avro.contracts import AvroSchema, contract_names
 from streams.core.records import AvroRecord
 from streams.settings import settings
 

@@ -7,8 +7,8 @@ from typing import Any
 
 import pytest
 
-from streams.contracts import AvroSchema, contract
-from streams.schemas import Finding, check, release
+from streams.avro.compatibility import Finding, check, release
+from streams.avro.contracts import AvroSchema, contract
 
 OUTCOMES = "record.outcomes"
 RAW = "raw.alsi_lng"

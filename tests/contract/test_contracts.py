@@ -7,7 +7,8 @@ from typing import Any
 
 import pytest
 
-from streams.contracts import AvroSchema, contract, contract_names
+from streams.avro.compatibility import check
+from streams.avro.contracts import AvroSchema, contract, contract_names
 from streams.core.payloads import (
     ASSET_PAYLOADS,
     PAYLOAD_KINDS,
@@ -22,7 +23,6 @@ from streams.core.payloads import (
 )
 from streams.core.records import Correction, OrderKey, RawCoordinates, RawRecord
 from streams.core.scopes import Report
-from streams.schemas import check
 
 UNITS = {
     "_mw": "MW",

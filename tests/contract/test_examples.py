@@ -11,8 +11,15 @@ import fastavro
 import pytest
 from fastavro.validation import ValidationError
 
-from streams.avro_writer import compile_writer
-from streams.contracts import AvroSchema, Contract, canonical_json, contract, contract_names, parse
+from streams.avro.contracts import (
+    AvroSchema,
+    Contract,
+    canonical_json,
+    contract,
+    contract_names,
+    parse,
+)
+from streams.avro.writer import compile_writer
 from streams.core.records import AvroRecord
 from tests.contract.examples import Example, examples, folder, to_record
 

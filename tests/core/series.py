@@ -8,7 +8,7 @@ from hashlib import sha256
 from pathlib import Path
 from typing import Any
 
-from producers.alsi_lng import AlsiLngConnector
+from producers.sources.alsi_lng.connector import AlsiLngConnector
 from streams.core.normalize import Location, decide
 from streams.core.observe import Observed, Point, observe
 from streams.core.records import AvroRecord, Mapped, OrderKey, RawCoordinates, RawRecord

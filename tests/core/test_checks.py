@@ -5,7 +5,7 @@ from datetime import UTC, date, datetime, timedelta
 
 import pytest
 
-from producers.alsi_lng import AlsiLngConnector
+from producers.sources.alsi_lng.connector import AlsiLngConnector
 from streams.core.payloads import (
     GenerationYear,
     LngInventory,

@@ -10,7 +10,7 @@ import pytest
 from producers.connector import Pull, PullRequest
 from producers.http import HttpSource
 from producers.run import Envelope
-from producers.wri_powerplants import WriConfig, WriPowerPlantsConnector
+from producers.sources.wri_powerplants import WriConfig, WriPowerPlantsConnector
 from streams.core.errors import Rejected
 from streams.core.normalize import decide
 from streams.core.payloads import Payload, PowerPlant

@@ -3,7 +3,7 @@
 import json
 import sys
 
-from streams.sink.clickhouse import ClickHouse
+from streams.clickhouse.client import ClickHouse
 
 _RUN_TIME = "published_at"
 """Kafka's clock at publication: the one column that differs between two equal runs."""

@@ -15,14 +15,14 @@ import httpx
 from confluent_kafka import KafkaException, Producer
 from confluent_kafka.admin import AdminClient, AlterConfigOpType, ConfigEntry, ConfigResource
 
-from streams.codec import Registry
-from streams.deploy import all_topics, create_topics, register_schemas
+from streams.avro.codec import Registry
+from streams.commands.deploy import all_topics, create_topics, register_schemas
+from streams.kafka.topic_admin import delete_topics, end_offsets, lag
+from streams.kafka.topic_reader import read_all
 from streams.local.ports import is_free
 from streams.local.stack import LocalStack
 from streams.local.workers import LocalWorker, faust_worker
 from streams.settings import Settings
-from streams.topic_admin import delete_topics, end_offsets, lag
-from streams.topic_reader import read_all
 from streams.topics import (
     DECISIONS,
     LNG_GAS_DAYS,

@@ -8,8 +8,8 @@ from zlib import crc32
 
 from confluent_kafka import Producer
 
-from streams.codec import Encoder, Registry
-from streams.contracts import contract
+from streams.avro.codec import Encoder, Registry
+from streams.avro.contracts import contract
 from streams.core.records import AvroRecord, RawRecord
 from streams.topics import PARTITIONS, Topic, raw_topic
 

@@ -7,10 +7,10 @@ from collections import Counter
 from dataclasses import dataclass
 from pathlib import Path
 
+from streams.commands.audit import take_account
 from streams.engine.store import APPLIED_KEY
+from streams.kafka.topic_reader import read_all
 from streams.settings import Settings
-from streams.summary import take_account
-from streams.topic_reader import read_all
 from streams.topics import (
     DEAD_LETTERS,
     MARKET_INFRASTRUCTURE,

@@ -2,12 +2,12 @@
 
 import pytest
 
-from streams.codec import Registry
-from streams.contracts import contract
+from streams.avro.codec import Registry
+from streams.avro.contracts import contract
+from streams.commands.rebuild import rebuild
 from streams.core.records import AvroRecord
-from streams.rebuild import rebuild
+from streams.kafka.topic_reader import read_all
 from streams.settings import Settings
-from streams.topic_reader import read_all
 from streams.topics import MARKET_INFRASTRUCTURE, changelogs
 from tests.fault.cluster import Cluster
 from tests.fault.load import Load

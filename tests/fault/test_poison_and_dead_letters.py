@@ -11,15 +11,15 @@ import httpx
 import pytest
 from confluent_kafka import KafkaException, Producer
 
-from streams.codec import Encoder
-from streams.contracts import AvroSchema, Contract, canonical_json, contract, parse
+from streams.avro.codec import Encoder
+from streams.avro.contracts import AvroSchema, Contract, canonical_json, contract, parse
+from streams.avro.topic_codecs import APPLIED_SUBJECT, topic_encoder
+from streams.commands.audit import take_account
+from streams.commands.dead_letters import find_letters
 from streams.core.dead_letters import Choice, Letter
 from streams.core.putting_back import PUT_BACK
-from streams.dead_letters import find_letters
+from streams.kafka.topic_reader import read_all
 from streams.local.workers import LocalWorker
-from streams.stages.encoders import APPLIED_SUBJECT, topic_encoder
-from streams.summary import take_account
-from streams.topic_reader import read_all
 from streams.topics import MARKET_INFRASTRUCTURE, RECORD_OUTCOMES, raw_topic
 from tests.fault.cluster import Cluster
 from tests.fault.load import RAW, plant_record

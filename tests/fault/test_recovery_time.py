@@ -5,7 +5,7 @@ from functools import partial
 
 import pytest
 
-from streams.topic_admin import end_offsets
+from streams.kafka.topic_admin import end_offsets
 from streams.topics import RECORD_OUTCOMES, changelogs
 from tests.fault.cluster import Cluster
 from tests.fault.load import Load

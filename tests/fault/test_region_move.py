@@ -7,12 +7,12 @@ from typing import Any
 import pytest
 from confluent_kafka import Producer
 
-from streams.contracts import contract
+from streams.avro.contracts import contract
+from streams.avro.topic_codecs import topic_encoder
+from streams.commands.audit import take_account
 from streams.core.records import AvroRecord
 from streams.core.regions import region_of
-from streams.stages.encoders import topic_encoder
-from streams.summary import take_account
-from streams.topic_reader import read_all
+from streams.kafka.topic_reader import read_all
 from streams.topics import MARKET_INFRASTRUCTURE, RECORD_OUTCOMES
 from tests.fault.cluster import Cluster
 from tests.fault.load import RAW, plant_record

@@ -11,13 +11,13 @@ from confluent_kafka import Producer
 from confluent_kafka.schema_registry import Schema, SchemaRegistryClient
 from rich.console import Console
 
-from streams.codec import Encoder, Registry, UndecodableError
-from streams.contracts import AvroSchema, Contract, contract, contract_names
+from streams.avro.codec import Encoder, Registry, UndecodableError
+from streams.avro.compatibility import print_registered, register_all, register_subjects
+from streams.avro.contracts import AvroSchema, Contract, contract, contract_names
+from streams.commands.inspect import Inspected, inspect, print_records
 from streams.core.errors import RegistryError
-from streams.inspect import Inspected, inspect, print_records
+from streams.kafka.topic_admin import ensure_topics
 from streams.local.stack import LocalStack
-from streams.schemas import print_registered, register_all, register_subjects
-from streams.topic_admin import ensure_topics
 from streams.topics import Topic, declared_topics
 from tests.contract.examples import Example, examples, to_record
 

@@ -17,7 +17,6 @@ import pytest
 import stamina
 from confluent_kafka import Producer
 
-from producers.alsi_lng import AlsiLngConnector
 from producers.checkpoint import open_store
 from producers.errors import (
     AlreadyRunningError,
@@ -32,22 +31,23 @@ from producers.errors import (
     UnexpectedAnswerError,
     UnreachableError,
 )
-from producers.gem_transmission import GemTransmissionConnector
-from producers.nlr_streams import NLR_STREAMS
-from producers.project_files import PROJECTS
 from producers.publish import Publisher
-from producers.reexplorer import ReexplorerConnector
 from producers.run import RunOptions
 from producers.sandbox.gem_made_up import LNG_UNITS, UNITS
-from producers.wri_powerplants import WriPowerPlantsConnector
-from streams.codec import Encoder, Registry
-from streams.contracts import contract
+from producers.sources.alsi_lng.connector import AlsiLngConnector
+from producers.sources.gem_transmission.connector import GemTransmissionConnector
+from producers.sources.reexplorer.connector import ReexplorerConnector
+from producers.sources.reexplorer.project_files import PROJECTS
+from producers.sources.reexplorer.streams import NLR_STREAMS
+from producers.sources.wri_powerplants import WriPowerPlantsConnector
+from streams.avro.codec import Encoder, Registry
+from streams.avro.contracts import contract
 from streams.core.errors import RegistryError
 from streams.core.payloads import LngInventory, RenewableResource
 from streams.core.records import Mapped, RawRecord
+from streams.kafka.topic_admin import ensure_topics
 from streams.local.stack import LocalStack
 from streams.settings import settings
-from streams.topic_admin import ensure_topics
 from streams.topics import MARKET_INFRASTRUCTURE, Topic
 from tests.contract.examples import to_record
 from tests.producers.live import Live, live_producers

@@ -9,8 +9,7 @@ from confluent_kafka import Consumer, Producer, TopicPartition
 from confluent_kafka.admin import AdminClient
 
 from streams.core.errors import BrokerError, TopicMismatchError
-from streams.local.stack import LocalStack
-from streams.topic_admin import (
+from streams.kafka.topic_admin import (
     PartitionId,
     committed_offsets,
     end_offsets,
@@ -18,7 +17,8 @@ from streams.topic_admin import (
     lag,
     topic_uuids,
 )
-from streams.topic_reader import read_all
+from streams.kafka.topic_reader import read_all
+from streams.local.stack import LocalStack
 from streams.topics import Topic
 
 pytestmark = pytest.mark.integration
@@ -246,7 +246,7 @@ def test_reading_ends_where_the_topic_ended_when_it_began(bootstrap: str, topic:
 
 
 def test_no_broker_names_the_setting(monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr("streams.broker._REQUEST_SECONDS", 1.0)
+    monkeypatch.setattr("streams.kafka.broker._REQUEST_SECONDS", 1.0)
     with (
         stamina.set_testing(True, attempts=2),
         pytest.raises(BrokerError, match="KAFKA_BOOTSTRAP"),

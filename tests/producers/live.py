@@ -17,11 +17,11 @@ from psycopg.conninfo import conninfo_to_dict, make_conninfo
 from producers.checkpoint import FinishedRun, open_store
 from producers.connectors import CONNECTORS
 from producers.run import RunOptions, RunSummary, Services, run_once
-from streams.codec import Registry
-from streams.contracts import contract
+from streams.avro.codec import Registry
+from streams.avro.contracts import contract
 from streams.core.records import RawRecord
+from streams.kafka.topic_admin import PartitionId, end_offsets, ensure_topics
 from streams.local.stack import LocalStack
-from streams.topic_admin import PartitionId, end_offsets, ensure_topics
 from streams.topics import raw_topic
 from tests.producers.sandbox_server import Sandbox
 

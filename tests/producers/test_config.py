@@ -5,11 +5,11 @@ from pathlib import Path
 
 import pytest
 
-from producers.alsi_lng import AlsiConfig
 from producers.config import CONFIG_FOLDER, load_config
 from producers.connectors import CONNECTORS
 from producers.errors import ConfigurationError
-from producers.wri_powerplants import WriConfig
+from producers.sources.alsi_lng.connector import AlsiConfig
+from producers.sources.wri_powerplants import WriConfig
 
 SECRET = "s3cret-key"
 

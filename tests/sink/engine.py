@@ -4,11 +4,11 @@ import copy
 from collections.abc import Sequence
 from typing import Any
 
-from streams.batch import Batch
-from streams.contracts import contract
-from streams.sink.clickhouse import ClickHouse
+from streams.avro.contracts import contract
+from streams.clickhouse.client import ClickHouse
+from streams.clickhouse.tables import KINDS
+from streams.kafka.batch import Batch
 from streams.sink.loader import Loader
-from streams.sink.tables import KINDS
 from tests.sink.records import batch, framed, kind_schema, plant, schemas
 
 CANONICAL = "market.infrastructure"

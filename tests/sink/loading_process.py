@@ -9,9 +9,9 @@ analysts see.
 import json
 import sys
 
-from streams.sink.clickhouse import ClickHouse
+from streams.clickhouse.client import ClickHouse
+from streams.clickhouse.schema import ensure_schema
 from streams.sink.loader import Loader
-from streams.sink.schema import ensure_schema
 from tests.sink.records import WEIGHTS, batch, framed, outcome, plant, schemas
 
 BATCH_RECORDS = 200

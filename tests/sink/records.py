@@ -9,8 +9,8 @@ from typing import Any
 
 from fastavro import schemaless_writer
 
-from streams.batch import Batch
-from streams.contracts import AvroSchema, contract
+from streams.avro.contracts import AvroSchema, contract
+from streams.kafka.batch import Batch
 from streams.sink.landing import TOPICS
 from streams.tolerance_file import load_tolerances
 

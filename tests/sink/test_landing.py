@@ -4,7 +4,7 @@ from typing import Any
 
 import pytest
 
-from streams.contracts import contract
+from streams.avro.contracts import contract
 from streams.core.errors import Rejected
 from streams.sink.landing import INCOMPATIBLE_SCHEMA, TOPICS, Entrance, Landing, entrance
 from tests.sink.records import kind_schema

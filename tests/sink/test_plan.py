@@ -7,8 +7,8 @@ from fastavro import reader
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from streams.batch import Batch
 from streams.core.errors import Rejected
+from streams.kafka.batch import Batch
 from streams.sink.landing import Entrance, Landing, entrance
 from streams.sink.plan import Insert, plan_batch
 from tests.sink.records import (

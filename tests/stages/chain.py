@@ -5,14 +5,14 @@ from collections.abc import Iterable
 from dataclasses import dataclass, field
 from datetime import datetime
 
-from streams.batch import Batch
-from streams.codec import Encoder, Registry
-from streams.contracts import Contract, contract
+from streams.avro.codec import Encoder, Registry
+from streams.avro.contracts import Contract, contract
+from streams.avro.topic_codecs import StateCodec, shared_encoders, topic_decoder
 from streams.core.records import AvroRecord
 from streams.engine.overlay import Overlay
 from streams.engine.stage import Compute
+from streams.kafka.batch import Batch
 from streams.stages.count import Count
-from streams.stages.encoders import StateCodec, shared_encoders, topic_decoder
 from streams.stages.observe import Observe
 from streams.stages.scopes import Scopes
 from streams.stages.score import Score

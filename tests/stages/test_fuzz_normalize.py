@@ -7,13 +7,13 @@ from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
 
 from producers.connectors import CONNECTORS
-from streams.batch import Batch
-from streams.contracts import contract
+from streams.avro.contracts import contract
+from streams.avro.topic_codecs import StateCodec, shared_encoders, topic_decoder
 from streams.core.records import AvroRecord
 from streams.core.rejection_limits import RejectionLimits
 from streams.engine.overlay import Overlay
 from streams.engine.transactions import Outgoing
-from streams.stages.encoders import StateCodec, shared_encoders, topic_decoder
+from streams.kafka.batch import Batch
 from streams.stages.normalize import Normalize
 from streams.stages.raw_reading import RawReader
 from streams.topics import (
@@ -23,7 +23,7 @@ from streams.topics import (
     RECORD_OUTCOMES,
     raw_topic,
 )
-from tests.avro_values import values
+from tests.avro.values import values
 from tests.contract.examples import examples, to_record
 from tests.core.series import TOLERANCES
 from tests.stages.chain import OfflineRegistry, Record

@@ -4,11 +4,11 @@ from datetime import UTC, datetime
 
 from prometheus_client import REGISTRY
 
-from streams.batch import Batch
-from streams.contracts import contract
+from streams.avro.contracts import contract
+from streams.avro.topic_codecs import StateCodec, shared_encoders, topic_decoder, topic_encoder
 from streams.core.records import AvroRecord
 from streams.engine.overlay import Overlay
-from streams.stages.encoders import StateCodec, shared_encoders, topic_decoder, topic_encoder
+from streams.kafka.batch import Batch
 from streams.stages.score import Score
 from streams.topics import QUALITY_COUNTS
 from tests.core.series import TOLERANCES

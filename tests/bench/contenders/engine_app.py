@@ -4,17 +4,17 @@ from collections.abc import Sequence
 
 from faust.types import StreamT
 
-from streams.batch import Batch
-from streams.codec import Registry
-from streams.contracts import contract
+from streams.avro.codec import Registry
+from streams.avro.contracts import contract
+from streams.avro.topic_codecs import APPLIED_SUBJECT
 from streams.engine.app import EngineApp, faust_settings
 from streams.engine.engine import Engine
 from streams.engine.overlay import Overlay
 from streams.engine.stage import Stage
 from streams.engine.table import StageTable
 from streams.engine.transactions import Outgoing
+from streams.kafka.batch import Batch
 from streams.settings import settings
-from streams.stages.encoders import APPLIED_SUBJECT
 from tests.bench.job import bench_settings, make_job
 
 TABLE = "bench"

@@ -4,10 +4,10 @@ from collections.abc import Iterator
 
 import pytest
 
-from streams.sink.clickhouse import ClickHouse
+from streams.clickhouse.client import ClickHouse
+from streams.clickhouse.schema import ensure_schema
+from streams.clickhouse.tables import tables
 from streams.sink.loader import Loader
-from streams.sink.schema import ensure_schema
-from streams.sink.tables import tables
 from tests.sink.engine import loader_of
 from tests.sink.records import WEIGHTS
 

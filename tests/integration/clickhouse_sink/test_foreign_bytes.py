@@ -6,12 +6,12 @@ from typing import Any
 import pytest
 from fastavro.utils import generate_many
 
-from streams.contracts import contract
-from streams.sink.clickhouse import ClickHouse
+from streams.avro.contracts import contract
+from streams.clickhouse.client import ClickHouse
+from streams.clickhouse.counts import count_sink_rejects
+from streams.clickhouse.tables import KINDS
 from streams.sink.landing import TOPICS
 from streams.sink.loader import Loader
-from streams.sink.readback import count_sink_rejects
-from streams.sink.tables import KINDS
 from tests.sink.engine import CANONICAL, content, stored_rows
 from tests.sink.records import batch, framed, kind_schema, outcome, plant
 

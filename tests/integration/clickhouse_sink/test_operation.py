@@ -8,10 +8,10 @@ from concurrent.futures import ThreadPoolExecutor
 
 import pytest
 
+from streams.clickhouse.client import ClickHouse
+from streams.clickhouse.counts import count_current
 from streams.core.errors import SinkError
-from streams.sink.clickhouse import ClickHouse
 from streams.sink.loader import Loader
-from streams.sink.readback import count_current
 from tests.sink.engine import CANONICAL
 from tests.sink.records import batch, framed, plant
 
@@ -56,7 +56,7 @@ def test_a_wrong_query_says_what_is_wrong(clickhouse: ClickHouse) -> None:
 
 def test_a_second_process_is_told_who_holds_the_directory(engine: ClickHouse) -> None:
     program = (
-        "import sys; from streams.sink.clickhouse import ClickHouse\n"
+        "import sys; from streams.clickhouse.client import ClickHouse\n"
         "from streams.core.errors import SinkError\n"
         "try: ClickHouse(sys.argv[1])\n"
         "except SinkError as error: print(error)"

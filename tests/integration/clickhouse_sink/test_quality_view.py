@@ -4,9 +4,9 @@ from datetime import UTC, datetime, timedelta
 
 import pytest
 
+from streams.clickhouse.client import ClickHouse
 from streams.core.quality import failed_dimensions, scores
 from streams.core.tally import NOTHING, Tally
-from streams.sink.clickhouse import ClickHouse
 from streams.sink.loader import Loader
 from tests.sink.records import RECORD, WEIGHTS, batch, dead_letter, framed, outcome
 

@@ -2,7 +2,7 @@
 
 import pytest
 
-from streams.sink.clickhouse import ClickHouse
+from streams.clickhouse.client import ClickHouse
 from streams.sink.loader import Loader
 from tests.sink.engine import CANONICAL, content, loader_of, plants, stored_rows
 from tests.sink.records import batch, framed, outcome, plant

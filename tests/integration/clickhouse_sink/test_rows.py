@@ -4,12 +4,17 @@ from datetime import UTC, date, datetime
 
 import pytest
 
-from streams.contracts import contract
-from streams.sink.clickhouse import ClickHouse
+from streams.avro.contracts import contract
+from streams.clickhouse.client import ClickHouse
+from streams.clickhouse.counts import (
+    OutcomeCount,
+    count_current,
+    count_dead_letters,
+    outcome_counts,
+)
+from streams.clickhouse.tables import kinds
 from streams.sink.landing import TOPICS
 from streams.sink.loader import Loader
-from streams.sink.readback import OutcomeCount, count_current, count_dead_letters, outcome_counts
-from streams.sink.tables import kinds
 from tests.contract.examples import Example, examples, to_record
 from tests.sink.engine import CANONICAL, plants
 from tests.sink.records import (

@@ -2,12 +2,12 @@
 
 import pytest
 
+from streams.clickhouse.client import ClickHouse
+from streams.clickhouse.counts import count_current
+from streams.clickhouse.schema import ensure_schema
+from streams.clickhouse.tables import kinds
 from streams.core.errors import SinkError
-from streams.sink.clickhouse import ClickHouse
 from streams.sink.loader import Loader
-from streams.sink.readback import count_current
-from streams.sink.schema import ensure_schema
-from streams.sink.tables import kinds
 from tests.sink.engine import (
     CANONICAL,
     NEWER_ID,

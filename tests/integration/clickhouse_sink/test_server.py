@@ -4,10 +4,10 @@ from collections.abc import Iterator
 
 import pytest
 
+from streams.clickhouse.client import ClickHouse
+from streams.clickhouse.counts import count_current, count_sink_rejects
+from streams.clickhouse.schema import ensure_schema
 from streams.core.errors import SinkError
-from streams.sink.clickhouse import ClickHouse
-from streams.sink.readback import count_current, count_sink_rejects
-from streams.sink.schema import ensure_schema
 from tests.sink.engine import CANONICAL, loader_of
 from tests.sink.http_server import Server, serving
 from tests.sink.records import WEIGHTS, batch, framed, plant

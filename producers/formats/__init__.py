@@ -1,0 +1,1 @@
+"""What several sources read: CSV and tracker files, columns, positions, words."""

@@ -1,0 +1,1 @@
+"""European LNG terminals: GIE ALSI."""

@@ -1,0 +1,1 @@
+"""Power plants, LNG terminals and transmission: Global Energy Monitor and grid data."""

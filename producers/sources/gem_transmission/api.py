@@ -1,0 +1,113 @@
+"""The public API of Global Energy Monitor: every unit of an asset type, spooled to a file.
+
+`GET /assets` answers `{total, count, results[]}`, at most 500 rows a page; an unknown asset type is
+answered with total 0, not with an error. No key, no documented limit. Spooling lets a pull be
+checked as a whole before its first row is used, and compared with the one before.
+"""
+
+import hashlib
+import json
+from collections.abc import Iterator
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any
+
+from producers.errors import TruncatedError, UnexpectedAnswerError
+from producers.formats.reading import json_text
+from producers.formats.tracker_files import Row
+from producers.http import HttpSource, bare_address
+
+LARGEST_PAGE = 500
+
+
+@dataclass(frozen=True, slots=True)
+class Spool:
+    """All units of one asset type, one JSON object a line.
+
+    Attributes:
+        digest: First 16 hex digits of the SHA-256 of the lines in sorted order.
+        whole: False when reading stopped at a limit.
+    """
+
+    path: Path
+    location: str
+    asset_type: str
+    digest: str
+    rows: int
+    whole: bool
+
+
+def spool_assets(
+    http: HttpSource, base_url: str, asset_type: str, folder: Path, limit: int | None = None
+) -> Spool:
+    """Read every page of an asset type, or as many as hold `limit` units.
+
+    Raises:
+        UnexpectedAnswerError: total 0, or another shape of answer.
+        TruncatedError: fewer different units than the answers' total: pages shifted while reading,
+            or one came back empty.
+        SourceError: see `HttpSource.get_json`.
+    """
+    url = f"{base_url.rstrip('/')}/assets"
+    path = folder / f"{asset_type}.jsonl"
+    seen: set[bytes] = set()
+    received, total = 0, 1
+    with path.open("w", encoding="utf-8") as file:
+        while received < total and (limit is None or received < limit):
+            total, rows = _page(http, url, asset_type, received)
+            if not rows:
+                break
+            received += len(rows)
+            for row in rows:
+                line = json.dumps(row, ensure_ascii=False, sort_keys=True)
+                key = hashlib.sha256(line.encode()).digest()
+                if key not in seen:
+                    seen.add(key)
+                    file.write(line + "\n")
+    whole = received >= total or limit is None or received < limit
+    if whole and len(seen) < total:
+        raise TruncatedError(
+            f"{bare_address(url)} gave {len(seen)} different units of {asset_type} where it counts "
+            f"{total}: the list changed while it was read. Run again."
+        )
+    digest = hashlib.sha256(b"".join(sorted(seen))).hexdigest()[:16]
+    return Spool(path, bare_address(url), asset_type, digest, len(seen), whole)
+
+
+def read_spool(spool: Spool) -> Iterator[Row]:
+    """Every row as texts; numbers as the API wrote them, keys of `type_fields` as own columns."""
+    with spool.path.open(encoding="utf-8") as file:
+        for line in file:
+            asset: dict[str, Any] = json.loads(line)
+            fields = asset.pop("type_fields", None) or {}
+            row = {key: json_text(value) or "" for key, value in asset.items()}
+            for key, value in fields.items():
+                row[f"type_fields.{key}"] = json_text(value) or ""
+            yield row
+
+
+def _page(
+    http: HttpSource, url: str, asset_type: str, offset: int
+) -> tuple[int, list[dict[str, Any]]]:
+    answer = http.get_json(
+        url,
+        {
+            "asset_type": asset_type,
+            "include_type_fields": "true",
+            "limit": LARGEST_PAGE,
+            "offset": offset,
+        },
+    )
+    total, rows = answer.get("total"), answer.get("results")
+    if not isinstance(total, int) or not isinstance(rows, list):
+        raise UnexpectedAnswerError(
+            f"{bare_address(url)} answered without `total` and `results`, but with "
+            f"{', '.join(answer) or 'nothing'}. Check `power_units.api.base_url`."
+        )
+    if total == 0:
+        raise UnexpectedAnswerError(
+            f"{bare_address(url)} knows no units of asset_type {asset_type!r}: it answers an "
+            "unknown type like an empty one. Check `power_units.api.asset_types`; "
+            "/catalog/metadata lists the trackers."
+        )
+    return total, [row for row in rows if isinstance(row, dict)]

@@ -1,0 +1,145 @@
+"""What `config/gem_transmission.yaml` may hold."""
+
+from typing import Annotated, Literal, get_args
+
+from pydantic import BaseModel, BeforeValidator, ConfigDict, Field
+
+from producers.config import SourceConfig
+from producers.connector import Credit
+from producers.sources.gem_transmission.grid_projects import PROJECT_FILES
+from producers.sources.gem_transmission.release import WantedFile
+
+StreamName = Literal[
+    "lng_terminals", "power_units", "substations", "transmission_lines", "transmission_projects"
+]
+STREAMS: tuple[StreamName, ...] = get_args(StreamName)
+
+
+def _words(value: object) -> object:
+    """A text of names apart by blanks or commas as a list; `none` is an empty one."""
+    if not isinstance(value, str):
+        return value
+    return [word for word in value.replace(",", " ").split() if word != "none"]
+
+
+Words = Annotated[tuple[str, ...], BeforeValidator(_words)]
+
+
+class _Section(BaseModel):
+    model_config = ConfigDict(extra="forbid", frozen=True)
+
+
+class CreditConfig(_Section):
+    """Terms of a record set, carried on each of its records."""
+
+    licence: str = Field(min_length=1)
+    attribution: str = Field(min_length=1)
+
+    @property
+    def credit(self) -> Credit:
+        """As raw items carry it."""
+        return Credit(self.licence, self.attribution)
+
+
+class FileConfig(_Section):
+    """One tracker file: CSV, XLSX or GeoJSON, gzipped or plain; an address or a local path."""
+
+    location: str = Field(description="Empty or `none` leaves the file out.")
+    dataset: str | None = Field(None, description="Tracker of all rows, where no column says it.")
+    sheet: str | None = None
+    minimum_rows: int = Field(1, ge=0)
+
+    @property
+    def is_used(self) -> bool:
+        """False when the file is left out."""
+        return self.location not in ("", "none")
+
+    def wanted(self, largest_loss: float) -> WantedFile:
+        """As a release fetches it."""
+        return WantedFile(
+            self.location, self.dataset, self.minimum_rows, largest_loss, sheet=self.sheet
+        )
+
+
+class TrackerConfig(CreditConfig):
+    """Files of one tracker stream."""
+
+    files: tuple[FileConfig, ...] = ()
+
+
+class ApiConfig(_Section):
+    """The public API."""
+
+    base_url: str = Field(pattern=r"^https?://")
+    asset_types: Words
+
+
+class PowerConfig(TrackerConfig):
+    """Power units: units of the API come before those of the files."""
+
+    api: ApiConfig
+
+
+class GridConfig(CreditConfig):
+    """The grid extract: a place with `<file>` for buses, lines and links."""
+
+    location: str = Field(pattern="<file>")
+    minimum_rows: int = Field(1, ge=0)
+
+    def file(self, name: str) -> str:
+        """Location of one of the extract's files."""
+        return self.location.replace("<file>", name)
+
+
+class ProjectsConfig(CreditConfig):
+    """The project lists: a place with `<plan>` and `<work>`."""
+
+    location: str = Field(pattern="<plan>.*<work>")
+
+    def file(self, dataset: str) -> str:
+        """Location of one list."""
+        plan, _, work = dataset.partition("_")
+        return self.location.replace("<plan>", plan).replace("<work>", work)
+
+
+class GemConfig(SourceConfig):
+    """Global Energy Monitor trackers, the grid extract and the project lists."""
+
+    streams: Annotated[tuple[StreamName, ...], BeforeValidator(_words)] = STREAMS
+    largest_loss: float = Field(0.2, ge=0, le=1)
+    lng_terminals: TrackerConfig
+    power_units: PowerConfig
+    grid: GridConfig
+    projects: ProjectsConfig
+
+    def files(self, stream: str) -> tuple[WantedFile, ...]:
+        """Files that make up a stream."""
+        loss = self.largest_loss
+        if stream == "lng_terminals":
+            return tuple(file.wanted(loss) for file in self.lng_terminals.files if file.is_used)
+        if stream == "power_units":
+            return tuple(file.wanted(loss) for file in self.power_units.files if file.is_used)
+        if stream == "transmission_projects":
+            return tuple(
+                WantedFile(self.projects.file(name), name, 1, 1.0) for name in PROJECT_FILES
+            )
+        names = ("buses",) if stream == "substations" else ("buses", "lines", "links")
+        return tuple(
+            WantedFile(
+                self.grid.file(name),
+                name,
+                1 if name == "links" else self.grid.minimum_rows,
+                loss,
+                quote="'",
+            )
+            for name in names
+        )
+
+    def credit(self, stream: str) -> Credit:
+        """Terms of a stream's records."""
+        sections: dict[str, CreditConfig] = {
+            "lng_terminals": self.lng_terminals,
+            "power_units": self.power_units,
+            "transmission_projects": self.projects,
+        }
+        return sections.get(stream, self.grid).credit

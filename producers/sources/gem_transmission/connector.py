@@ -1,0 +1,259 @@
+"""Global Energy Monitor and the transmission grid: trackers, a grid extract, project lists.
+
+Hosts: GEM's public API for power units of some trackers, map files for the others; PyPSA-Eur's
+copies of the grid extract and of the project lists, since neither GEM nor ENTSO-E offers an
+interface for transmission. No keys, no documented limits. Trackers are released once or twice a
+year, so most runs find nothing new.
+"""
+
+import hashlib
+import logging
+from collections import Counter
+from collections.abc import Callable, Iterator, Mapping
+from pathlib import Path
+from tempfile import TemporaryDirectory
+from typing import ClassVar
+
+from producers.config import SourceConfig
+from producers.connector import InfrastructureConnector, Pull, PullRequest, RawItem, StreamInfo
+from producers.errors import SourceError
+from producers.formats.reading import UnreadableNumberError
+from producers.formats.tracker_columns import Columns
+from producers.formats.tracker_files import Row
+from producers.http import HttpSource
+from producers.sources.gem_transmission import lng_terminals, power_units
+from producers.sources.gem_transmission.api import spool_assets
+from producers.sources.gem_transmission.config import STREAMS, GemConfig
+from producers.sources.gem_transmission.grid_network import (
+    grid_line,
+    grid_node,
+    line_record_id,
+    node_record_id,
+)
+from producers.sources.gem_transmission.grid_projects import grid_project, project_record_id
+from producers.sources.gem_transmission.lng_terminals import is_lng, lng_unit
+from producers.sources.gem_transmission.power_units import is_power, power_unit
+from producers.sources.gem_transmission.release import Part, Release, Unchanged, fetch_release
+from streams.core import rules
+from streams.core.errors import Rejected
+from streams.core.records import Mapped, RawRecord
+
+log = logging.getLogger(__name__)
+
+Item = dict[str, object]
+
+
+class GemTransmissionConnector(InfrastructureConnector):
+    """LNG terminals and power units of the world, transmission of Europe and its neighbours."""
+
+    name = "gem_transmission"
+    source_id = "gem_transmission"
+    licence = "CC-BY-4.0"
+    attribution = "Global Energy Monitor; The PyPSA-Eur Authors"
+    config_model: ClassVar[type[SourceConfig]] = GemConfig
+    config: GemConfig
+
+    def __init__(self, config: GemConfig) -> None:
+        super().__init__(config)
+
+    @classmethod
+    def discover(cls) -> tuple[StreamInfo, ...]:
+        """The five streams; each is released on its own."""
+        return (
+            StreamInfo("lng_terminals", "lng_terminal", "Units of LNG terminals of the world."),
+            StreamInfo("power_units", "power_plant", "Units of power plants of the world."),
+            StreamInfo("substations", "substation", "Nodes of the European grid."),
+            StreamInfo(
+                "transmission_lines", "transmission_line", "Lines and links of the European grid."
+            ),
+            StreamInfo("transmission_projects", "transmission_project", "Planned lines and links."),
+        )
+
+    def pull_or_subscribe(
+        self, http: HttpSource, request: PullRequest, pull: Pull
+    ) -> Iterator[RawItem]:
+        """Yield every row of every stream that has changed since the checkpoint.
+
+        A stream that cannot be read is noted in `pull.failures` and keeps its checkpoint; the
+        others go on.
+        """
+        emitted, same = 0, set()
+        for stream in self.config.streams:
+            with TemporaryDirectory(prefix="gem-") as folder:
+                try:
+                    release = self._fetch(http, Path(folder), stream, request)
+                except SourceError as error:
+                    log.error("%s cannot be read: %s", stream, error)
+                    pull.failures[stream] = error
+                    continue
+                if isinstance(release, Unchanged):
+                    pull.checkpoint[stream] = release.checkpoint
+                    same.add(stream)
+                    continue
+                pull.expected = emitted + release.rows
+                for item in self._items(stream, release):
+                    yield item
+                    emitted += 1
+                    if request.limit is not None and emitted >= request.limit:
+                        return
+                if not release.whole:
+                    return
+                pull.checkpoint[stream] = release.checkpoint
+                pull.complete_streams.add(stream)
+        pull.unchanged = len(same) == len(self.config.streams)
+        pull.complete = pull.complete_streams == set(STREAMS)
+
+    def _fetch(
+        self, http: HttpSource, folder: Path, stream: str, request: PullRequest
+    ) -> Release | Unchanged:
+        spools = []
+        if stream == "power_units":
+            api = self.config.power_units.api
+            spools = [
+                spool_assets(http, api.base_url, asset_type, folder, request.limit)
+                for asset_type in api.asset_types
+            ]
+        files = self.config.files(stream)
+        held = request.checkpoint.get(stream)
+        return fetch_release(http, folder, spools, files, held, self.config.largest_loss)
+
+    def _items(self, stream: str, release: Release) -> Iterator[RawItem]:
+        rows = _ROWS_OF_STREAM[stream](release)
+        credit = self.config.credit(stream)
+        for record_id, item, origin in rows:
+            yield RawItem(stream, record_id, item, None, release.digest, origin, credit)
+
+    @staticmethod
+    def map_to_schema(raw: RawRecord) -> Mapped | Rejected:
+        """Convert one row; the modules of the trackers and of the grid say how.
+
+        Units: MW, million tonnes of LNG a year, kV, km. Words such as `--` and `not found` mean
+        not reported, never zero.
+        """
+        item = raw.item or {}
+        columns = item.get("columns") or {}
+        dataset = item.get("dataset")
+        try:
+            match item.get("form"):
+                case "gem_api" | "gem_tracker" if raw.stream == "lng_terminals":
+                    return lng_unit(raw.record_id, columns)
+                case "gem_api" | "gem_tracker":
+                    return power_unit(raw.record_id, columns, dataset)
+                case "grid_bus":
+                    return grid_node(columns)
+                case "grid_line" | "grid_link" as form:
+                    start, end = item.get("from_node"), item.get("to_node")
+                    return grid_line(columns, start, end, link=form == "grid_link")
+                case "grid_project":
+                    return grid_project(columns, dataset or "")
+                case form:
+                    return rules.UNKNOWN_FORM.reject(form)
+        except UnreadableNumberError as error:
+            return rules.UNREADABLE_NUMBER.reject(
+                error.text, field=error.field, limit="a number, or a mark for not reported"
+            )
+
+
+_Rows = Iterator[tuple[str, Item, str]]
+"""Record id, item, origin."""
+
+
+def _lng_rows(release: Release) -> _Rows:
+    names = lng_terminals.UNIT_ID, lng_terminals.TRACKER
+    return _tracker_rows(release, *names, is_lng)
+
+
+def _power_rows(release: Release) -> _Rows:
+    return _tracker_rows(release, power_units.UNIT_ID, power_units.TRACKER, is_power)
+
+
+def _tracker_rows(
+    release: Release,
+    id_names: tuple[str, ...],
+    tracker_names: tuple[str, ...],
+    belongs: Callable[[str | None], bool],
+) -> _Rows:
+    """Rows of one tracker stream, each id once.
+
+    A list may give an id to several rows: from the second on they get a number. A later list that
+    has an id of an earlier one says the same again and is not heard.
+    """
+    known: set[str] = set()
+    for part in release.parts:
+        occurrences: Counter[str] = Counter()
+        for columns in part.read():
+            row = Columns(columns)
+            if not belongs(row.text(*tracker_names) or part.dataset):
+                continue
+            unit_id = row.text(*id_names) or _row_id(columns)
+            occurrences[unit_id] += 1
+            count = occurrences[unit_id]
+            record_id = unit_id if count == 1 else f"{unit_id}~{count}"
+            if record_id not in known:
+                form = "gem_api" if "asset_id" in columns else "gem_tracker"
+                yield record_id, _item(form, part.dataset, columns), part.location
+        known |= {
+            unit_id if number == 1 else f"{unit_id}~{number}"
+            for unit_id, count in occurrences.items()
+            for number in range(1, count + 1)
+        }
+
+
+def _node_rows(release: Release) -> _Rows:
+    (buses,) = release.parts
+    for columns in buses.read():
+        record_id = node_record_id(columns.get("bus_id") or _row_id(columns))
+        yield record_id, _item("grid_bus", None, columns), buses.location
+
+
+def _line_rows(release: Release) -> _Rows:
+    buses, lines, links = release.parts
+    nodes = {columns.get("bus_id", ""): _reported(columns) for columns in buses.read()}
+    yield from _ends_joined(lines, nodes, link=False)
+    yield from _ends_joined(links, nodes, link=True)
+
+
+def _ends_joined(part: Part, nodes: Mapping[str, Row], *, link: bool) -> _Rows:
+    form, id_column = ("grid_link", "link_id") if link else ("grid_line", "line_id")
+    for columns in part.read():
+        record_id = line_record_id(columns.get(id_column) or _row_id(columns), link=link)
+        item = _item(form, None, columns)
+        item["from_node"] = nodes.get(columns.get("bus0", ""))
+        item["to_node"] = nodes.get(columns.get("bus1", ""))
+        yield record_id, item, part.location
+
+
+def _project_rows(release: Release) -> _Rows:
+    for part in release.parts:
+        dataset = part.dataset or ""
+        for columns in part.read():
+            record_id = project_record_id(dataset, columns.get("") or _row_id(columns))
+            yield record_id, _item("grid_project", dataset, columns), part.location
+
+
+_ROWS_OF_STREAM: Mapping[str, Callable[[Release], _Rows]] = {
+    "lng_terminals": _lng_rows,
+    "power_units": _power_rows,
+    "substations": _node_rows,
+    "transmission_lines": _line_rows,
+    "transmission_projects": _project_rows,
+}
+
+
+def _item(form: str, dataset: str | None, columns: Row) -> Item:
+    return {
+        "form": form,
+        "dataset": dataset,
+        "columns": _reported(columns),
+        "from_node": None,
+        "to_node": None,
+    }
+
+
+def _reported(columns: Row) -> Row:
+    return {name: text for name, text in columns.items() if text != ""}
+
+
+def _row_id(columns: Row) -> str:
+    """Stands in for a missing id, so that the row can be kept and rejected."""
+    return "row-" + hashlib.sha256("\0".join(columns.values()).encode()).hexdigest()[:16]

@@ -1,0 +1,196 @@
+"""One release of one stream: all of its lists, fetched and checked before the first row is used.
+
+A stream whose lists are all as in the checkpoint gives nothing. When one has changed, all are read
+again: only then is every id of the stream known, and a missing one really gone.
+"""
+
+import json
+from collections.abc import Callable, Iterator, Sequence
+from dataclasses import asdict, dataclass, replace
+from hashlib import sha256
+from pathlib import Path
+
+from producers.formats.release_files import Held, check_rows, obtain
+from producers.formats.tracker_files import Row, TrackerFile, measure, read_rows
+from producers.http import HttpSource, bare_address
+from producers.sources.gem_transmission.api import Spool, read_spool
+
+
+@dataclass(frozen=True, slots=True)
+class WantedFile:
+    """A file that belongs to a stream.
+
+    Attributes:
+        dataset: What its rows are, where their columns do not say it.
+        minimum_rows: Fewer mean that it was cut short.
+        largest_loss: So does a larger share of rows lost since the release before.
+        quote: Quote character of a CSV.
+        sheet: Sheet of a workbook; None for the one with the most rows.
+    """
+
+    location: str
+    dataset: str | None = None
+    minimum_rows: int = 1
+    largest_loss: float = 0.2
+    quote: str = '"'
+    sheet: str | None = None
+
+
+@dataclass(frozen=True, slots=True)
+class Part:
+    """One list of a release.
+
+    Attributes:
+        location: Address or path, without credentials.
+        rows: How many rows `read` gives.
+        read: Gives the rows, as often as it is called.
+    """
+
+    location: str
+    dataset: str | None
+    rows: int
+    read: Callable[[], Iterator[Row]]
+
+
+@dataclass(frozen=True, slots=True)
+class Release:
+    """A release that differs from the one of the checkpoint.
+
+    Attributes:
+        digest: Hash over all lists.
+        checkpoint: What to remember of it.
+        whole: False when a list was read up to a limit only.
+    """
+
+    parts: tuple[Part, ...]
+    digest: str
+    checkpoint: str
+    whole: bool
+
+    @property
+    def rows(self) -> int:
+        """Rows of all lists together."""
+        return sum(part.rows for part in self.parts)
+
+
+@dataclass(frozen=True, slots=True)
+class Unchanged:
+    """Every list is as in the checkpoint; what to remember may have newer tags."""
+
+    checkpoint: str
+
+
+def fetch_release(
+    http: HttpSource,
+    folder: Path,
+    spools: Sequence[Spool],
+    files: Sequence[WantedFile],
+    checkpoint: str | None,
+    largest_loss: float,
+) -> Release | Unchanged:
+    """Fetch and check every list of a stream.
+
+    Args:
+        http: Client of the run.
+        folder: Where downloads go; must outlive the release.
+        spools: Lists that were read from an API already.
+        files: Files to fetch.
+        checkpoint: What the release before asked to remember; None before the first.
+        largest_loss: Share of its rows that a list of an API may have lost since then.
+
+    Raises:
+        TruncatedError: a list is damaged or looks cut short.
+        SourceError: a list cannot be fetched or read.
+    """
+    held = {entry.location: entry for entry in _entries(checkpoint)}
+    now = [_checked(spool, held.get(_spool_location(spool)), largest_loss) for spool in spools]
+    measured: list[TrackerFile | None] = []
+    for index, wanted in enumerate(files):
+        before = held.get(bare_address(wanted.location))
+        file, entry = _fetch(http, folder / str(index), wanted, before)
+        measured.append(file)
+        now.append(entry)
+    if _digests(now) == _digests(list(held.values())):
+        return Unchanged(_text(now))
+    parts = [
+        Part(spool.location, spool.asset_type, spool.rows, _spool_reader(spool)) for spool in spools
+    ]
+    for index, wanted in enumerate(files):
+        complete = measured[index]
+        if complete is None:
+            entry = replace(now[len(spools) + index], etag=None)
+            complete, now[len(spools) + index] = _fetch(http, folder / str(index), wanted, entry)
+            assert complete is not None
+        parts.append(
+            Part(
+                bare_address(wanted.location),
+                wanted.dataset,
+                complete.rows,
+                _file_reader(complete),
+            )
+        )
+    whole = all(spool.whole for spool in spools)
+    return Release(tuple(parts), _digest(now), _text(now), whole)
+
+
+def _fetch(
+    http: HttpSource, target: Path, wanted: WantedFile, held: Held | None
+) -> tuple[TrackerFile | None, Held]:
+    """The file, measured and checked; None when the server says it has not changed."""
+    obtained = obtain(http, wanted.location, target, held)
+    if obtained.path is None:
+        assert held is not None
+        return None, held
+    file = measure(obtained.path, quote=wanted.quote, sheet=wanted.sheet)
+    check_rows(
+        file.rows,
+        wanted.location,
+        least=wanted.minimum_rows,
+        held_rows=held.rows if held else 0,
+        largest_loss=wanted.largest_loss,
+    )
+    return file, Held(bare_address(wanted.location), file.digest, file.rows, obtained.etag)
+
+
+def _checked(spool: Spool, held: Held | None, largest_loss: float) -> Held:
+    """What to remember of a list of an API, which must not have lost too much unless limited."""
+    location = _spool_location(spool)
+    if spool.whole and held:
+        check_rows(
+            spool.rows,
+            location,
+            least=0,
+            held_rows=held.rows,
+            largest_loss=largest_loss,
+            of="units",
+        )
+    return Held(location, spool.digest, spool.rows)
+
+
+def _spool_location(spool: Spool) -> str:
+    return f"{spool.location}#{spool.asset_type}"
+
+
+def _spool_reader(spool: Spool) -> Callable[[], Iterator[Row]]:
+    return lambda: read_spool(spool)
+
+
+def _file_reader(file: TrackerFile) -> Callable[[], Iterator[Row]]:
+    return lambda: read_rows(file)
+
+
+def _digests(entries: Sequence[Held]) -> set[tuple[str, str]]:
+    return {(entry.location, entry.digest) for entry in entries}
+
+
+def _digest(entries: Sequence[Held]) -> str:
+    text = "\n".join(sorted(f"{entry.location} {entry.digest}" for entry in entries))
+    return sha256(text.encode()).hexdigest()[:16]
+
+
+def _text(entries: Sequence[Held]) -> str:
+    return json.dumps([asdict(entry) for entry in entries])
+
+
+def _entries(checkpoint: str | None) -> list[Held]:
+    return [Held(**entry) for entry in json.loads(checkpoint)] if checkpoint else []

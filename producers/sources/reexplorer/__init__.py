@@ -1,0 +1,1 @@
+"""Renewable resource and projects: NLR developer API and tracker files."""

@@ -1,0 +1,119 @@
+"""NLR developer API (formerly NREL): solar and wind resource at points, and renewable projects.
+
+Host: https://developer.nlr.gov. Key: free, header `X-Api-Key`. Limit: 1,000 requests in a rolling
+hour over all services (`DEMO_KEY`: 30, and 50 a day). The data change about once a year, so a run
+asks one question per service first and downloads only what has changed. Projects come from tracker
+files: no service lists any. Source: developer.nlr.gov; `renewable_projects` for the files.
+"""
+
+import logging
+from collections.abc import Iterator, Mapping
+from typing import ClassVar
+
+from pydantic import SecretStr
+
+from producers.config import SourceConfig
+from producers.connector import InfrastructureConnector, Pull, PullRequest, RawItem, StreamInfo
+from producers.errors import SourceError
+from producers.formats.reading import UnreadableNumberError
+from producers.http import HttpSource
+from producers.sources.reexplorer import mapping, projects
+from producers.sources.reexplorer.config import ReexplorerConfig
+from producers.sources.reexplorer.project_files import PROJECTS, pull_projects
+from producers.sources.reexplorer.streams import NLR_STREAMS
+from producers.sources.reexplorer.sweep import Sweep
+from streams.core import rules
+from streams.core.errors import Rejected
+from streams.core.records import Mapped, RawRecord
+
+log = logging.getLogger(__name__)
+
+
+class ReexplorerConnector(InfrastructureConnector):
+    """Renewable resource at points, and planned solar and wind plants."""
+
+    name = "reexplorer"
+    source_id = "reexplorer"
+    licence = "LicenseRef-US-government-funded"
+    attribution = "National Laboratory of the Rockies (NLR), developer.nlr.gov"
+    config_model: ClassVar[type[SourceConfig]] = ReexplorerConfig
+    config: ReexplorerConfig
+
+    def __init__(self, config: ReexplorerConfig) -> None:
+        super().__init__(config)
+
+    def secret_headers(self) -> Mapping[str, SecretStr]:
+        """The key; in a header it stands in no address and in no log."""
+        return {"x-api-key": self.config.api_key}
+
+    def secret_address(self) -> str:
+        """Tracker files come from other hosts, which must not get the key."""
+        return self.config.base_url
+
+    @classmethod
+    def discover(cls) -> tuple[StreamInfo, ...]:
+        """The services, and the projects of tracker files."""
+        services = (
+            StreamInfo(stream.name, "renewable_resource", stream.description)
+            for stream in NLR_STREAMS
+        )
+        projects = StreamInfo(
+            PROJECTS, "renewable_project", "Planned and unfinished solar and wind phases."
+        )
+        return (*services, projects)
+
+    def pull_or_subscribe(
+        self, http: HttpSource, request: PullRequest, pull: Pull
+    ) -> Iterator[RawItem]:
+        """Yield projects of changed tracker files, then the answers about points still to ask.
+
+        When the budget of the run or the limit of the key ends first, the checkpoint says how far
+        it came and the next run goes on there. A limited run leaves the checkpoint where it is.
+        What fails while something else was got is noted in `pull.failures`.
+
+        Raises:
+            AuthenticationError: the gateway refuses the key.
+            RateLimitedError: the limit is reached and this run has got nothing.
+            BudgetSpentError: the budget of the run is too small to get anything.
+            SourceError: see `HttpSource.ask`.
+        """
+        items = 0
+        for item in self._items(http, request, pull):
+            yield item
+            items += 1
+            if request.limit is not None and items >= request.limit:
+                pull.checkpoint = dict(request.checkpoint)
+                pull.complete_streams.clear()
+                return
+        pull.unchanged = items == 0 and not pull.failures
+
+    def _items(self, http: HttpSource, request: PullRequest, pull: Pull) -> Iterator[RawItem]:
+        """Projects and answers; one of them failing does not lose the other."""
+        try:
+            yield from pull_projects(http, self.config, request.checkpoint, pull)
+        except SourceError as error:
+            log.error("%s cannot be read: %s", PROJECTS, error)
+            pull.failures[PROJECTS] = error
+        sweep = Sweep(http, self.config, request, pull)
+        try:
+            yield from sweep.items()
+        except SourceError as error:
+            if PROJECTS not in pull.complete_streams:
+                raise
+            pull.failures[sweep.asking] = error
+
+    @staticmethod
+    def map_to_schema(raw: RawRecord) -> Mapped | Rejected:
+        """Convert an answer to a renewable resource, or a tracker row to a project.
+
+        Units: kWh/m2/day, kWh a year, percent, metres, MW, degrees. Null and an absent value mean
+        not reported, never zero; outside coverage is `coverage: outside` with no figures.
+        """
+        content = raw.item or {}
+        try:
+            if raw.stream == PROJECTS:
+                return projects.project(raw.record_id, content["row"] or {})
+            found = mapping.resource(raw.stream, content)
+        except UnreadableNumberError as error:
+            return rules.UNREADABLE_NUMBER.reject(error.text, field=error.field, limit="a number")
+        return found if isinstance(found, Rejected) else Mapped(raw.record_id, found)

@@ -1,0 +1,104 @@
+"""What is left to ask: points by stream and group, each group with a digest of its questions.
+
+A checkpoint holds the digest of every group that was answered whole. A digest covers the questions
+and the mark of the data behind them, so a group is asked again when a point, a setting or the data
+change, and only then. Where a run stops inside a group, a cursor says how far it came.
+"""
+
+import hashlib
+import json
+from collections.abc import Iterable, Iterator, Mapping
+from dataclasses import dataclass
+
+from producers.sources.reexplorer.points import Point, grouped
+from producers.sources.reexplorer.streams import Asked, NlrStream
+
+_CURSOR = "cursor"
+
+
+@dataclass(frozen=True, slots=True)
+class Task:
+    """A group of points of one stream that has not been answered whole.
+
+    Attributes:
+        digest: Of the questions and the data's mark.
+        done: Points at its beginning that were answered by an earlier run.
+    """
+
+    stream: NlrStream
+    group: str
+    points: tuple[Point, ...]
+    digest: str
+    done: int
+
+    @property
+    def left(self) -> tuple[Point, ...]:
+        """Points still to ask."""
+        return self.points[self.done :]
+
+    def cursor(self, answered: int) -> str:
+        """Checkpoint text after so many of the points left."""
+        return f"{self.stream.name} {self.group} {self.digest} {self.done + answered}"
+
+
+@dataclass(slots=True)
+class Progress:
+    """Groups answered, as the checkpoint holds them."""
+
+    groups: dict[str, dict[str, str]]
+    cursor: str | None
+
+    @classmethod
+    def from_checkpoint(cls, checkpoint: Mapping[str, str], streams: Iterable[str]) -> "Progress":
+        """Read it; what is no progress counts as none."""
+        groups = {}
+        for stream in streams:
+            pairs = (entry.partition(":") for entry in checkpoint.get(stream, "").split())
+            groups[stream] = {group: digest for group, _, digest in pairs}
+        return cls(groups, checkpoint.get(_CURSOR))
+
+    def finish(self, task: Task) -> None:
+        """Note that a group was answered whole."""
+        self.groups[task.stream.name][task.group] = task.digest
+        self.cursor = None
+
+    def stop(self, task: Task, answered: int) -> None:
+        """Note how far a group was answered."""
+        self.cursor = task.cursor(answered)
+
+    def write(self, checkpoint: dict[str, str]) -> None:
+        """Put it into a checkpoint."""
+        checkpoint.pop(_CURSOR, None)
+        if self.cursor is not None:
+            checkpoint[_CURSOR] = self.cursor
+        for stream, groups in self.groups.items():
+            checkpoint.pop(stream, None)
+            if groups:
+                checkpoint[stream] = " ".join(
+                    f"{group}:{groups[group]}" for group in sorted(groups)
+                )
+
+    def keep(self, stream: NlrStream, groups: Iterable[str]) -> None:
+        """Forget groups that have no points any more."""
+        held = self.groups[stream.name]
+        self.groups[stream.name] = {group: held[group] for group in groups if group in held}
+
+    def tasks(
+        self, stream: NlrStream, points: Iterable[Point], asked: Asked, mark: object
+    ) -> Iterator[Task]:
+        """Groups of a stream that have not been answered whole, in order."""
+        for group, members in grouped(points).items():
+            digest = _digest(stream, members, asked, mark)
+            if self.groups[stream.name].get(group) != digest:
+                yield Task(stream, group, members, digest, self._done(stream, group, digest))
+
+    def _done(self, stream: NlrStream, group: str, digest: str) -> int:
+        start, _, done = (self.cursor or "").rpartition(" ")
+        same = start == f"{stream.name} {group} {digest}" and done.isdigit()
+        return int(done) if same else 0
+
+
+def _digest(stream: NlrStream, points: tuple[Point, ...], asked: Asked, mark: object) -> str:
+    questions = [[point.id, dict(stream.parameters(point, asked))] for point in points]
+    text = json.dumps([mark, questions], sort_keys=True, default=str)
+    return hashlib.sha256(text.encode()).hexdigest()[:8]

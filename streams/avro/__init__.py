@@ -1,0 +1,1 @@
+"""Contracts, their compatibility, and Avro compiled for each schema."""

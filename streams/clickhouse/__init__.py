@@ -1,0 +1,1 @@
+"""The ClickHouse model and its client, shared by what writes and what reads."""

@@ -1,0 +1,247 @@
+"""ClickHouse, a server or the embedded engine, behind one class.
+
+    clickhouse://user:password@host:8123/database    server, HTTP interface
+    clickhouses://… or https://…                     the same over TLS
+    chdb:///path                                     embedded engine, data below path
+
+The embedded engine allows one process a data directory: every query of another process goes
+through the process that has it open.
+"""
+
+import fcntl
+from collections.abc import Iterator, Mapping, Sequence
+from contextlib import contextmanager
+from dataclasses import dataclass
+from pathlib import Path
+from queue import LifoQueue
+from typing import Any
+from urllib.parse import unquote, urlsplit
+
+import clickhouse_connect
+from clickhouse_connect.driver.client import Client
+from clickhouse_connect.driver.exceptions import ClickHouseError
+
+from streams.clickhouse.tables import Table
+from streams.core.errors import SinkError
+
+CONNECTIONS = 4
+"""Statements that run at once; further callers wait. Inserts and queries share them."""
+
+_INSERT_SETTINGS = {
+    # The server's default answers before rows and token are stored.
+    "async_insert": 0,
+    "insert_deduplicate": 1,
+    # Each table behind the landing checks the token itself. Otherwise, after a crash between two
+    # of them, the repeat could be skipped for both.
+    "deduplicate_blocks_in_dependent_materialized_views": 1,
+    # Views read with FINAL, so nothing need be collapsed now; a batch is too small for threads.
+    # Together a third less time.
+    "optimize_on_insert": 0,
+    "max_threads": 1,
+}
+
+_REFUSALS = frozenset(
+    {
+        32,  # ATTEMPT_TO_READ_AFTER_EOF
+        33,  # CANNOT_READ_ALL_DATA
+        117,  # INCORRECT_DATA
+        469,  # VIOLATED_CONSTRAINT
+    }
+)
+"""Error codes that mean: these bytes are no rows, and never will be."""
+
+_EMBEDDED = "chdb://"
+_INTERFACES = {
+    "clickhouse": "http",
+    "http": "http",
+    "clickhouses": "https",
+    "https": "https",
+}
+
+
+class RefusedError(SinkError):
+    """ClickHouse says the bytes of a record are no rows."""
+
+
+@dataclass(frozen=True, slots=True)
+class QueryRows:
+    """Result of a query.
+
+    Attributes:
+        columns: Column names.
+        rows: One tuple a row; times are aware and UTC.
+    """
+
+    columns: tuple[str, ...]
+    rows: Sequence[tuple[Any, ...]]
+
+
+class ClickHouse:
+    """An open ClickHouse. Safe to use from several threads."""
+
+    def __init__(self, dsn: str, connections: int = CONNECTIONS) -> None:
+        """Connect.
+
+        Raises:
+            SinkError: wrong address, no answer, wrong password, or the data directory is in use.
+        """
+        self._dsn = dsn
+        password = urlsplit(dsn).password or ""
+        self._secrets = {secret for secret in (password, unquote(password)) if secret}
+        # A connection runs one statement at a time, so each caller borrows one. None: not open yet.
+        self._pool: LifoQueue[Client | None] = LifoQueue()
+        self._pool.put(self._open())
+        for _ in range(connections - 1):
+            self._pool.put(None)
+        self._connections = connections
+
+    @property
+    def address(self) -> str:
+        """The address without its password."""
+        return self._without_secrets(self._dsn)
+
+    def insert(self, table: str, avro_file: bytes, token: str) -> None:
+        """Insert records and wait until they are stored; a token seen before inserts nothing.
+
+        Args:
+            table: Where they go.
+            avro_file: The records as an Avro file.
+            token: Deduplication token: equal tokens mean equal rows.
+
+        Raises:
+            RefusedError: the bytes of a record are no rows; nothing, or only a part, was stored.
+            SinkError: no answer or another failure; insert again, the token prevents a repeat.
+        """
+        with self._client() as client:
+            client.raw_insert(
+                table,
+                insert_block=avro_file,
+                fmt="Avro",
+                settings=_INSERT_SETTINGS | {"insert_deduplication_token": token},
+            )
+
+    def insert_rows(self, table: Table, rows: Sequence[Sequence[Any]]) -> None:
+        """Insert a few rows into a storage table; times are milliseconds.
+
+        Raises:
+            SinkError: refused or no answer.
+        """
+        with self._client() as client:
+            client.insert(
+                table.name,
+                rows,
+                column_names=[column.name for column in table.columns],
+                column_type_names=[column.type for column in table.columns],
+                settings=_INSERT_SETTINGS,
+            )
+
+    def query(self, sql: str, parameters: Mapping[str, Any] | None = None) -> QueryRows:
+        """Run a query; `{name:Type}` in it is replaced by a parameter.
+
+        Raises:
+            SinkError: refused or no answer.
+        """
+        with self._client() as client:
+            result = client.query(sql, parameters=dict(parameters or {}))
+            return QueryRows(tuple(result.column_names), [tuple(row) for row in result.result_rows])
+
+    def command(self, sql: str) -> None:
+        """Run a statement that has no result.
+
+        Raises:
+            SinkError: refused or no answer.
+        """
+        with self._client() as client:
+            client.command(sql)
+
+    def ping(self) -> bool:
+        """Whether ClickHouse answers."""
+        try:
+            with self._client() as client:
+                return client.ping()
+        except SinkError:
+            return False
+
+    def close(self) -> None:
+        """Close every connection, after running statements end. The embedded engine stops."""
+        for _ in range(self._connections):
+            client = self._pool.get()
+            if client is not None:
+                client.close()
+
+    @contextmanager
+    def _client(self) -> Iterator[Client]:
+        client = self._pool.get()
+        try:
+            if client is None:
+                client = self._open()
+            yield client
+        except (ClickHouseError, OSError) as error:
+            raise self._error(error) from error
+        finally:
+            self._pool.put(client)
+
+    def _open(self) -> Client:
+        if self._dsn.startswith(_EMBEDDED):
+            return self._open_embedded(Path(self._dsn.removeprefix(_EMBEDDED)))
+        interface = _INTERFACES.get(urlsplit(self._dsn).scheme)
+        if interface is None:
+            raise SinkError(
+                "CLICKHOUSE_DSN must start with clickhouse://, clickhouses://, http://, https:// "
+                "or chdb:///."
+            )
+        try:
+            return clickhouse_connect.get_client(
+                dsn=self._dsn,
+                interface=interface,
+                # Sessions forbid two statements at once and nothing here needs one.
+                autogenerate_session_id=False,
+                tz_mode="aware",
+            )
+        except (ClickHouseError, OSError) as error:
+            raise self._error(error) from error
+
+    def _open_embedded(self, path: Path) -> Client:
+        try:
+            path.mkdir(parents=True, exist_ok=True)
+            return clickhouse_connect.get_client(interface="chdb", path=str(path), tz_mode="aware")
+        except (ClickHouseError, OSError) as error:
+            # The engine names the reason on standard error only.
+            if holder := _holder(path):
+                raise SinkError(
+                    f"{path} is in use by {holder}: stop it, or send queries to it."
+                ) from error
+            raise SinkError(
+                f"The embedded ClickHouse cannot open {path}: {error} "
+                "Check the rights and the free space there."
+            ) from error
+
+    def _error(self, error: Exception) -> SinkError:
+        text = self._without_secrets(str(error))
+        # The Avro library's exceptions arrive as STD_EXCEPTION with their class in the text.
+        if getattr(error, "code", None) in _REFUSALS or "avro::Exception" in text:
+            return RefusedError(text.strip())
+        return SinkError(
+            f"ClickHouse {self.address} failed: {text.strip()} "
+            "Check that it runs and that CLICKHOUSE_DSN is right."
+        )
+
+    def _without_secrets(self, text: str) -> str:
+        for secret in self._secrets:
+            text = text.replace(f":{secret}@", ":***@").replace(secret, "***")
+        return text
+
+
+def _holder(path: Path) -> str | None:
+    """Who has the embedded engine's data directory open, None when nobody has."""
+    status = path / "status"
+    try:
+        with status.open("r+") as file:
+            try:
+                fcntl.flock(file, fcntl.LOCK_EX | fcntl.LOCK_NB)
+            except BlockingIOError:
+                pid = file.readline().removeprefix("PID:").strip()
+                return f"process {pid}" if pid else "another process"
+    except OSError:
+        return None
+    return None

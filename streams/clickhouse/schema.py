@@ -1,0 +1,76 @@
+"""Brings the tables of a ClickHouse in line with `tables.py`, or says why that cannot be."""
+
+from streams.clickhouse.client import ClickHouse
+from streams.clickhouse.tables import Table, tables
+from streams.clickhouse.views import views
+from streams.core.errors import SinkError
+from streams.core.quality import Weights
+
+
+def ensure_schema(clickhouse: ClickHouse, weights: Weights) -> None:
+    """Create what is missing; changes nothing that is right.
+
+    A column that a newer contract brings is added. Columns of a newer version are left alone, so
+    an older sink can be started again.
+
+    Args:
+        clickhouse: Where.
+        weights: Of the quality dimensions.
+
+    Raises:
+        SinkError: a table has another column type or sorting key than this version needs.
+    """
+    for table in tables():
+        clickhouse.command(table.create())
+        _add_columns(clickhouse, table)
+        _check(clickhouse, table)
+    for view in views(weights):
+        clickhouse.command(view.create())
+
+
+def _columns(clickhouse: ClickHouse, table: Table) -> dict[str, str]:
+    rows = clickhouse.query(
+        "SELECT name, type FROM system.columns "
+        "WHERE database = currentDatabase() AND table = {table:String}",
+        {"table": table.name},
+    ).rows
+    return dict(rows)
+
+
+def _add_columns(clickhouse: ClickHouse, table: Table) -> None:
+    present = _columns(clickhouse, table)
+    for column in table.columns:
+        if column.name not in present:
+            clickhouse.command(
+                f"ALTER TABLE {table.name} ADD COLUMN IF NOT EXISTS {column.definition()}"
+            )
+
+
+def _check(clickhouse: ClickHouse, table: Table) -> None:
+    present = _columns(clickhouse, table)
+    for column in table.columns:
+        if _compact(present[column.name]) != _compact(column.type):
+            raise _mismatch(
+                table, f"column {column.name} is {present[column.name]}, not {column.type}"
+            )
+    ((sorting_key, engine),) = clickhouse.query(
+        "SELECT sorting_key, engine_full FROM system.tables "
+        "WHERE database = currentDatabase() AND name = {table:String}",
+        {"table": table.name},
+    ).rows
+    if sorting_key.strip("()") != table.sorting_key:
+        raise _mismatch(table, f"it is ordered by {sorting_key}, not {table.sorting_key}")
+    if "ReplacingMergeTree" not in engine:
+        raise _mismatch(table, f"its engine is {engine}, not a ReplacingMergeTree")
+
+
+def _compact(type_: str) -> str:
+    """A type without blanks: ClickHouse breaks long ones into lines."""
+    return "".join(type_.split())
+
+
+def _mismatch(table: Table, what: str) -> SinkError:
+    return SinkError(
+        f"Table {table.name} does not fit this version: {what}. Rename or drop it and reset the "
+        "offsets of the sink's consumer group to load it again."
+    )

@@ -1,0 +1,129 @@
+"""The account of everything that went through, recomputed from the topics."""
+
+from collections import Counter
+from collections.abc import Mapping
+from dataclasses import dataclass
+
+from rich.table import Table
+
+from streams.avro.codec import Decoder, Registry
+from streams.avro.contracts import contract
+from streams.core.conservation import OUTCOMES, Account, Ledger
+from streams.core.putting_back import original_of
+from streams.core.records import RawCoordinates
+from streams.kafka.topic_reader import read_all
+from streams.settings import Settings
+from streams.topics import (
+    DEAD_LETTERS,
+    MARKET_INFRASTRUCTURE,
+    NORMALIZED_ASSETS,
+    NORMALIZED_OBSERVATIONS,
+    RECORD_OUTCOMES,
+    Topic,
+    raw_topic,
+)
+
+
+def take_account(settings: Settings, sources: Mapping[str, str]) -> Account:
+    """Read raw topics, outcomes and dead letters, read committed, and compare them.
+
+    Args:
+        settings: Where broker and registry are.
+        sources: Source id of every connector name.
+
+    Raises:
+        BrokerError, TopicMismatchError, RegistryError: they could not be read.
+    """
+    with Registry(settings.schema_registry_url) as registry:
+        topics = {raw_topic(name).name: source_id for name, source_id in sources.items()}
+        ledger = Ledger()
+        # Outcomes first: what they are about then stands in the raw topics, which are read later.
+        decoder = _decoder(registry, RECORD_OUTCOMES)
+        for record in read_all(settings.kafka_bootstrap, RECORD_OUTCOMES.name):
+            outcome = decoder.decode(record.value)
+            ledger.add_outcome(
+                RawCoordinates.from_avro(outcome["raw"]),
+                outcome["output_kind"],
+                outcome["outcome"],
+                outcome["generation"],
+                again=outcome["again"],
+            )
+        decoder = _decoder(registry, DEAD_LETTERS)
+        for record in read_all(settings.kafka_bootstrap, DEAD_LETTERS.name):
+            ledger.dead_letters.add(RawCoordinates.from_avro(decoder.decode(record.value)["raw"]))
+        for topic, source_id in topics.items():
+            for record in read_all(settings.kafka_bootstrap, topic):
+                if original_of(topic, record.partition, record.headers) is not None:
+                    continue  # accounted for under its original
+                ledger.raw[RawCoordinates(topic, record.partition, record.offset)] = source_id
+    return ledger.close(topics)
+
+
+@dataclass(frozen=True, slots=True)
+class Published:
+    """What the normalized and canonical topics hold.
+
+    Attributes:
+        normalized: Records by source id.
+        canonical: Canonical records, merged ones aside, by source id of a member.
+        current: Canonical records whose highest version is current, by kind.
+    """
+
+    normalized: Mapping[str, int]
+    canonical: Mapping[str, int]
+    current: Mapping[str, int]
+
+
+def count_published(settings: Settings) -> Published:
+    """Read normalized and canonical topics, read committed, and count."""
+    with Registry(settings.schema_registry_url) as registry:
+        normalized: Counter[str] = Counter()
+        for topic in (NORMALIZED_ASSETS, NORMALIZED_OBSERVATIONS):
+            decoder = _decoder(registry, topic)
+            for record in read_all(settings.kafka_bootstrap, topic.name):
+                event = decoder.decode(record.value)
+                # A verdict is about a record that was counted already.
+                normalized[event["source_id"]] += event["event"] != "verdict"
+        newest: dict[str, tuple[int, str, str, frozenset[str]]] = {}
+        decoder = _decoder(registry, MARKET_INFRASTRUCTURE)
+        for record in read_all(settings.kafka_bootstrap, MARKET_INFRASTRUCTURE.name):
+            canonical = decoder.decode(record.value)
+            identity, version = canonical["record_id"], canonical["version"]
+            if identity not in newest or newest[identity][0] < version:
+                sources = frozenset(member["source_id"] for member in canonical["members"])
+                newest[identity] = (version, canonical["status"], canonical["kind"], sources)
+    return Published(
+        normalized,
+        Counter(
+            it for _, status, _, sources in newest.values() if status != "merged" for it in sources
+        ),
+        Counter(kind for _, status, kind, _ in newest.values() if status == "current"),
+    )
+
+
+def account_table(account: Account, published: Published, polled: Mapping[str, int]) -> Table:
+    """The account for people, one column a source.
+
+    `polled` is about this run (sources that are missing were not polled), the rest about all runs.
+    """
+    table = Table("", title="What became of every raw record", title_justify="left")
+    for source in account.sources:
+        table.add_column(source.source_id, justify="right")
+    rows: dict[str, list[int | None]] = {
+        "polled in this run": [polled.get(source.source_id) for source in account.sources],
+        "raw records": [source.raw for source in account.sources],
+        "normalized": [published.normalized.get(it.source_id, 0) for it in account.sources],
+        **{
+            f"outcome {outcome}": [it.outcomes.get(outcome, 0) for it in account.sources]
+            for outcome in OUTCOMES
+        },
+        "dead letters": [source.dead_letters for source in account.sources],
+        "canonical records": [published.canonical.get(it.source_id, 0) for it in account.sources],
+    }
+    for name, values in rows.items():
+        table.add_row(name, *("-" if value is None else f"{value:,}" for value in values))
+    return table
+
+
+def _decoder(registry: Registry, topic: Topic) -> Decoder:
+    return registry.decoder(contract(topic.contract_name))

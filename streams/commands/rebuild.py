@@ -1,0 +1,94 @@
+"""Rebuilding the pipeline's state from the raw topics, when state and offsets are at odds.
+
+Raw topics stay as they are. The next start reads them from the beginning with empty state and
+decides on every record again, under a higher generation, so every canonical record gets a higher
+version than any before. What already stands in the normalized topics is marked as applied: it is
+made anew.
+"""
+
+from confluent_kafka import KafkaException, Producer
+from confluent_kafka.admin import AdminClient
+
+from producers.connectors import CONNECTORS
+from streams.avro.codec import Registry
+from streams.avro.contracts import contract
+from streams.avro.topic_codecs import APPLIED_SUBJECT
+from streams.core.errors import StateError
+from streams.engine.store import APPLIED_KEY
+from streams.kafka.topic_admin import delete_topics, end_offsets, ensure_topics, topic_uuids
+from streams.settings import Settings
+from streams.topics import (
+    LNG_GAS_DAYS,
+    NORMALIZED_ASSETS,
+    NORMALIZED_OBSERVATIONS,
+    OBSERVE_TABLE,
+    RECONCILE_TABLE,
+    SCOPES_TABLE,
+    changelog_topic,
+    changelogs,
+)
+
+_FLUSH_SECONDS = 60.0
+
+
+def rebuild(settings: Settings) -> int:
+    """Forget the pipeline's state; returns the generation to start the workers with.
+
+    Raises:
+        StateError: a worker is still running, or an entry could not be written; run it again.
+        BrokerError, RegistryError: no answer.
+    """
+    admin = AdminClient({"bootstrap.servers": settings.kafka_bootstrap})
+    _require_stopped(admin, settings.app_id)
+    topics = changelogs(settings.app_id, CONNECTORS)
+    delete_topics(settings.kafka_bootstrap, [topic.name for topic in topics])
+    ensure_topics(settings.kafka_bootstrap, topics, settings.replication_factor)
+    _mark_applied(settings)
+    _delete_group(admin, settings.app_id)
+    return settings.generation + 1
+
+
+def _require_stopped(admin: AdminClient, group: str) -> None:
+    members = admin.describe_consumer_groups([group])[group].result().members
+    if members:
+        raise StateError(
+            f"{len(members)} workers of {group} are running: stop them (a killed one is given up "
+            "after its session timeout), then run the command again."
+        )
+
+
+def _mark_applied(settings: Settings) -> None:
+    """Write the `applied` entry that lets a table begin at the end of its input."""
+    bootstrap = settings.kafka_bootstrap
+    inputs = {
+        RECONCILE_TABLE: NORMALIZED_ASSETS,
+        OBSERVE_TABLE: NORMALIZED_OBSERVATIONS,
+        SCOPES_TABLE: LNG_GAS_DAYS,
+    }
+    identities = topic_uuids(bootstrap, [topic.name for topic in inputs.values()])
+    with Registry(settings.schema_registry_url) as registry:
+        encoder = registry.encoder(APPLIED_SUBJECT, contract("state.applied"))
+    producer = Producer({"bootstrap.servers": bootstrap, "enable.idempotence": True})
+    for table, topic in inputs.items():
+        changelog = changelog_topic(settings.app_id, table, "").name
+        for (name, partition), end in end_offsets(bootstrap, [topic.name]).items():
+            if end == 0:
+                continue
+            entry = {
+                "topic": name,
+                "topic_uuid": identities[name],
+                "partition": partition,
+                "offset": end - 1,
+            }
+            value = encoder.encode(entry)
+            producer.produce(changelog, key=APPLIED_KEY, value=value, partition=partition)
+    if producer.flush(_FLUSH_SECONDS):
+        raise StateError("Kafka did not confirm the applied offsets; run the command again.")
+
+
+def _delete_group(admin: AdminClient, group: str) -> None:
+    try:
+        admin.delete_consumer_groups([group])[group].result()
+    except KafkaException as exception:
+        if exception.args[0].name() != "GROUP_ID_NOT_FOUND":
+            raise StateError(f"The offsets of {group} could not be deleted: {exception}") from None

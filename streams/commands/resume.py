@@ -1,0 +1,40 @@
+"""Releases: what lets the paused partitions of a source go on, for every worker and restart.
+
+A release says that somebody has looked at what stands in a raw partition up to an offset. It is a
+record of a compacted topic, so it holds whichever worker owns the partition.
+"""
+
+from datetime import UTC, datetime
+
+from streams.avro.codec import Registry
+from streams.avro.topic_codecs import topic_encoder
+from streams.kafka.topic_admin import end_offsets
+from streams.kafka.topic_writer import TopicWriter
+from streams.settings import Settings
+from streams.topics import RELEASES, raw_topic
+
+
+def resume(settings: Settings, connector_name: str) -> dict[int, int]:
+    """Release everything a source has published up to now; returns the offsets by partition.
+
+    Raises:
+        BrokerError, RegistryError: it was not published.
+    """
+    topic = raw_topic(connector_name).name
+    with Registry(settings.schema_registry_url) as registry:
+        encoder = topic_encoder(registry, RELEASES)
+    writer = TopicWriter(settings.kafka_bootstrap)
+    released = {}
+    for (_, partition), end in end_offsets(settings.kafka_bootstrap, [topic]).items():
+        if not end:
+            continue
+        released[partition] = end - 1
+        release = {
+            "topic": topic,
+            "partition": partition,
+            "offset": end - 1,
+            "released_at": datetime.now(UTC),
+        }
+        writer.send(RELEASES.name, f"{topic}:{partition}".encode(), encoder.encode(release))
+    writer.finish()
+    return released

@@ -1,0 +1,342 @@
+"""`make run`: everything on this machine, from the broker to the rows in ClickHouse."""
+
+import logging
+import os
+import signal
+import threading
+import time
+from collections.abc import Iterator, Mapping, Sequence
+from contextlib import ExitStack, contextmanager
+from dataclasses import dataclass
+from pathlib import Path
+from types import FrameType
+from typing import Any, Final
+
+import httpx
+from pydantic import Field
+from pydantic_settings import BaseSettings, SettingsConfigDict
+from rich.console import Console
+
+from producers.connectors import CONNECTORS
+from producers.errors import ProducerError
+from producers.run import RunOptions, RunSummary, Services, run_once
+from streams.commands.audit import account_table, count_published, take_account
+from streams.commands.deploy import create_topics, register_schemas
+from streams.core.errors import InfrastructureError
+from streams.kafka.topic_admin import lag
+from streams.local.stack import LocalStack
+from streams.local.workers import LocalWorker, Program, faust_worker
+from streams.settings import PROJECT_ROOT, Settings
+from streams.topics import (
+    DECISIONS,
+    LNG_GAS_DAYS,
+    NORMALIZED_ASSETS,
+    NORMALIZED_OBSERVATIONS,
+    QUALITY_COUNTS,
+    RECORD_OUTCOMES,
+    SINK_TOPICS,
+    raw_topic,
+)
+
+log = logging.getLogger(__name__)
+
+READY_SECONDS: Final = 90.0
+_DRAIN_STALL_SECONDS: Final = 180.0
+_POLL_SECONDS: Final = 1.0
+_WORKER_GRACE_SECONDS: Final = 5.0
+
+EXIT_OK: Final = 0
+EXIT_NOT_CLOSED: Final = 1
+EXIT_FAILED: Final = 3
+EXIT_INTERRUPTED: Final = 130
+
+
+class RunSettings(BaseSettings):
+    """Settings of the local run that no other process has."""
+
+    model_config = SettingsConfigDict(env_file=PROJECT_ROOT / ".env", extra="ignore", frozen=True)
+
+    sandbox_port: int = Field(8765, description="The local upstream server.")
+
+
+@dataclass(frozen=True, slots=True)
+class LocalRun:
+    """What a local run is made of.
+
+    Attributes:
+        settings: Addresses as the children see them.
+        environment: Variables of the children and of the producers.
+    """
+
+    settings: Settings
+    environment: Mapping[str, str]
+    stack: LocalStack
+    workers: Sequence[LocalWorker]
+
+    def require_running(self) -> None:
+        """Check that nothing has ended by itself.
+
+        Raises:
+            PartFailed: something has; the message shows the end of its log.
+        """
+        self.stack.require_running()
+        for worker in self.workers:
+            worker.process.require_running()
+
+
+def run(*, once: bool, live: bool, console: Console) -> int:
+    """Start everything, poll every source, wait for the end of the flow, print the account.
+
+    Returns the exit code: 0 when every record is accounted for, 1 when the account does not close,
+    3 when a part or a source failed, 130 after Ctrl-C before the account.
+    """
+    began = time.monotonic()
+    reached = False
+    with ExitStack() as cleanup:
+        cleanup.enter_context(_terminate_as_interrupt())
+        cleanup.callback(console.print, "Stopped.")
+        try:
+            local = _start(cleanup, console, live=live)
+            summaries, failures = _poll_all(local, console)
+            _drain(local, console)
+            closed = _account(local, summaries, console, time.monotonic() - began)
+            reached = True
+            for failure in failures:
+                console.print(failure, style="red", markup=False)
+            code = EXIT_FAILED if failures else EXIT_OK if closed else EXIT_NOT_CLOSED
+            if not once:
+                console.print("Everything runs. Ctrl-C stops it; the data stay.")
+                _watch(local)
+        except KeyboardInterrupt:
+            return EXIT_OK if reached else EXIT_INTERRUPTED
+        except InfrastructureError as error:
+            console.print(str(error), style="red", markup=False)
+            return EXIT_FAILED
+        return code
+
+
+def _start(cleanup: ExitStack, console: Console, *, live: bool) -> LocalRun:
+    base = Settings()
+    data_dir = base.data_dir.absolute()
+    sandbox_port = RunSettings().sandbox_port
+    stack = LocalStack(
+        data_dir, progress=lambda part, seconds: console.print(f"  {part} ({seconds:.1f} s)")
+    )
+    console.print(f"Starting the local stack in {data_dir}")
+    stack.start()
+    cleanup.callback(stack.stop)
+    environment = {
+        **os.environ,
+        **stack.environment(),
+        "DATA_DIR": str(data_dir),
+    }
+    settings = Settings(
+        data_dir=data_dir,
+        kafka_bootstrap=environment["KAFKA_BOOTSTRAP"],
+        schema_registry_url=environment["SCHEMA_REGISTRY_URL"],
+        postgres_dsn=environment["POSTGRES_DSN"],
+    )
+    create_topics(settings)
+    register_schemas(settings)
+    workers = [
+        LocalWorker(program, data_dir, environment)
+        for program in (
+            faust_worker(
+                "streams.app",
+                "pipeline",
+                "the pipeline worker",
+                settings.worker_port,
+                "WORKER_PORT",
+            ),
+            faust_worker(
+                "streams.sink.app", "sink", "the sink worker", settings.sink_port, "SINK_PORT"
+            ),
+        )
+    ]
+    if not live:
+        workers.append(_sandbox(sandbox_port, data_dir, environment))
+    _start_workers(workers, cleanup, console)
+    upstream = {} if live else sandbox_environment(f"http://127.0.0.1:{sandbox_port}")
+    return LocalRun(settings, {**environment, **upstream}, stack, workers)
+
+
+def sandbox_environment(url: str) -> dict[str, str]:
+    """Variables that point every connector to the sandbox, without its minute limits."""
+    return {
+        "ALSI_BASE_URL": f"{url}/alsi/api",
+        "ALSI_API_KEY": "sandbox-key",
+        "ALSI_REQUESTS_PER_MINUTE": "6000",
+        "NLR_BASE_URL": f"{url}/nlr",
+        "NLR_API_KEY": "sandbox-key",
+        "NLR_REQUESTS_PER_MINUTE": "6000",
+        "RENEWABLE_PROJECTS_LOCATION": f"{url}/trackers/solar_wind.csv",
+        "WRI_LOCATION": f"{url}/wri/global_power_plant_database_v_1_3.zip",
+        "GEM_LNG_FILE": f"{url}/gem/files/lng.csv.gz",
+        "GEM_LNG_MINIMUM_ROWS": "100",
+        "GEM_BASE_URL": f"{url}/gem",
+        "GEM_POWER_FILE": f"{url}/gem/files/units.csv.gz",
+        "GEM_GEOTHERMAL_FILE": "none",
+        "GEM_AFRICA_FILE": "none",
+        "GEM_GRID_LOCATION": f"{url}/gem/grid/<file>.csv",
+        "GEM_GRID_MINIMUM_ROWS": "100",
+        "GEM_PROJECTS_LOCATION": f"{url}/gem/projects/<plan>_<work>.csv",
+        "GEM_REQUESTS_PER_MINUTE": "6000",
+    }
+
+
+def _sandbox(port: int, data_dir: Path, environment: Mapping[str, str]) -> LocalWorker:
+    program = Program(
+        "the sandbox",
+        "sandbox",
+        ("-m", "producers", "sandbox"),
+        port,
+        "SANDBOX_PORT",
+        "/healthz",
+    )
+    unlimited = {
+        "SANDBOX_PORT": str(port),
+        "SANDBOX_ALSI_REQUESTS_PER_MINUTE": "0",
+        "SANDBOX_NLR_REQUESTS_PER_HOUR": "0",
+    }
+    return LocalWorker(program, data_dir, {**environment, **unlimited})
+
+
+def _start_workers(workers: list[LocalWorker], cleanup: ExitStack, console: Console) -> None:
+    for worker in workers:
+        worker.spawn()
+    cleanup.callback(_stop_workers, workers)
+    for worker in workers:
+        worker.wait_ready(READY_SECONDS)
+        console.print(f"  {worker.program.part}: {worker.url}")
+
+
+def _stop_workers(workers: list[LocalWorker]) -> None:
+    threads = [
+        threading.Thread(target=worker.process.stop, args=(_WORKER_GRACE_SECONDS,))
+        for worker in workers
+    ]
+    for thread in threads:
+        thread.start()
+    for thread in threads:
+        thread.join()
+
+
+def _poll_all(local: LocalRun, console: Console) -> tuple[list[RunSummary], list[str]]:
+    services = Services(
+        local.settings.kafka_bootstrap,
+        local.settings.schema_registry_url,
+        local.settings.postgres_dsn,
+    )
+    summaries, failures = [], []
+    for name in CONNECTORS:
+        with console.status(f"Polling {name}"):
+            try:
+                summary = run_once(name, RunOptions(), services, local.environment)
+            except ProducerError as error:
+                failures.append(f"{name}: {error}")
+                continue
+        summaries.append(summary)
+        what = "unchanged since the last run" if summary.unchanged else f"{summary.polled:,} items"
+        gone = f", {summary.delisted:,} no longer listed" if summary.delisted else ""
+        console.print(f"Polled {name}: {what}{gone} in {summary.elapsed_seconds:.1f} s")
+    return summaries, failures
+
+
+def _drain(local: LocalRun, console: Console) -> None:
+    """Wait until nothing is left to read, topic by topic in the order the data flow."""
+    settings = local.settings
+    steps = (
+        (settings.app_id, (DECISIONS.name, *(raw_topic(name).name for name in CONNECTORS))),
+        (settings.app_id, (NORMALIZED_ASSETS.name, NORMALIZED_OBSERVATIONS.name)),
+        (settings.app_id, (LNG_GAS_DAYS.name,)),
+        # Verdicts across scopes come back here.
+        (settings.app_id, (NORMALIZED_OBSERVATIONS.name,)),
+        (settings.app_id, (RECORD_OUTCOMES.name,)),
+        (settings.app_id, (QUALITY_COUNTS.name,)),
+        (
+            settings.sink_app_id,
+            [topic.name for topic in SINK_TOPICS],
+        ),
+    )
+    with console.status("Waiting for the pipeline") as status:
+        for group, topics in steps:
+            left = sum(lag(settings.kafka_bootstrap, group, topics).values())
+            lowest, since = left, time.monotonic()
+            while left:
+                status.update(f"{left:,} records left in {', '.join(topics)}")
+                if left < lowest:
+                    lowest, since = left, time.monotonic()
+                if time.monotonic() - since > _DRAIN_STALL_SECONDS:
+                    raise InfrastructureError(
+                        f"{left:,} records of {', '.join(topics)} have not moved for "
+                        f"{_DRAIN_STALL_SECONDS:.0f} s: see the logs in "
+                        f"{settings.data_dir / 'logs'}."
+                    )
+                local.require_running()
+                _require_flowing(settings)
+                time.sleep(_POLL_SECONDS)
+                left = sum(lag(settings.kafka_bootstrap, group, topics).values())
+
+
+def _require_flowing(settings: Settings) -> None:
+    url = f"http://127.0.0.1:{settings.worker_port}/ready"
+    try:
+        paused = httpx.get(url, timeout=60, trust_env=False).json().get("paused", {})
+    except httpx.TransportError:
+        return  # starting, or ended: that is found elsewhere
+    if paused:
+        raise InfrastructureError(f"Paused: {' '.join(paused.values())}")
+
+
+def _account(
+    local: LocalRun, summaries: list[RunSummary], console: Console, elapsed: float
+) -> bool:
+    settings = local.settings
+    sources = {name: connector.source_id for name, connector in CONNECTORS.items()}
+    account = take_account(settings, sources)
+    published = count_published(settings)
+    polled = {sources[summary.source]: summary.polled for summary in summaries}
+    console.print(account_table(account, published, polled))
+    rows: dict[str, Any] = httpx.get(
+        f"http://127.0.0.1:{settings.sink_port}/rows", timeout=60, trust_env=False
+    ).json()
+    problems = list(account.problems)
+    for kind, expected in sorted(published.current.items()):
+        stored = rows["current"].get(kind, 0)
+        console.print(f"ClickHouse, current {kind}: {stored:,}")
+        if stored != expected:
+            problems.append(f"ClickHouse holds {stored:,} current {kind}, {expected:,} published")
+    decided = account.decided_kinds
+    if rows["outcomes"] != decided:
+        problems.append(f"ClickHouse holds {rows['outcomes']:,} outcomes, {decided:,} published")
+    console.print(f"Elapsed: {elapsed:.1f} s")
+    for problem in problems:
+        console.print(f"Not accounted for: {problem}", style="red", markup=False)
+    if not problems:
+        console.print("[green]Every record is accounted for.[/green]")
+    return not problems
+
+
+def _watch(local: LocalRun) -> None:
+    while True:
+        local.require_running()
+        time.sleep(_POLL_SECONDS)
+
+
+@contextmanager
+def _terminate_as_interrupt() -> Iterator[None]:
+    """SIGTERM ends a run like Ctrl-C; a second signal while stopping is ignored."""
+
+    def interrupt(number: int, frame: FrameType | None) -> None:
+        signal.signal(signal.SIGINT, signal.SIG_IGN)
+        signal.signal(signal.SIGTERM, signal.SIG_IGN)
+        raise KeyboardInterrupt
+
+    before = {
+        number: signal.signal(number, interrupt) for number in (signal.SIGINT, signal.SIGTERM)
+    }
+    try:
+        yield
+    finally:
+        for number, handler in before.items():
+            signal.signal(number, handler)

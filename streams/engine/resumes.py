@@ -1,0 +1,24 @@
+"""Which paused raw partitions may go on, read by the worker that owns one."""
+
+from streams.avro.codec import Registry, UndecodableError
+from streams.avro.contracts import contract
+from streams.kafka.topic_reader import read_all
+from streams.topics import RELEASES
+
+
+def released_offset(bootstrap: str, registry: Registry, topic: str, partition: int) -> int:
+    """Last offset of a raw partition that was released; -1 when none was.
+
+    Raises:
+        BrokerError, TopicMismatchError, RegistryError: it could not be read.
+    """
+    decoder = registry.decoder(contract(RELEASES.contract_name))
+    offset = -1
+    for record in read_all(bootstrap, RELEASES.name):
+        try:
+            release = decoder.decode(record.value)
+        except UndecodableError:
+            continue  # not written by us: it releases nothing
+        if (release["topic"], release["partition"]) == (topic, partition):
+            offset = max(offset, release["offset"])
+    return offset

@@ -1,0 +1,1 @@
+"""Kafka from outside a stage: questions to the broker, reading and writing topics."""

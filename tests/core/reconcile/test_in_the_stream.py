@@ -1,0 +1,88 @@
+"""Reconciliation as a worker does it: assets of two sources, decisions, members, a restart."""
+
+import csv
+import io
+from collections.abc import Iterable, Iterator
+from pathlib import Path
+
+import pytest
+from confluent_kafka import Producer
+
+from streams.avro.topic_codecs import topic_encoder
+from streams.commands.decide import decide, entity_key
+from streams.commands.members import current_assets, write_members
+from streams.core.keys import asset_id
+from streams.core.records import AvroRecord, source_key
+from streams.local.stack import LocalStack
+from streams.topics import NORMALIZED_ASSETS
+from tests.core.reconcile.builders import gem, gppd
+from tests.core.reconcile.real_records import GEM, GPPD
+from tests.fault.cluster import Cluster, fresh_cluster
+
+pytestmark = [pytest.mark.integration, pytest.mark.timeout(300)]
+
+KIND = "power_plant"
+GPPD_ID = asset_id(KIND, GPPD, "WRI1")
+GEM_ID = asset_id(KIND, GEM, "L1/GCPT")
+
+
+@pytest.fixture
+def cluster(stack: LocalStack, tmp_path: Path) -> Iterator[Cluster]:
+    """A fresh deployment."""
+    with fresh_cluster(stack, tmp_path) as running:
+        yield running
+
+
+def publish(cluster: Cluster, events: Iterable[AvroRecord]) -> None:
+    """Publish normalized records as the normalize stage does."""
+    encoder = topic_encoder(cluster.registry, NORMALIZED_ASSETS)
+    producer = Producer({"bootstrap.servers": cluster.settings.kafka_bootstrap})
+    for event in events:
+        key = source_key(event["source_id"], event["record_id"])
+        producer.produce(
+            NORMALIZED_ASSETS.name,
+            key=key.encode(),
+            value=encoder.encode(event),
+            partition=event["region"],
+        )
+    assert producer.flush(60) == 0
+
+
+def live(cluster: Cluster) -> dict[str, AvroRecord]:
+    """Live assets by id."""
+    return {it["record_id"]: it for it in current_assets(cluster.settings)}
+
+
+def test_two_sources_become_one_asset_until_somebody_decides_otherwise(cluster: Cluster) -> None:
+    publish(
+        cluster,
+        [
+            gem("G1", "L1/GCPT", "Example", 200),
+            gem("G2", "L1/GCPT", "Example", 250),
+            gppd("WRI1", "Example"),
+        ],
+    )
+    worker = cluster.pipeline()
+    cluster.wait_drained()
+    (asset,) = live(cluster).values()
+    assert asset["record_id"] == GPPD_ID
+    assert [it["record_id"] for it in asset["members"]] == ["G1", "G2", "WRI1"]
+    written = io.StringIO()
+    write_members(cluster.settings, written)
+    assert list(csv.reader(written.getvalue().splitlines()))[1:] == [
+        [GPPD_ID, "GEM", "L1"],
+        [GPPD_ID, "GPPD", "WRI1"],
+    ]
+
+    one, other = entity_key(KIND, f"{GPPD}:WRI1"), entity_key(KIND, f"{GEM}:L1/GCPT")
+    decide(cluster.settings, one, other, "cannot-link", "Two blocks behind one fence.")
+    cluster.wait_for(lambda: set(live(cluster)) == {GPPD_ID, GEM_ID})
+    cluster.wait_drained()
+    apart = live(cluster)[GPPD_ID]["version"]
+
+    worker.process.kill()
+    cluster.forget_state()
+    decide(cluster.settings, other, one, None)
+    cluster.pipeline()
+    cluster.wait_for(lambda: set(live(cluster)) == {GPPD_ID})
+    assert live(cluster)[GPPD_ID]["version"] > apart

@@ -1,0 +1,48 @@
+"""Names and pairs as reconciliation compares them."""
+
+import pytest
+
+from streams.core.reconcile.block import own_keys, reached_keys
+from streams.core.reconcile.prepare import comparable, prepare
+from streams.core.reconcile.score import score
+from tests.core.reconcile.builders import gem, gppd
+
+
+@pytest.mark.parametrize(
+    ("one", "other"),
+    [
+        ("ŚWINOUJŚCIE Power Station", "Swinoujscie"),
+        ("Ağaçören Santrali", "agacoren"),
+        ("Tihange II", "tihange 2"),
+        ("Usina Hidroeletrica de Itaipu", "ITAIPU"),
+    ],
+)
+def test_case_script_and_generic_words_do_not_count(one: str, other: str) -> None:
+    assert comparable(one) == comparable(other)
+
+
+def test_a_name_of_generic_words_alone_keeps_them() -> None:
+    name = comparable("Power Station")
+    assert name is not None
+    assert name.sorted_words == "power station"
+
+
+def test_neighbours_meet_across_the_date_line() -> None:
+    west = prepare([gppd("W1", "Example", longitude=179.99)])
+    east = prepare([gem("G1", "L1/GCPT", "Example", 450, longitude=-179.99)])
+    assert own_keys(east) & reached_keys(west)
+    assert score(west, east) is not None
+
+
+def test_a_record_without_position_meets_by_its_rare_words() -> None:
+    placed = prepare([gppd("W1", "Tihange")])
+    nowhere = prepare([gem("G1", "L1/GNPT", "TIHANGE 2", 450, latitude=None, longitude=None)])
+    assert own_keys(nowhere) & reached_keys(placed)
+
+
+def test_another_number_and_fuel_weigh_more_than_a_common_fence() -> None:
+    first = prepare([gppd("W1", "Example 2")])
+    same = prepare([gem("G1", "L1/GCPT", "Example 2", 450)])
+    sibling = prepare([gem("G2", "L2/GOGPT", "Example 3", 90, primary_fuel="hydro")])
+    assert (score(first, same) or 0) > (score(first, sibling) or 0)
+    assert score(first, sibling) is None

@@ -1,0 +1,135 @@
+"""Reconciliation of the development data: scores, and the same result in any order.
+
+By default a few countries and all terminals; `--soak` takes everything and 20 orders.
+"""
+
+import importlib.util
+import random
+import sys
+from collections.abc import Sequence
+from pathlib import Path
+from types import ModuleType
+from typing import Any
+
+import pytest
+
+from streams.commands.members import member_rows
+from streams.core.records import AvroRecord
+from tests.core.reconcile.builders import withdrawal
+from tests.core.reconcile.real_records import real_records
+from tests.core.reconcile.regions import Regions, decision
+
+pytestmark = [pytest.mark.real_data, pytest.mark.timeout(3600)]
+
+SMALL_COUNTRIES = frozenset({"BE", "NL", "HR", "JM"})
+
+
+@pytest.fixture(scope="module")
+def soak(request: pytest.FixtureRequest) -> bool:
+    return bool(request.config.getoption("--soak"))
+
+
+@pytest.fixture(scope="module")
+def records(real_data: Path, soak: bool) -> list[AvroRecord]:
+    found = list(real_records(real_data / "reconcile"))
+    if soak:
+        return found
+    return [
+        record
+        for record in found
+        if record["kind"] == "lng_terminal"
+        or record[record["kind"]]["country_code"] in SMALL_COUNTRIES
+    ]
+
+
+@pytest.fixture(scope="module")
+def scoring(real_data: Path) -> ModuleType:
+    """The scoring tool that belongs to the data."""
+    path = real_data.parent / "tools" / "score_reconciliation.py"
+    spec = importlib.util.spec_from_file_location("score_reconciliation", path)
+    assert spec is not None
+    assert spec.loader is not None
+    module = importlib.util.module_from_spec(spec)
+    sys.modules[spec.name] = module
+    spec.loader.exec_module(module)
+    return module
+
+
+@pytest.fixture(scope="module")
+def scores(
+    records: list[AvroRecord], scoring: ModuleType, real_data: Path, tmp_path_factory: Any
+) -> dict[str, Any]:
+    regions = Regions().apply_all(records)
+    path = tmp_path_factory.mktemp("members") / "members.csv"
+    rows = [
+        ",".join(row)
+        for canonical in regions.current.values()
+        if canonical["status"] == "current"
+        for row in member_rows(canonical)
+    ]
+    path.write_text("asset_id,source,source_id\n" + "\n".join(rows) + "\n", encoding="utf-8")
+    folder = real_data / "reconcile"
+    found: dict[str, Any] = scoring.score(
+        scoring.Clusters.read(path),
+        scoring.read_truth(folder / "truth_pairs_dev.csv"),
+        scoring.read_lng(folder / "truth_lng_dev.csv"),
+    )
+    return found
+
+
+def test_terminals_meet_their_facts_and_a_virtual_tank_stays_alone(scores: dict[str, Any]) -> None:
+    lng = scores["lng"]
+    assert lng["wrong"] == 0
+    assert lng["missed"] <= 1
+    assert lng["alone"] == lng["must_stay_alone"]
+
+
+def test_plants_meet_as_their_publishers_say(scores: dict[str, Any], soak: bool) -> None:
+    if not soak:
+        labelled = scores["clusters"]
+        assert labelled["purity"] >= 0.99
+        return
+    pairs = scores["pairs"]
+    assert pairs["GEM-GPPD"]["precision"] >= 0.955
+    assert pairs["GEM-GPPD"]["recall"] >= 0.95
+    assert pairs["GEM-GPPD"]["F1"] >= 0.955
+    assert pairs["GEM-GPPD"]["hard"]["F1"] >= 0.87
+    assert pairs["GPPD-JRC"]["F1"] >= 0.87
+    assert pairs["GEM-JRC"]["F1"] >= 0.84
+    assert scores["clusters"]["purity"] >= 0.99
+
+
+def test_the_result_does_not_depend_on_the_order(records: list[AvroRecord], soak: bool) -> None:
+    """With repeats, late updates, withdrawals and decisions among the records."""
+    source = random.Random(6)
+    events = [*records, *_disturbances(records, source)]
+    expected = Regions().apply_all(events).members()
+    for _ in range(20 if soak else 2):
+        shuffled = [*events, *source.sample(events, len(events) // 10)]
+        source.shuffle(shuffled)
+        assert Regions().apply_all(shuffled).members() == expected
+
+
+def _disturbances(records: Sequence[AvroRecord], source: random.Random) -> list[AvroRecord]:
+    chosen = source.sample(list(records), max(len(records) // 20, 6))
+    third = len(chosen) // 3
+    gone = [withdrawal(record, 400_000) for record in chosen[:third]]
+    late = [_renamed(record) for record in chosen[third : 2 * third]]
+    plants = [record for record in records if record["kind"] == "power_plant"]
+    decisions = []
+    for number in range(10):
+        one = source.choice(plants)
+        near = [it for it in plants if it["region"] == one["region"]]
+        other = source.choice(near)
+        if one["entity_id"] != other["entity_id"]:
+            verdict = source.choice(("must-link", "cannot-link"))
+            decisions.append(decision(verdict, one, other, number))
+    return [*gone, *late, *decisions]
+
+
+def _renamed(record: AvroRecord) -> AvroRecord:
+    """An older state of a record under another name."""
+    kind = record["kind"]
+    newer = withdrawal(record, -1)
+    payload = {**record[kind], "name": f"Former {record[kind]['name']}"}
+    return {**record, "order": newer["order"], "lineage": newer["lineage"], kind: payload}

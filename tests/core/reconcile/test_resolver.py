@@ -1,0 +1,212 @@
+"""The resolver: merges, splits, withdrawals, moves, decisions, and the same result in any order."""
+
+from collections.abc import Sequence
+from typing import Any
+
+import pytest
+from hypothesis import given, settings
+from hypothesis import strategies as st
+
+from streams.core.keys import asset_id
+from streams.core.records import AvroRecord
+from tests.core.reconcile.builders import gem, gppd, line, substation, withdrawal
+from tests.core.reconcile.real_records import GEM, GPPD
+from tests.core.reconcile.regions import Regions, decision
+
+GPPD_ID = asset_id("power_plant", GPPD, "WRI1")
+GEM_ID = asset_id("power_plant", GEM, "L1/GCPT")
+
+
+def test_two_sources_of_one_plant_are_one_asset_with_the_permanent_id() -> None:
+    regions = Regions().apply_all([gppd("WRI1", "Example"), gem("G1", "L1/GCPT", "Example", 450)])
+    assert regions.members() == {GPPD_ID: frozenset({(GPPD, "WRI1"), (GEM, "G1")})}
+
+
+def test_a_better_anchor_that_comes_late_takes_over_and_the_old_id_says_so() -> None:
+    regions = Regions().apply_all([gem("G1", "L1/GCPT", "Example", 450), gppd("WRI1", "Example")])
+    assert set(regions.members()) == {GPPD_ID}
+    assert regions.current[GEM_ID]["status"] == "merged"
+    assert regions.current[GEM_ID]["replaced_by"] == GPPD_ID
+
+
+def test_a_split_brings_the_old_id_back_under_a_higher_version() -> None:
+    regions = Regions().apply_all([gem("G1", "L1/GCPT", "Example", 450), gppd("WRI1", "Example")])
+    merged = regions.current[GEM_ID]["version"]
+    regions.apply(gppd("WRI1", "Elsewhere", 5, latitude=51.5))
+    assert set(regions.members()) == {GPPD_ID, GEM_ID}
+    assert regions.current[GEM_ID]["version"] > merged
+
+
+def test_units_of_one_entity_are_members_of_one_asset_and_their_capacity_is_summed() -> None:
+    regions = Regions().apply_all(
+        [gem("G1", "L1/GCPT", "Example", 200), gem("G2", "L1/GCPT", "Example", 250)]
+    )
+    (asset,) = regions.members()
+    assert regions.current[asset]["power_plant"]["capacity_mw"] == 450
+    assert [it["record_id"] for it in regions.current[asset]["members"]] == ["G1", "G2"]
+
+
+def test_same_content_again_publishes_nothing() -> None:
+    regions = Regions().apply_all([gppd("WRI1", "Example")])
+    resolution = regions.apply(gppd("WRI1", "Example", 7))
+    assert (resolution.outcome, resolution.published) == ("unchanged", ())
+
+
+def test_an_older_record_is_superseded() -> None:
+    regions = Regions().apply_all([gppd("WRI1", "Example", 7)])
+    assert regions.apply(gppd("WRI1", "Older", 3)).outcome == "superseded"
+
+
+def test_a_withdrawn_record_leaves_its_asset_and_the_id_leads_to_what_remains() -> None:
+    first = gppd("WRI1", "Example")
+    regions = Regions().apply_all([first, gem("G1", "L1/GCPT", "Example", 450)])
+    assert regions.apply(withdrawal(first, 9)).outcome == "withdrawn"
+    assert set(regions.members()) == {GEM_ID}
+    assert regions.current[GPPD_ID]["status"] == "merged"
+    assert regions.current[GPPD_ID]["replaced_by"] == GEM_ID
+
+
+def test_an_asset_that_no_source_lists_keeps_its_last_content() -> None:
+    first = gppd("WRI1", "Example")
+    regions = Regions().apply_all([first, withdrawal(first, 9)])
+    assert regions.current[GPPD_ID]["status"] == "withdrawn"
+    assert regions.current[GPPD_ID]["power_plant"]["name"] == "Example"
+    assert len(regions.current[GPPD_ID]["members"]) == 1
+
+
+def test_a_record_that_moves_region_and_back_leaves_one_live_asset() -> None:
+    there: dict[str, Any] = {"latitude": 30.0, "longitude": 110.0}
+    first = gppd("WRI1", "Example")
+    regions = Regions().apply_all([first, gem("G1", "L1/GCPT", "Example", 450)])
+    away = {**gppd("WRI1", "Example", 5, **there), "move_count": 1}
+    regions.apply_all([withdrawal(first, 5, "moved"), away])
+    assert regions.members() == {
+        GPPD_ID: frozenset({(GPPD, "WRI1")}),
+        GEM_ID: frozenset({(GEM, "G1")}),
+    }
+    version = regions.current[GPPD_ID]["version"]
+    back = {**gppd("WRI1", "Example", 9), "move_count": 2}
+    regions.apply_all([withdrawal(away, 9, "moved"), back])
+    assert regions.members() == {GPPD_ID: frozenset({(GPPD, "WRI1"), (GEM, "G1")})}
+    assert regions.current[GPPD_ID]["version"] > version
+
+
+def test_versions_of_an_id_only_grow() -> None:
+    regions = Regions().apply_all(
+        [
+            gem("G1", "L1/GCPT", "Example", 450),
+            gppd("WRI1", "Example"),
+            gppd("WRI1", "Elsewhere", 5, latitude=51.5),
+            gppd("WRI1", "Example", 6),
+        ]
+    )
+    versions: dict[str, int] = {}
+    for canonical in regions.published:
+        assert canonical["version"] > versions.get(canonical["record_id"], -1)
+        versions[canonical["record_id"]] = canonical["version"]
+
+
+def test_a_must_link_overrides_the_score_until_it_is_withdrawn() -> None:
+    one, other = gppd("WRI1", "Example"), gem("G1", "L1/GCPT", "Other", 20, latitude=50.2)
+    regions = Regions().apply_all([one, other])
+    assert len(regions.members()) == 2
+    regions.apply(decision("must-link", one, other, 1))
+    assert set(regions.members()) == {GPPD_ID}
+    regions.apply(decision("must-link", one, other, 2, withdrawn=True))
+    assert set(regions.members()) == {GPPD_ID, GEM_ID}
+
+
+def test_a_cannot_link_keeps_equal_records_apart_also_when_it_comes_first() -> None:
+    one, other = gppd("WRI1", "Example"), gem("G1", "L1/GCPT", "Example", 450)
+    regions = Regions().apply_all([decision("cannot-link", one, other, 1), one, other])
+    assert set(regions.members()) == {GPPD_ID, GEM_ID}
+    regions.restart()
+    regions.apply(gppd("WRI1", "Example", 5, owner="New owner"))
+    assert set(regions.members()) == {GPPD_ID, GEM_ID}
+
+
+def test_a_rebuilt_index_goes_on_as_the_lost_one_would() -> None:
+    events = [
+        gem("G1", "L1/GCPT", "Example", 200),
+        gem("G2", "L1/GCPT", "Example", 250),
+        substation("S1", 50.01, 10.0),
+        gppd("WRI1", "Example"),
+        line("T1", "S1", (50.0, 10.5)),
+        substation("S2", 50.0, 10.5),
+    ]
+    restarted, undisturbed = Regions(), Regions().apply_all(events)
+    for event in events:
+        restarted.apply(event)
+        restarted.restart()
+    assert restarted.published == undisturbed.published
+
+
+def test_a_plant_gets_its_nearest_substation_whoever_comes_first() -> None:
+    far, near = substation("S1", 50.1, 10.0), substation("S2", 50.02, 10.0)
+    first = Regions().apply_all([gppd("WRI1", "Example"), far, near])
+    last = Regions().apply_all([far, near, gppd("WRI1", "Example")])
+    for regions in (first, last):
+        (link,) = regions.current[GPPD_ID]["links"]
+        assert link["relation"] == "nearest_substation"
+        assert link["record_id"] == asset_id("substation", GEM, "S2")
+        assert link["distance_km"] == pytest.approx(2.224, abs=0.01)
+
+
+def test_a_line_resolves_its_ends_or_says_why_not() -> None:
+    regions = Regions().apply_all([line("T1", "S1", (50.0, 10.5)), substation("S1", 49.0, 9.0)])
+    content = regions.current[asset_id("transmission_line", GEM, "T1")]["transmission_line"]
+    assert content["from_substation_id"] == asset_id("substation", GEM, "S1")
+    assert content["from_unresolved"] is None
+    assert content["to_unresolved"] == "no_substation_near"
+    regions.apply(line("T2", None, None))
+    content = regions.current[asset_id("transmission_line", GEM, "T2")]["transmission_line"]
+    assert content["to_unresolved"] == "no_position"
+
+
+NAMES = ("Example", "Example 2", "Otherham")
+PLACES = (50.0, 50.004, 50.08)
+
+
+@st.composite
+def histories(draw: st.DrawFn) -> list[AvroRecord]:
+    """Several records with several states each, decisions among them."""
+    events: list[AvroRecord] = []
+    records: list[AvroRecord] = []
+    for number in range(draw(st.integers(2, 5))):
+        for minute in range(draw(st.integers(1, 3))):
+            name, latitude = draw(st.sampled_from(NAMES)), draw(st.sampled_from(PLACES))
+            capacity = draw(st.sampled_from((200.0, 450.0)))
+            record = (
+                gem(f"G{number}", f"L{number // 2}/GCPT", name, capacity, minute, latitude=latitude)
+                if draw(st.booleans())
+                else gppd(f"W{number}", name, minute, latitude=latitude, capacity_mw=capacity)
+            )
+            if draw(st.integers(0, 4)) == 0:
+                record = withdrawal(record, minute)
+            else:
+                records.append(record)
+            events.append(record)
+    if len(records) >= 2:
+        for number in range(draw(st.integers(0, 2))):
+            one, other = draw(st.sampled_from(records)), draw(st.sampled_from(records))
+            if (one["source_id"], one["entity_id"]) != (other["source_id"], other["entity_id"]):
+                verdict = draw(st.sampled_from(("must-link", "cannot-link")))
+                gone = draw(st.integers(0, 3)) == 0
+                events.append(decision(verdict, one, other, number, withdrawn=gone))
+    return events
+
+
+@settings(max_examples=60, deadline=None)
+@given(histories(), st.data())
+def test_order_and_repeats_do_not_matter(events: list[AvroRecord], data: st.DataObject) -> None:
+    """The final mapping from ids to members follows from the set of events alone."""
+    repeated = data.draw(st.permutations([*events, *events[: len(events) // 2]]))
+    assert final(repeated) == final(events)
+
+
+def final(events: Sequence[AvroRecord]) -> dict[str, Any]:
+    regions = Regions().apply_all(events)
+    return {
+        asset: (members, regions.current[asset]["power_plant"])
+        for asset, members in regions.members().items()
+    }

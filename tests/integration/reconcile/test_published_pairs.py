@@ -1,0 +1,174 @@
+"""The published pairs, through the real pipeline: raw records, three workers, exported members.
+
+The JRC records come from a source that was added as the page says.
+"""
+
+import gzip
+import json
+import shutil
+import subprocess
+import sys
+from collections.abc import Iterator, Sequence
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any
+
+import pytest
+
+from streams.avro.codec import Registry
+from streams.avro.contracts import contract
+from streams.commands.members import current_assets
+from streams.core.records import AvroRecord
+from streams.core.regions import EUROPE
+from streams.kafka.topic_reader import read_all
+from streams.local.stack import LocalStack
+from streams.topics import (
+    NORMALIZED_ASSETS,
+    NORMALIZED_OBSERVATIONS,
+    QUALITY_COUNTS,
+    RECORD_OUTCOMES,
+    raw_topic,
+)
+from tests.core.reconcile.regions import Regions
+from tests.fault.cluster import Cluster, fresh_cluster
+from tests.producers.project_copy import copy_project, register, run
+from tests.producers.sandbox_server import running_sandbox
+
+pytestmark = [pytest.mark.integration, pytest.mark.real_data, pytest.mark.timeout(900)]
+
+SOURCE = Path(__file__).parent / "jrc_source"
+SOURCES = ("alsi_lng", "gem_transmission", "jrc_ppdb", "wri_powerplants")
+REGISTRATION = """
+from producers.sources.jrc_ppdb import JrcPpdbConnector
+
+    JrcPpdbConnector.name: JrcPpdbConnector,
+"""
+POLL_SECONDS = 300.0
+
+
+@dataclass(frozen=True, slots=True)
+class Reconciled:
+    """What the pipeline made of the development data.
+
+    Attributes:
+        members: Source records of every live asset, by asset id.
+        exported: The export of `make members`.
+        normalized: What the workers reconciled, in the order of the topic.
+    """
+
+    members: dict[str, frozenset[tuple[str, str]]]
+    exported: Path
+    normalized: Sequence[AvroRecord]
+
+
+@pytest.fixture(scope="module")
+def project(tmp_path_factory: pytest.TempPathFactory) -> Path:
+    """A copy of the project with the source of these tests."""
+    copy = copy_project(tmp_path_factory.mktemp("jrc"))
+    (copy / "avro/raw.jrc_ppdb").mkdir()
+    shutil.copy(SOURCE / "raw.jrc_ppdb.avsc", copy / "avro/raw.jrc_ppdb/v1.avsc")
+    shutil.copy(SOURCE / "jrc_ppdb.yaml", copy / "producers/config/jrc_ppdb.yaml")
+    shutil.copy(SOURCE / "jrc_ppdb.py", copy / "producers/sources/jrc_ppdb.py")
+    register(copy, REGISTRATION)
+    run(copy, "python -m streams schemas-release", {})
+    return copy
+
+
+@pytest.fixture(scope="module")
+def reconciled(
+    stack: LocalStack, project: Path, real_data: Path, tmp_path_factory: pytest.TempPathFactory
+) -> Iterator[Reconciled]:
+    """Everything polled and reconciled by three workers that share the regions."""
+    home = tmp_path_factory.mktemp("pipeline")
+    folder = real_data / "reconcile"
+    plants = home / "gppd_plants.csv"
+    plants.write_bytes(gzip.decompress((folder / "gppd_plants.csv.gz").read_bytes()))
+    with fresh_cluster(stack, home) as cluster, running_sandbox(real_data) as sandbox:
+        variables = {
+            **stack.environment(),
+            **sandbox.environment(),
+            "ALSI_GRANULARITY": "terminal",
+            "ALSI_DETAIL_BACKFILL_DAYS": "2",
+            "WRI_LOCATION": str(plants),
+            "GEM_STREAMS": "lng_terminals power_units",
+            "GEM_ASSET_TYPES": "none",
+            "GEM_LNG_FILE": str(folder / "gem_lng_europe_units.csv"),
+            "GEM_POWER_FILE": str(folder / "gem_units.csv.gz"),
+            "JRC_LOCATION": str(folder / "jrc_ppdb_units.csv.gz"),
+        }
+        for command in ("topics", "schemas-register"):
+            run(project, f"python -m streams {command}", variables)
+        for name in SOURCES:
+            run(project, f"python -m producers {name}", variables, POLL_SECONDS)
+        for worker in ("a", "b", "c"):
+            cluster.pipeline(worker, PYTHONPATH=str(project))
+        _wait_drained(cluster)
+        exported = home / "members.csv"
+        run(project, f"python -m streams members {exported}", variables)
+        cluster.stop_all()
+        members = {
+            canonical["record_id"]: frozenset(
+                (member["source_id"], member["record_id"]) for member in canonical["members"]
+            )
+            for canonical in current_assets(cluster.settings)
+            if canonical["kind"] != "lng_inventory"
+        }
+        yield Reconciled(members, exported, _normalized(cluster))
+
+
+def _wait_drained(cluster: Cluster) -> None:
+    raw = [raw_topic(name).name for name in SOURCES]
+    shared = (NORMALIZED_ASSETS, NORMALIZED_OBSERVATIONS, RECORD_OUTCOMES, QUALITY_COUNTS)
+    cluster.wait_for(lambda: cluster.lag([*raw, *(topic.name for topic in shared)]) == 0)
+
+
+def _normalized(cluster: Cluster) -> list[AvroRecord]:
+    with Registry(cluster.settings.schema_registry_url) as registry:
+        decoder = registry.decoder(contract(NORMALIZED_ASSETS.contract_name))
+        return [
+            decoder.decode(record.value)
+            for record in read_all(cluster.settings.kafka_bootstrap, NORMALIZED_ASSETS.name)
+        ]
+
+
+@pytest.fixture(scope="module")
+def scores(reconciled: Reconciled, real_data: Path, figures: list[str]) -> dict[str, Any]:
+    """What the scoring tool that belongs to the data says."""
+    tool = real_data.parent / "tools/score_reconciliation.py"
+    told = subprocess.check_output(
+        [sys.executable, tool, reconciled.exported, "--json"], text=True, timeout=120
+    )
+    found: dict[str, Any] = json.loads(told)
+    for pair, score in found["pairs"].items():
+        shown = ", ".join(f"{it} {score[it]}" for it in ("precision", "recall", "F1"))
+        figures.append(f"{pair} through the pipeline: {shown}")
+    return found
+
+
+def test_published_pairs_are_found(scores: dict[str, Any]) -> None:
+    pairs = scores["pairs"]
+    assert pairs["GEM-GPPD"]["precision"] >= 0.955
+    assert pairs["GEM-GPPD"]["recall"] >= 0.95
+    assert pairs["GEM-GPPD"]["F1"] >= 0.955
+    assert pairs["GEM-GPPD"]["hard"]["F1"] >= 0.87
+    assert pairs["GPPD-JRC"]["F1"] >= 0.87
+    assert pairs["GEM-JRC"]["F1"] >= 0.84
+    assert scores["clusters"]["purity"] >= 0.99
+
+
+def test_terminals_meet_their_facts_and_a_virtual_tank_stays_alone(scores: dict[str, Any]) -> None:
+    lng = scores["lng"]
+    assert lng["wrong"] == 0
+    assert lng["missed"] <= 1
+    assert lng["alone"] == lng["must_stay_alone"]
+
+
+def test_three_workers_end_as_one_owner_would_in_another_order(reconciled: Reconciled) -> None:
+    """The records of Europe, where all sources meet, in reverse and in one process."""
+    assert len(reconciled.members) > 40_000
+    here = [record for record in reconciled.normalized if record["region"] == EUROPE]
+    expected = Regions().apply_all(reversed(here)).members()
+    assert len(expected) > 10_000
+    assert expected.items() <= reconciled.members.items()
+    found = {source for members in expected.values() for source, _ in members}
+    assert found == {"alsi_lng_inventory", *SOURCES} - {"alsi_lng"}

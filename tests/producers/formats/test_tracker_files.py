@@ -1,0 +1,155 @@
+"""Tracker files in every form give the same rows, and a damaged one is never half read."""
+
+import gzip
+import json
+from pathlib import Path
+
+import httpx
+import openpyxl
+import pytest
+
+from producers.config import HttpConfig
+from producers.errors import TruncatedError, UnexpectedAnswerError, UnreachableError
+from producers.formats.release_files import Held, check_rows, obtain
+from producers.formats.tracker_files import measure, read_rows
+from producers.http import HttpSource
+
+ROWS = [
+    {"id": "G1", "name": "Señora, plant", "mw": "12.5", "year": "2020", "owner": ""},
+    {"id": "G2", "name": 'The "big" one', "mw": "50", "year": "not found", "owner": "A\nB"},
+]
+
+
+def as_csv() -> bytes:
+    lines = ["id,name,mw,year,owner", 'G1,"Señora, plant",12.5,2020,']
+    return "\r\n".join([*lines, 'G2,"The ""big"" one",50,not found,"A\nB"', ""]).encode()
+
+
+def as_xlsx(path: Path) -> bytes:
+    book = openpyxl.Workbook()
+    about = book.active
+    assert about is not None
+    about.title = "About"
+    about.append(["Made by the tracker"])
+    sheet = book.create_sheet("Power facilities")
+    sheet.append(["A title in one cell"])
+    sheet.append(["id", "name", "mw", "year", "owner"])
+    sheet.append(["G1", "Señora, plant", 12.5, 2020, None])
+    sheet.append(["G2", 'The "big" one', 50, "not found", "A\nB"])
+    sheet.append([None] * 5)
+    book.save(path)
+    return path.read_bytes()
+
+
+def as_geojson() -> bytes:
+    features = [
+        {
+            "type": "Feature",
+            "properties": {**row, "owner": row["owner"] or None},
+            "geometry": {"type": "Point", "coordinates": [1.50, 45]},
+        }
+        for row in ROWS
+    ]
+    document = {"type": "FeatureCollection", "name": "x", "features": features}
+    return json.dumps(document).encode()
+
+
+@pytest.mark.parametrize("form", ["csv", "xlsx", "geojson", "csv.gz", "geojson.gz"])
+def test_every_form_gives_the_same_rows(tmp_path: Path, form: str) -> None:
+    contents = {
+        "csv": as_csv(),
+        "xlsx": as_xlsx(tmp_path / "book.xlsx"),
+        "geojson": as_geojson(),
+    }
+    content = contents[form.removesuffix(".gz")]
+    path = tmp_path / "named after nothing"
+    path.write_bytes(gzip.compress(content) if form.endswith(".gz") else content)
+    file = measure(path)
+    found = list(read_rows(file))
+    assert (file.form, file.rows) == (form.removesuffix(".gz"), 2)
+    if file.form == "geojson":
+        place = {"geometry_type": "Point", "geometry_longitude": "1.5", "geometry_latitude": "45"}
+        assert found == [row | place for row in ROWS]
+    else:
+        assert found == ROWS
+
+
+def test_the_digest_is_of_the_content_not_of_its_packing(tmp_path: Path) -> None:
+    plain, packed = tmp_path / "a.csv", tmp_path / "a.csv.gz"
+    plain.write_bytes(as_csv())
+    packed.write_bytes(gzip.compress(as_csv()))
+    assert measure(plain).digest == measure(packed).digest
+
+
+def test_single_quotes_are_a_quote_character_where_the_file_uses_them(tmp_path: Path) -> None:
+    path = tmp_path / "grid.csv"
+    path.write_text("""id,tags,x\n1,'"TSO"=>"a, b"',3\n""", encoding="utf-8")
+    assert list(read_rows(measure(path, quote="'"))) == [
+        {"id": "1", "tags": '"TSO"=>"a, b"', "x": "3"}
+    ]
+
+
+def test_short_rows_are_blank_at_the_end_and_surplus_cells_are_kept(tmp_path: Path) -> None:
+    path = tmp_path / "rows.csv"
+    path.write_text("id,name\n1\n2,two,surplus,\n", encoding="utf-8")
+    assert list(read_rows(measure(path))) == [
+        {"id": "1", "name": ""},
+        {"id": "2", "name": "two", "column_3": "surplus"},
+    ]
+
+
+@pytest.mark.parametrize("form", ["csv", "xlsx", "geojson", "csv.gz"])
+def test_a_file_cut_short_is_refused(tmp_path: Path, form: str) -> None:
+    content = {
+        "csv": as_csv()[:-20],
+        "xlsx": as_xlsx(tmp_path / "book.xlsx")[:2000],
+        "geojson": as_geojson()[:-30],
+        "csv.gz": gzip.compress(as_csv())[:-12],
+    }[form]
+    path = tmp_path / "cut"
+    path.write_bytes(content)
+    with pytest.raises(TruncatedError):
+        measure(path)
+
+
+@pytest.mark.parametrize("content", [b"", b"<html>moved</html>", b'["a"]'])
+def test_other_content_is_unexpected(tmp_path: Path, content: bytes) -> None:
+    path = tmp_path / "page"
+    path.write_bytes(content)
+    with pytest.raises(UnexpectedAnswerError, match="no tracker file"):
+        measure(path)
+
+
+def test_a_missing_sheet_names_those_there_are(tmp_path: Path) -> None:
+    as_xlsx(tmp_path / "book.xlsx")
+    with pytest.raises(UnexpectedAnswerError, match="About, Power facilities"):
+        measure(tmp_path / "book.xlsx", sheet="Units")
+
+
+def test_few_rows_and_a_large_loss_are_taken_for_cut_short(tmp_path: Path) -> None:
+    path = tmp_path / "rows.csv"
+    path.write_bytes(as_csv())
+    file = measure(path)
+    check_rows(file.rows, "x", least=2, held_rows=2, largest_loss=0.2)
+    with pytest.raises(TruncatedError, match="fewer than 3"):
+        check_rows(file.rows, "x", least=3, held_rows=0, largest_loss=0.2)
+    with pytest.raises(TruncatedError, match="fewer than 80"):
+        check_rows(file.rows, "x", least=0, held_rows=100, largest_loss=0.2)
+
+
+def test_a_url_is_asked_with_the_held_tag_and_only_at_the_same_place(tmp_path: Path) -> None:
+    def answer(request: httpx.Request) -> httpx.Response:
+        if request.headers.get("if-none-match") == '"1"':
+            return httpx.Response(304, headers={"etag": '"1"'})
+        return httpx.Response(200, content=as_csv(), headers={"etag": '"1"'})
+
+    config = HttpConfig(requests_per_minute=60_000)
+    with HttpSource(config, transport=httpx.MockTransport(answer)) as http:
+        first = obtain(http, "https://a.example/x?token=1", tmp_path / "x", None)
+        assert (first.path, first.etag) == (tmp_path / "x", '"1"')
+        held = Held("https://a.example/x", "d", 2, '"1"')
+        assert Held.from_text(held.to_text()) == held
+        assert obtain(http, "https://a.example/x", tmp_path / "x", held).path is None
+        assert obtain(http, "https://b.example/x", tmp_path / "x", held).path is not None
+        with pytest.raises(UnreachableError, match=r"nothing\.csv"):
+            obtain(http, str(tmp_path / "nothing.csv"), tmp_path / "x", None)

@@ -1,0 +1,484 @@
+"""GEM and transmission: change detection, delisting scopes, ids, and rows of every list."""
+
+import gzip
+import json
+from collections import Counter
+from collections.abc import Callable, Mapping
+from datetime import date
+from pathlib import Path
+from urllib.parse import parse_qs, urlsplit
+
+import httpx
+import pytest
+from hypothesis import given, settings
+from hypothesis import strategies as st
+
+from producers.config import load_config
+from producers.connector import Pull, PullRequest, RawItem
+from producers.errors import TruncatedError, UnexpectedAnswerError
+from producers.http import HttpSource
+from producers.run import Envelope
+from producers.sources.gem_transmission.config import STREAMS, GemConfig
+from producers.sources.gem_transmission.connector import GemTransmissionConnector
+from streams.avro.contracts import contract
+from streams.core.errors import Rejected
+from streams.core.payloads import LngTerminal, PowerPlant, TransmissionLine
+from streams.core.records import AvroRecord, Mapped, RawRecord
+from tests.avro.values import values
+from tests.producers.golden import GOLDEN, assert_golden, outcome
+
+TODAY = date(2025, 7, 1)
+UNITS = "tracker,gem_location_id,gem_unit_id,country,plant_name,unit_name,fuel,capacity_mw,status"
+NODES = (
+    "bus_id,station_id,voltage,dc,symbol,under_construction,tags,x,y\n"
+    "1,1,380,f,Substation,f,,2.5,46.6\n2,2,380,f,Substation,f,,2.6,46.7\n"
+)
+LINES = (
+    "line_id,bus0,bus1,voltage,circuits,length,underground,under_construction,tags,geometry\n"
+    "10,1,2,380,1,20000,False,False,,\n"
+)
+LINKS = (
+    "link_id,bus0,bus1,length,underground,under_construction,tags,geometry\n20,1,9,20000,f,f,,\n"
+)
+
+
+def units(*rows: str) -> str:
+    return "\n".join([UNITS, *rows, ""])
+
+
+def unit(index: int, capacity: str = "50", tracker: str = "GCPT") -> str:
+    return f"{tracker},L{index},G{index},France,Plant {index},1,coal,{capacity},operating"
+
+
+class Lists:
+    """Local lists of all streams, and the pulls over them."""
+
+    def __init__(self, folder: Path, **variables: str) -> None:
+        self.folder = folder
+        for name, text in (("units", units(unit(1))), ("buses", NODES), ("lines", LINES)):
+            self.write(f"{name}.csv", text)
+        self.write("links.csv", LINKS)
+        self.variables = {
+            "GEM_STREAMS": "power_units substations transmission_lines",
+            "GEM_ASSET_TYPES": "none",
+            "GEM_POWER_FILE": str(folder / "units.csv"),
+            "GEM_GEOTHERMAL_FILE": "none",
+            "GEM_AFRICA_FILE": "none",
+            "GEM_GRID_LOCATION": str(folder / "<file>.csv"),
+            "GEM_GRID_MINIMUM_ROWS": "1",
+            "GEM_REQUESTS_PER_MINUTE": "60000",
+            **variables,
+        }
+
+    def write(self, name: str, text: str) -> Path:
+        path = self.folder / name
+        path.write_text(text, encoding="utf-8")
+        return path
+
+    def pull(
+        self,
+        checkpoint: Mapping[str, str] | None = None,
+        limit: int | None = None,
+        answer: Callable[[httpx.Request], httpx.Response] | None = None,
+    ) -> tuple[list[RawItem], Pull]:
+        config = load_config("gem_transmission", GemConfig, self.variables)
+        connector = GemTransmissionConnector(config)
+        request = PullRequest(checkpoint or {}, TODAY, limit=limit)
+        pull = Pull(dict(request.checkpoint))
+        transport = httpx.MockTransport(answer or (lambda request: httpx.Response(404)))
+        with HttpSource(config.http, transport=transport) as http:
+            return list(connector.pull_or_subscribe(http, request, pull)), pull
+
+
+@pytest.fixture
+def lists(tmp_path: Path) -> Lists:
+    return Lists(tmp_path)
+
+
+def ids(items: list[RawItem]) -> list[str]:
+    return [item.record_id for item in items]
+
+
+def mapped(item: RawItem) -> Mapped:
+    config = load_config("gem_transmission", GemConfig, {})
+    connector = GemTransmissionConnector(config)
+    found = connector.map_to_schema(Envelope(connector, "test").observed(item))
+    assert isinstance(found, Mapped), found
+    return found
+
+
+def test_every_stream_is_complete_on_its_own(lists: Lists) -> None:
+    items, pull = lists.pull()
+    assert ids(items) == ["G1", "bus:1", "bus:2", "line:10", "link:20"]
+    assert pull.complete_streams == {"power_units", "substations", "transmission_lines"}
+    assert not pull.complete
+
+
+def test_unchanged_lists_yield_nothing(lists: Lists) -> None:
+    _, first = lists.pull()
+    items, second = lists.pull(first.checkpoint)
+    assert (items, second.unchanged, second.complete_streams) == ([], True, set())
+    assert second.checkpoint == first.checkpoint
+
+
+def test_only_the_streams_of_a_changed_list_are_read_again(lists: Lists) -> None:
+    _, first = lists.pull()
+    lists.write("lines.csv", LINES.replace("20000", "21000"))
+    items, second = lists.pull(first.checkpoint)
+    assert ids(items) == ["line:10", "link:20"]
+    assert second.complete_streams == {"transmission_lines"}
+    assert not second.unchanged
+
+
+def test_a_stream_that_cannot_be_read_keeps_its_checkpoint_and_stops_no_other(lists: Lists) -> None:
+    _, first = lists.pull()
+    lists.write("units.csv", "<html>moved</html>")
+    lists.write("buses.csv", NODES.replace("46.6", "46.5"))
+    items, second = lists.pull(first.checkpoint)
+    assert set(second.failures) == {"power_units"}
+    assert ids(items) == ["bus:1", "bus:2", "line:10", "link:20"]
+    assert second.checkpoint["power_units"] == first.checkpoint["power_units"]
+    assert second.complete_streams == {"substations", "transmission_lines"}
+
+
+def test_a_limited_stream_is_not_complete(lists: Lists) -> None:
+    items, pull = lists.pull(limit=2)
+    assert len(items) == 2
+    assert pull.complete_streams == {"power_units"}
+    assert set(pull.checkpoint) == {"power_units"}
+
+
+def test_a_list_that_lost_a_fifth_of_its_rows_is_taken_for_cut_short(lists: Lists) -> None:
+    lists.write("units.csv", units(*(unit(index) for index in range(10))))
+    _, first = lists.pull()
+    lists.write("units.csv", units(*(unit(index) for index in range(7))))
+    items, second = lists.pull(first.checkpoint)
+    assert isinstance(second.failures["power_units"], TruncatedError)
+    assert items == []
+
+
+def test_an_id_on_two_rows_gives_two_records_of_one_plant(lists: Lists) -> None:
+    lists.write("units.csv", units(unit(1, "1500"), unit(1, "300")))
+    items, _ = lists.pull()
+    assert ids(items)[:2] == ["G1", "G1~2"]
+    plants = [mapped(item) for item in items[:2]]
+    assert {plant.entity_id for plant in plants} == {"L1/GCPT"}
+    assert [plant.payload.units[0].unit_id for plant in plants] == ["G1", "G1~2"]  # type: ignore[union-attr]
+
+
+def test_a_unit_of_an_earlier_list_is_not_read_from_a_later_one(lists: Lists) -> None:
+    more = lists.write("more.csv", units(unit(1, "999"), unit(2)))
+    lists.variables["GEM_AFRICA_FILE"] = str(more)
+    lists.variables["CONFIG_PATH"] = str(_without_minimum(lists.folder))
+    items, _ = lists.pull()
+    assert [(item.record_id, item.item["columns"]["capacity_mw"]) for item in items[:2]] == [
+        ("G1", "50"),
+        ("G2", "50"),
+    ]
+
+
+def _without_minimum(folder: Path) -> Path:
+    ours = Path("producers/config/gem_transmission.yaml").read_text(encoding="utf-8")
+    path = folder / "gem_transmission.yaml"
+    path.write_text(ours.replace("minimum_rows: 3000", "minimum_rows: 1"), encoding="utf-8")
+    return path
+
+
+def test_rows_of_other_trackers_in_a_map_file_are_left_out(lists: Lists) -> None:
+    lists.write("units.csv", units(unit(1), unit(2, tracker="GCMT"), unit(3, tracker="GGIT-lng")))
+    assert ids(lists.pull()[0])[:2] == ["G1", "bus:1"]
+
+
+def test_a_line_carries_its_ends_and_a_missing_node_is_no_end(lists: Lists) -> None:
+    items, _ = lists.pull()
+    line, link = (mapped(item).payload for item in items[3:])
+    assert isinstance(line, TransmissionLine)
+    assert isinstance(link, TransmissionLine)
+    assert (line.from_node_id, line.from_latitude, line.to_node_id) == ("bus:1", 46.6, "bus:2")
+    assert (line.length_km, line.country_code, line.country_codes) == (20.0, "FR", ("FR",))
+    assert (link.to_node_id, link.to_latitude, link.direct_current) == ("bus:9", None, True)
+
+
+def test_records_carry_the_terms_of_their_list(lists: Lists) -> None:
+    terms = {item.stream: item.credit.licence for item in lists.pull()[0] if item.credit}
+    assert terms["transmission_lines"] == "CC-BY-4.0"
+    ours = Path("producers/config/gem_transmission.yaml").read_text(encoding="utf-8")
+    before, _, after = ours.partition("\ngrid:\n  licence: CC-BY-4.0")
+    path = lists.folder / "gem_transmission.yaml"
+    path.write_text(f"{before}\ngrid:\n  licence: ODbL-1.0{after}", encoding="utf-8")
+    lists.variables["CONFIG_PATH"] = str(path)
+    terms = {item.stream: item.credit.licence for item in lists.pull()[0] if item.credit}
+    assert terms == {
+        "power_units": "CC-BY-4.0",
+        "substations": "ODbL-1.0",
+        "transmission_lines": "ODbL-1.0",
+    }
+
+
+class Api:
+    """The API with one type of asset."""
+
+    def __init__(self, count: int, total: int | None = None) -> None:
+        self.assets = [_asset(index) for index in range(count)]
+        self.total = count if total is None else total
+        self.asked: list[dict[str, str]] = []
+
+    def __call__(self, request: httpx.Request) -> httpx.Response:
+        query = {key: texts[0] for key, texts in parse_qs(urlsplit(str(request.url)).query).items()}
+        self.asked.append(query)
+        offset = int(query["offset"])
+        page = self.assets[offset : offset + int(query["limit"])]
+        known = query["asset_type"] == "coal-plant"
+        total = self.total if known else 0
+        return httpx.Response(
+            200, json={"total": total, "count": len(page), "results": page if known else []}
+        )
+
+
+def _asset(index: int) -> dict[str, object]:
+    return {
+        "asset_id": f"G{index}",
+        "location_id": f"L{index}",
+        "asset_name": f"Plant {index}",
+        "project_name": f"Plant {index}",
+        "unit_name": "1",
+        "country": "France",
+        "capacity_value": 50,
+        "capacity_unit": "MW",
+        "operating_status": "operating",
+        "operating_sub_status": "operating",
+        "owners": [],
+        "type_fields": {"fuel": "coal", "start_year": None},
+    }
+
+
+@pytest.fixture
+def api_lists(tmp_path: Path) -> Lists:
+    return Lists(tmp_path, GEM_STREAMS="power_units", GEM_ASSET_TYPES="coal-plant")
+
+
+def test_the_api_is_paged_by_offset_up_to_the_total(api_lists: Lists) -> None:
+    api = Api(1_201)
+    items, pull = api_lists.pull(answer=api)
+    assert [int(query["offset"]) for query in api.asked] == [0, 500, 1000]
+    assert ids(items) == [f"G{index}" for index in range(1_201)]
+    assert pull.complete_streams == {"power_units"}
+
+
+def test_a_limited_pull_asks_for_no_more_pages_than_it_needs(api_lists: Lists) -> None:
+    api = Api(1_201)
+    items, pull = api_lists.pull(limit=3, answer=api)
+    assert (len(items), len(api.asked)) == (3, 1)
+    assert (pull.complete_streams, pull.checkpoint) == (set(), {})
+
+
+def test_an_unchanged_api_and_file_yield_nothing(api_lists: Lists) -> None:
+    api = Api(3)
+    _, first = api_lists.pull(answer=api)
+    api.assets.reverse()
+    assert api_lists.pull(first.checkpoint, answer=api)[0] == []
+    api.assets[0]["capacity_value"] = 51
+    items, second = api_lists.pull(first.checkpoint, answer=api)
+    assert len(items) == 3
+    assert second.complete_streams == {"power_units"}
+
+
+def test_an_unknown_asset_type_is_named_not_taken_for_empty(api_lists: Lists) -> None:
+    api_lists.variables["GEM_ASSET_TYPES"] = "cole-plant"
+    _, pull = api_lists.pull(answer=Api(3))
+    assert isinstance(pull.failures["power_units"], UnexpectedAnswerError)
+    assert "'cole-plant'" in str(pull.failures["power_units"])
+
+
+@pytest.mark.parametrize("total", [4, 2_000])
+def test_pages_that_do_not_add_up_are_refused(api_lists: Lists, total: int) -> None:
+    _, pull = api_lists.pull(answer=Api(3, total=total))
+    assert "Run again" in str(pull.failures["power_units"])
+
+
+def test_an_api_that_lost_most_of_its_units_delists_none(api_lists: Lists) -> None:
+    """Its total is as small as its list, so nothing else shows that units are missing."""
+    _, first = api_lists.pull(answer=Api(100))
+    items, cut = api_lists.pull(first.checkpoint, answer=Api(79))
+    assert "fewer than 80" in str(cut.failures["power_units"])
+    assert (items, cut.complete_streams, cut.checkpoint) == ([], set(), first.checkpoint)
+    items, less = api_lists.pull(first.checkpoint, answer=Api(80))
+    assert (len(items), less.complete_streams) == (80, {"power_units"})
+
+
+def test_overlapping_pages_give_each_unit_once_or_are_refused(api_lists: Lists) -> None:
+    api = Api(600)
+    api.assets[500] = api.assets[499]
+    _, pull = api_lists.pull(answer=api)
+    assert isinstance(pull.failures["power_units"], TruncatedError)
+
+
+def test_a_unit_is_the_same_from_the_api_and_from_a_file(lists: Lists, tmp_path: Path) -> None:
+    from_file = lists.pull()[0][0]
+    (tmp_path / "api").mkdir()
+    other = Lists(tmp_path / "api", GEM_STREAMS="power_units", GEM_ASSET_TYPES="coal-plant")
+    api = Api(2)
+    from_api = next(item for item in other.pull(answer=api)[0] if item.record_id == "G1")
+    assert from_file.record_id == from_api.record_id
+    assert mapped(from_file) == mapped(from_api)
+
+
+LNG = "id,name,unit-name,status,areas,capacity-table,start-year,tracker-display"
+
+
+@pytest.mark.parametrize(
+    ("capacity", "mtpa"),
+    [
+        ("2.0 MTPA of natural gas", 2.0),
+        ("1.3 mtpa of LNG", 1.3),
+        ("13.6 bcm/y of gas", 10.0),
+        ("", None),
+    ],
+)
+def test_capacities_of_terminals_are_million_tonnes_a_year(
+    lists: Lists, capacity: str, mtpa: float | None
+) -> None:
+    row = f"T000101,Toy FSRU,T1,idle,Algeria;,{capacity},--,LNG import terminal"
+    lists.variables |= {
+        "GEM_STREAMS": "lng_terminals",
+        "GEM_LNG_FILE": str(lists.write("lng.csv", f"{LNG}\n{row}\n")),
+        "GEM_LNG_MINIMUM_ROWS": "1",
+    }
+    found = mapped(lists.pull()[0][0])
+    assert isinstance(found.payload, LngTerminal)
+    terminal = found.payload
+    assert found.entity_id == "T0001"
+    assert (terminal.capacity_mtpa, terminal.units[0].capacity_mtpa) == (mtpa, mtpa)
+    assert (terminal.status, terminal.terminal_type, terminal.floating, terminal.country_code) == (
+        "mothballed",
+        "import",
+        True,
+        "DZ",
+    )
+
+
+GOLDEN_STREAMS = {
+    "lng": ("lng_terminals", {"GEM_LNG_FILE": "{path}", "GEM_LNG_MINIMUM_ROWS": "1"}),
+    "power": ("power_units", {"GEM_POWER_FILE": "{path}"}),
+    "grid": ("substations transmission_lines", {"GEM_GRID_LOCATION": "{path}/<file>.csv"}),
+    "projects": ("transmission_projects", {"GEM_PROJECTS_LOCATION": "{path}/<plan>_<work>.csv"}),
+}
+
+
+@pytest.mark.parametrize(
+    "payload",
+    sorted(
+        path
+        for path in (GOLDEN / "gem_transmission").glob("*")
+        if not path.name.endswith(".expected.json")
+    ),
+    ids=lambda path: path.name,
+)
+def test_recorded_lists_become_what_was_reviewed(payload: Path, tmp_path: Path) -> None:
+    streams, variables = GOLDEN_STREAMS[payload.name.partition("_")[0]]
+    found = {name: text.replace("{path}", str(payload)) for name, text in variables.items()}
+    lists = Lists(tmp_path, **(found | {"GEM_STREAMS": streams}))
+    items, pull = lists.pull()
+    assert pull.failures == {}
+    connector = GemTransmissionConnector(load_config("gem_transmission", GemConfig, {}))
+    assert_golden(payload, outcome(connector, items))
+
+
+COLUMNS = (
+    *("gem_unit_id", "combo_id", "name", "status", "capacity_mw", "capacity_text", "owner"),
+    *("latitude", "longitude", "bus_id", "line_id", "start_year", "other_ids"),
+)
+
+
+@settings(max_examples=200, deadline=None, derandomize=True)
+@given(
+    values(contract("raw.gem_transmission").parsed(), {}),
+    st.sampled_from(["gem_tracker", "gem_api", "grid_bus", "grid_line", "grid_link", "x"]),
+    st.sampled_from(["power_units", "lng_terminals", "transmission_lines"]),
+    st.dictionaries(
+        st.sampled_from(COLUMNS),
+        st.sampled_from(["T1", "operating", "1.5", "nan", "1e400", "--", "[1", "[null]", "a:b"]),
+    ),
+)
+def test_reading_never_fails_on_anything_the_contract_allows(
+    record: AvroRecord, form: str, stream: str, columns: dict[str, str]
+) -> None:
+    if record["item"] is not None:
+        record["item"]["form"] = form
+        record["item"]["columns"] |= columns
+        record["stream"] = stream
+    found = GemTransmissionConnector.map_to_schema(RawRecord.from_avro(record))
+    assert isinstance(found, Mapped | Rejected)
+
+
+@pytest.mark.real_data
+def test_every_real_row_is_read_or_rejected_for_a_named_reason(
+    real_data: Path, tmp_path: Path
+) -> None:
+    gem, transmission = real_data / "gem", real_data / "transmission"
+    lists = Lists(
+        tmp_path,
+        GEM_STREAMS=" ".join(STREAMS),
+        GEM_LNG_FILE=str(gem / "gem_lng_units_complete.csv.gz"),
+        GEM_POWER_FILE=str(gem / "gem_units_complete.csv.gz"),
+        GEM_GRID_LOCATION=str(transmission / "entsoegridkit" / "<file>.csv"),
+        GEM_PROJECTS_LOCATION=str(transmission / "projects" / "<plan>_<work>.csv"),
+    )
+    items, pull = lists.pull()
+    assert pull.complete
+    assert Counter(item.stream for item in items) == {
+        "power_units": 37_698,
+        "lng_terminals": 1_291,
+        "transmission_lines": 11_151 + 62,
+        "substations": 8_807,
+        "transmission_projects": 250,
+    }
+    assert len({item.record_id for item in items}) == len(items)
+    connector = GemTransmissionConnector(load_config("gem_transmission", GemConfig, {}))
+    envelope = Envelope(connector, "test")
+    rejected: Counter[tuple[str, str]] = Counter()
+    plants, terminals = set(), set()
+    for item in items:
+        found = connector.map_to_schema(envelope.observed(item))
+        if isinstance(found, Rejected):
+            rejected[item.stream, found.rule_id] += 1
+        elif isinstance(found.payload, PowerPlant):
+            plants.add(found.entity_id.partition("/")[0])
+        elif isinstance(found.payload, LngTerminal):
+            terminals.add(found.entity_id)
+    assert rejected == {
+        ("power_units", "capacity_not_positive"): 36,
+        ("lng_terminals", "capacity_not_positive"): 7,
+        ("lng_terminals", "unreadable_number"): 1,
+    }
+    assert len(terminals) >= 770
+    assert len(plants) > 17_500
+
+
+@pytest.mark.real_data
+@pytest.mark.parametrize(
+    ("name", "dataset", "count"),
+    [
+        ("geothermal_2025-03-18.csv", "GGTPT", 771),
+        ("africa_energy_2024-11-05.geojson.gz", "", 3_084),
+    ],
+)
+def test_real_map_files_are_read(
+    real_data: Path, tmp_path: Path, name: str, dataset: str, count: int
+) -> None:
+    variable = "GEM_GEOTHERMAL_FILE" if dataset else "GEM_AFRICA_FILE"
+    lists = Lists(tmp_path, GEM_STREAMS="power_units", GEM_POWER_FILE="none")
+    lists.variables[variable] = str(real_data / "gem" / name)
+    items, pull = lists.pull()
+    assert pull.failures == {}
+    assert len(items) == count
+    assert all(mapped(item).payload for item in items[:200])
+
+
+def test_the_packed_and_the_plain_file_are_the_same_release(lists: Lists) -> None:
+    _, first = lists.pull()
+    packed = lists.folder / "units.csv.gz"
+    packed.write_bytes(gzip.compress((lists.folder / "units.csv").read_bytes()))
+    lists.variables["GEM_POWER_FILE"] = str(packed)
+    entries = json.loads(lists.pull()[1].checkpoint["power_units"])
+    assert entries[0]["digest"] == json.loads(first.checkpoint["power_units"])[0]["digest"]

@@ -1,0 +1,599 @@
+"""NLR: reading answers, both error shapes, the limit, the change check, resuming, and projects."""
+
+import json
+import logging
+from collections.abc import Callable, Mapping
+from datetime import date
+from pathlib import Path
+
+import httpx
+import pytest
+from hypothesis import given, settings
+from hypothesis import strategies as st
+
+from producers.config import load_config
+from producers.connector import KnownPlant, Pull, PullRequest, RawItem
+from producers.errors import (
+    AuthenticationError,
+    BudgetSpentError,
+    ConfigurationError,
+    RateLimitedError,
+    TruncatedError,
+    UnexpectedAnswerError,
+    UnreachableError,
+)
+from producers.http import HttpSource
+from producers.run import Envelope
+from producers.sources.reexplorer.config import ReexplorerConfig
+from producers.sources.reexplorer.connector import ReexplorerConnector
+from producers.sources.reexplorer.points import slug
+from producers.sources.reexplorer.project_files import PROJECTS
+from producers.sources.reexplorer.streams import NLR_STREAMS
+from streams.avro.contracts import contract
+from streams.core.errors import Rejected
+from streams.core.payloads import RenewableProject, RenewableResource
+from streams.core.records import AvroRecord, Mapped, RawRecord
+from tests.avro.values import values
+from tests.producers.golden import GOLDEN, assert_golden, outcome, payloads
+
+KEY = "s3cret-key-of-40-characters-0123456789ab"
+TODAY = date(2026, 8, 10)
+PATHS = {stream.path: stream.name for stream in NLR_STREAMS}
+TRACKERS = [path for suffix in (".csv", ".geojson") for path in payloads("reexplorer", suffix)]
+BERLIN = {"name": "Berlin", "latitude": 52.5, "longitude": 13.4}
+BOULDER = {"name": "Boulder", "latitude": 40.01, "longitude": -105.27}
+
+
+def connector(**changes: object) -> ReexplorerConnector:
+    values: dict[str, object] = {
+        "base_url": "https://nlr.example",
+        "api_key": KEY,
+        "points": [BOULDER, BERLIN],
+        "http": {"requests_per_minute": 60_000, "attempts": 2, "pause_seconds": 0},
+    }
+    return ReexplorerConnector(ReexplorerConfig.model_validate(values | changes))
+
+
+def recorded(name: str) -> dict[str, object]:
+    answer = json.loads((GOLDEN / "reexplorer" / f"{name}.json").read_text(encoding="utf-8"))
+    assert isinstance(answer, dict)
+    return answer
+
+
+ANSWERS = {
+    "solar_resource": recorded("solar_resource_whole_numbers_beside_decimals")["answer"],
+    "pvwatts": recorded("pvwatts_weather_cell_far_from_the_point")["answer"],
+    "nsrdb_data_query": recorded("nsrdb_typical_year_among_the_years")["answer"],
+    "wind_toolkit_site_count": recorded("site_count_of_wind_and_other_models")["answer"],
+}
+
+
+class Service:
+    """The recorded answers, a limit that counts down, and faults."""
+
+    def __init__(self, limit: int = 1000) -> None:
+        self.answers: dict[str, object] = json.loads(json.dumps(ANSWERS))
+        self.asked: list[tuple[str, Mapping[str, str]]] = []
+        self.headers: list[httpx.Headers] = []
+        self.remaining = limit
+        self.limit = limit
+        self.fault: Callable[[], httpx.Response | None] = lambda: None
+
+    def __call__(self, request: httpx.Request) -> httpx.Response:
+        stream = PATHS[request.url.path]
+        self.asked.append((stream, dict(request.url.params)))
+        self.headers.append(request.headers)
+        headers = {"X-RateLimit-Limit": str(self.limit)}
+        if self.remaining == 0:
+            body = {"error": {"code": "OVER_RATE_LIMIT", "message": "later"}}
+            return httpx.Response(429, json=body, headers=headers)
+        self.remaining -= 1
+        headers["X-RateLimit-Remaining"] = str(self.remaining)
+        found = self.fault()
+        return found or httpx.Response(200, json=self.answers[stream], headers=headers)
+
+
+class Run:
+    """One pull and what came of it."""
+
+    def __init__(
+        self,
+        source: ReexplorerConnector,
+        service: Callable[[httpx.Request], httpx.Response],
+        checkpoint: Mapping[str, str] | None = None,
+        limit: int | None = None,
+        plants: tuple[KnownPlant, ...] = (),
+    ) -> None:
+        request = PullRequest(checkpoint or {}, TODAY, limit=limit, known_plants=lambda: plants)
+        self.items: list[RawItem] = []
+        self.pull = Pull(dict(request.checkpoint))
+        transport = httpx.MockTransport(service)
+        with HttpSource(
+            source.config.http,
+            secret_headers=source.secret_headers(),
+            secret_address=source.secret_address(),
+            transport=transport,
+        ) as http:
+            self.items.extend(source.pull_or_subscribe(http, request, self.pull))
+
+    @property
+    def ids(self) -> list[str]:
+        return [item.record_id for item in self.items]
+
+
+def mapped(source: ReexplorerConnector, one: RawItem) -> RenewableResource | RenewableProject:
+    found = source.map_to_schema(Envelope(source, "run").observed(one))
+    assert isinstance(found, Mapped)
+    assert isinstance(found.payload, RenewableResource | RenewableProject)
+    return found.payload
+
+
+@pytest.mark.parametrize("payload", payloads("reexplorer", ".json"), ids=lambda path: path.stem)
+def test_recorded_answers_become_what_was_reviewed(payload: Path) -> None:
+    case = json.loads(payload.read_text(encoding="utf-8"))
+
+    def service(request: httpx.Request) -> httpx.Response:
+        if "data_query/v2" in request.url.path:
+            return httpx.Response(200, json=case["data_query"])
+        return httpx.Response(case["status"], json=case["answer"])
+
+    source = connector(points=[case["point"] | {"streams": [case["stream"]]}], api_key="DEMO_KEY")
+    items = Run(source, service).items
+    assert "DEMO_KEY" not in repr(items)
+    assert_golden(payload, outcome(source, items))
+
+
+@pytest.mark.parametrize("payload", TRACKERS, ids=lambda path: path.stem)
+def test_recorded_tracker_files_become_what_was_reviewed(payload: Path) -> None:
+    source = connector(points=[], project_files=[str(payload)])
+    assert_golden(payload, outcome(source, Run(source, Service()).items))
+
+
+def test_every_service_is_asked_about_every_point_once_with_the_key_in_a_header() -> None:
+    service = Service()
+    run = Run(connector(), service)
+    expected = {
+        f"{stream.name}/{point}" for stream in NLR_STREAMS for point in ("boulder", "berlin")
+    }
+    assert set(run.ids) == expected
+    assert len(run.ids) == 8
+    # Three change checks are the first question itself; nsrdb asks for all datasets.
+    assert len(service.asked) == 9
+    assert {headers["x-api-key"] for headers in service.headers} == {KEY}
+    assert KEY not in str(service.asked)
+    assert KEY not in repr(run.items)
+    assert (run.pull.expected, run.pull.unchanged) == (8, False)
+    assert run.pull.checkpoint["rate_limit"] == "991/1000"
+
+
+def test_an_unchanged_service_is_asked_one_question_each_and_yields_nothing() -> None:
+    service = Service()
+    first = Run(connector(), service)
+    service.asked.clear()
+    second = Run(connector(), service, first.pull.checkpoint)
+    assert (second.items, second.pull.unchanged) == ([], True)
+    assert [stream for stream, _ in service.asked] == [stream.name for stream in NLR_STREAMS]
+
+
+@pytest.mark.parametrize(
+    ("stream", "change"),
+    [
+        ("solar_resource", {"version": "1.0.1"}),
+        ("solar_resource", {"metadata": {"sources": ["Perez-SUNY/NLR, 2027"]}}),
+        ("pvwatts", {"ssc_info": {"version": 300}}),
+        ("nsrdb_data_query", {"outputs": [{"name": "goes", "availableYears": [2025]}]}),
+        ("wind_toolkit_site_count", {"outputs": {"wtk": 7123, "new-dataset": 1}}),
+    ],
+)
+def test_only_the_service_that_changed_is_downloaded_again(
+    stream: str, change: dict[str, object]
+) -> None:
+    service = Service()
+    first = Run(connector(), service)
+    before = service.answers[stream]
+    assert isinstance(before, dict)
+    service.answers[stream] = before | change
+    second = Run(connector(), service, first.pull.checkpoint)
+    assert {item.stream for item in second.items} == {stream}
+    assert len(second.items) == 2
+    assert Run(connector(), service, second.pull.checkpoint).items == []
+
+
+def test_a_new_point_and_another_system_are_asked_about() -> None:
+    service = Service()
+    held = Run(connector(), service).pull.checkpoint
+    tilted = Run(connector(pv_system={"tilt_degrees": 5}), service, held)
+    assert {item.stream for item in tilted.items} == {"pvwatts"}
+    lima = {"name": "Lima", "latitude": -12.05, "longitude": -77.04}
+    more = Run(connector(points=[BOULDER, BERLIN, lima]), service, held)
+    assert {f"{stream.name}/lima" for stream in NLR_STREAMS} <= set(more.ids)
+
+
+def test_a_point_in_the_south_faces_north_and_is_tilted_by_its_latitude() -> None:
+    service = Service()
+    sydney = {"name": "Sydney", "latitude": -33.87, "longitude": 151.21, "streams": ["pvwatts"]}
+    Run(connector(points=[sydney]), service)
+    (_, asked), *_ = service.asked
+    assert (asked["tilt"], asked["azimuth"], asked["lat"]) == ("33.87", "0", "-33.87")
+
+
+def test_a_point_at_the_edge_of_the_map_gets_a_box_on_the_map() -> None:
+    service = Service()
+    edge = {
+        "name": "Edge",
+        "latitude": 89.95,
+        "longitude": 180,
+        "streams": ["wind_toolkit_site_count"],
+    }
+    Run(connector(points=[edge]), service)
+    wkt = service.asked[0][1]["wkt"]
+    assert wkt == "POLYGON((179.9 89.85,180 89.85,180 90,179.9 90,179.9 89.85))"
+
+
+def test_when_the_limit_is_used_up_the_next_run_goes_on_where_this_one_stopped() -> None:
+    service = Service(limit=7)
+    first = Run(connector(), service)
+    assert len(first.items) == 5
+    assert first.pull.checkpoint["rate_limit"] == "0/7"
+    service.remaining = 7
+    second = Run(connector(), service, first.pull.checkpoint)
+    assert len(second.items) == 3
+    assert not set(first.ids) & set(second.ids)
+    third_service = Service()
+    assert Run(connector(), third_service, second.pull.checkpoint).pull.unchanged
+
+
+def test_the_budget_of_a_run_ends_it_in_the_same_way(caplog: pytest.LogCaptureFixture) -> None:
+    small = connector(http={"max_requests": 6, "requests_per_minute": 60_000})
+    checkpoint: Mapping[str, str] = {}
+    seen: list[str] = []
+    with caplog.at_level(logging.WARNING):
+        for _ in range(4):
+            run = Run(small, Service(), checkpoint)
+            checkpoint = run.pull.checkpoint
+            seen += run.ids
+    assert len(seen) == len(set(seen)) == 8
+    assert "4 of 8 questions asked" in caplog.text
+
+
+def test_a_429_without_warning_counts_as_a_hit_and_keeps_what_was_got() -> None:
+    service = Service()
+    answers = iter([None] * 7)
+
+    def refuse() -> httpx.Response | None:
+        if next(answers, "over") is None:
+            return None
+        return httpx.Response(429, json={"error": {"code": "OVER_RATE_LIMIT", "message": ""}})
+
+    service.fault = refuse
+    run = Run(connector(), service)
+    assert 0 < len(run.items) < 8
+    assert run.pull.checkpoint["rate_limit_hits"] == "1"
+
+
+def test_a_429_that_says_when_to_come_back_is_waited_for() -> None:
+    service = Service()
+    answers = iter([httpx.Response(429, headers={"retry-after": "0"})])
+    service.fault = lambda: next(answers, None)
+    assert len(Run(connector(), service).items) == 8
+
+
+def test_a_limit_that_is_used_up_at_the_start_is_an_error() -> None:
+    with pytest.raises(RateLimitedError, match="Run again in an hour"):
+        Run(connector(), Service(limit=0))
+
+
+def test_a_budget_that_allows_no_point_is_an_error() -> None:
+    small = connector(http={"max_requests": 1, "requests_per_minute": 60_000})
+    with pytest.raises(BudgetSpentError, match="max_requests"):
+        Run(small, Service())
+
+
+def test_a_limited_run_leaves_the_checkpoint() -> None:
+    run = Run(connector(), Service(), {"pvwatts": "own:00000000"}, limit=3)
+    assert (len(run.items), run.pull.checkpoint) == (3, {"pvwatts": "own:00000000"})
+
+
+GATEWAY_BODIES = {
+    "json": '{{"error": {{"code": "{0}", "message": "m"}}}}',
+    "xml": "<response><error><code>{0}</code><message>m</message></error></response>",
+    "csv": "Error Code,Error Message\r\n{0},m\r\n",
+    "html": "<html><body><h1>{0}</h1><p>m</p></body></html>",
+}
+
+
+@pytest.mark.parametrize("form", GATEWAY_BODIES)
+@pytest.mark.parametrize(
+    ("status", "code", "error", "message"),
+    [
+        (403, "API_KEY_MISSING", AuthenticationError, "NLR_API_KEY"),
+        (403, "API_KEY_INVALID", AuthenticationError, "NLR_API_KEY"),
+        # The code decides, not the status.
+        (400, "API_KEY_DISABLED", AuthenticationError, "NLR_API_KEY"),
+        (403, "OVER_RATE_LIMIT", RateLimitedError, "Run again in an hour"),
+        (429, "OVER_RATE_LIMIT", RateLimitedError, "Run again in an hour"),
+        (400, "HTTPS_REQUIRED", UnexpectedAnswerError, "https://"),
+        (404, "NOT_FOUND", UnexpectedAnswerError, "base_url"),
+        (410, "GONE", UnexpectedAnswerError, r"https://developer\.nlr\.gov"),
+    ],
+)
+def test_a_gateway_error_is_told_by_its_code_in_every_format(
+    form: str, status: int, code: str, error: type[Exception], message: str
+) -> None:
+    service = Service()
+    service.fault = lambda: httpx.Response(status, text=GATEWAY_BODIES[form].format(code))
+    with pytest.raises(error, match=message):
+        Run(connector(), service)
+
+
+def test_the_key_appears_in_no_error_and_no_log(caplog: pytest.LogCaptureFixture) -> None:
+    service = Service()
+    service.fault = lambda: httpx.Response(400, text=f"what is {KEY}?")
+    with caplog.at_level(logging.DEBUG), pytest.raises(UnexpectedAnswerError) as caught:
+        Run(connector(), service)
+    assert KEY not in str(caught.value)
+    assert KEY not in caplog.text
+
+
+def test_an_echoed_key_is_removed_at_every_depth_and_inside_texts() -> None:
+    service = Service()
+    answer = service.answers["wind_toolkit_site_count"]
+    assert isinstance(answer, dict)
+    answer["inputs"] = {"query": {"api_key": KEY}, "headers": [{"X-Api-Key": KEY}]}
+    answer["next"] = {"link": f"https://x.example/?api_key={KEY}&page=2", "API_KEY": "other"}
+    answer["note"] = f"asked with {KEY}"
+    run = Run(connector(), service)
+    assert KEY not in repr(run.items)
+    (item, *_) = [one.item for one in run.items if one.stream == "wind_toolkit_site_count"]
+    assert item["extra"] == {
+        "next": '{"link":"https://x.example/?api_key=***&page=2"}',
+        "note": "asked with ***",
+        "status": "200",
+    }
+
+
+PLANTS = (
+    KnownPlant("3", "Desert sun", "solar", 35.051, -118.172, "US"),
+    KnownPlant("1", "Neighbour", "solar", 35.049, -118.168, "US"),
+    KnownPlant("2", "Berlin sun", "solar", 52.5, 13.4, "DE"),
+    KnownPlant("4", "Windy", "wind", 32.5, -100.4, "US"),
+    KnownPlant("5", "Old gas", "gas", 32.5, -100.4, "US"),
+)
+COVERAGE = {
+    "solar_resource": [(24.4, -125, 49.5, -66.9)],
+    "pvwatts": [(-60, -180, 60, 180)],
+    "nsrdb_data_query": [(-60, -180, 60, 180)],
+    "wind_toolkit_site_count": [(-60, -180, 60, 180)],
+}
+
+
+def test_plants_inside_coverage_are_asked_about_when_that_is_wanted() -> None:
+    source = connector(points=[], points_from_plants=True, plant_coverage=COVERAGE)
+    run = Run(source, Service(), plants=PLANTS)
+    assert sorted(run.ids) == [
+        "nsrdb_data_query/35.05,-118.17",
+        "nsrdb_data_query/52.50,13.40",
+        "pvwatts/35.05,-118.17",
+        "pvwatts/52.50,13.40",
+        "solar_resource/35.05,-118.17",
+        "wind_toolkit_site_count/32.50,-100.40",
+    ]
+    names = {mapped(source, item).name for item in run.items}
+    assert names == {"Neighbour", "Berlin sun", "Windy"}
+    assert Run(source, Service(), run.pull.checkpoint, plants=PLANTS).pull.unchanged
+    more = (*PLANTS, KnownPlant("6", "New sun", "solar", 10.0, 10.0, None))
+    assert "pvwatts/10.00,10.00" in Run(source, Service(), run.pull.checkpoint, plants=more).ids
+
+
+def test_plants_are_not_read_unless_wanted() -> None:
+    def explode() -> tuple[KnownPlant, ...]:
+        raise AssertionError("read without being asked")
+
+    source = connector()
+    request = PullRequest({}, TODAY, known_plants=explode)
+    with HttpSource(source.config.http, transport=httpx.MockTransport(Service())) as http:
+        assert len(list(source.pull_or_subscribe(http, request, Pull({})))) == 8
+
+
+@settings(max_examples=5, deadline=None, derandomize=True)
+@given(count=st.integers(1, 30), budget=st.integers(3, 20))
+def test_however_small_the_budget_every_point_is_asked_exactly_once(
+    count: int, budget: int
+) -> None:
+    """A sweep over many plants is cut at any place, and no point is lost or asked twice."""
+    plants = tuple(
+        KnownPlant(str(i), f"Plant {i}", ("solar", "wind")[i % 2], i * 0.7 - 20, i * 1.3, None)
+        for i in range(count)
+    )
+    source = connector(
+        points=[],
+        points_from_plants=True,
+        plant_coverage=COVERAGE,
+        http={"max_requests": budget + 4, "requests_per_minute": 60_000},
+    )
+    checkpoint: Mapping[str, str] = {}
+    seen: list[str] = []
+    for _ in range(4 * count + 2):
+        run = Run(source, Service(), checkpoint, plants=plants)
+        checkpoint = run.pull.checkpoint
+        seen += run.ids
+        if run.pull.unchanged:
+            break
+    assert run.pull.unchanged
+    assert len(seen) == len(set(seen))
+    solar, wind = (count + 1) // 2, count // 2
+    assert len(seen) == 2 * solar + wind + sum(one.startswith("solar_resource/") for one in seen)
+
+
+def test_projects_are_read_again_only_when_a_file_changes(tmp_path: Path) -> None:
+    file = tmp_path / "tracker.csv"
+    text = (GOLDEN / "reexplorer" / "tracker_of_one_technology.csv").read_text(encoding="utf-8")
+    file.write_text(text, encoding="utf-8")
+    source = connector(points=[], project_files=["", str(file)])
+    first = Run(source, Service())
+    assert first.ids == ["G100000922222", "G100000922223"]
+    assert first.pull.complete_streams == {PROJECTS}
+    second = Run(source, Service(), first.pull.checkpoint)
+    assert (second.items, second.pull.unchanged) == ([], True)
+    file.write_text(text.replace("announced", "operating"), encoding="utf-8")
+    third = Run(source, Service(), second.pull.checkpoint)
+    assert third.ids == ["G100000922222"]
+    assert third.pull.complete_streams == {PROJECTS}
+    credit = third.items[0].credit
+    assert credit is not None
+    assert credit.licence == "CC-BY-4.0"
+
+
+def test_all_files_are_read_when_one_of_them_changes(tmp_path: Path) -> None:
+    """Together they are one release: what the unchanged file lists must not be delisted."""
+    rows = (GOLDEN / "reexplorer" / "tracker_of_one_technology.csv").read_text(encoding="utf-8")
+    keys: list[str | None] = []
+    bodies = {"/a.csv": rows, "/b.csv": rows.replace("G1000", "G2000")}
+
+    def server(request: httpx.Request) -> httpx.Response:
+        keys.append(request.headers.get("x-api-key"))
+        body = bodies[request.url.path]
+        etag = f'"{hash(body)}"'
+        if request.headers.get("if-none-match") == etag:
+            return httpx.Response(304, headers={"etag": etag})
+        return httpx.Response(200, text=body, headers={"etag": etag})
+
+    files = ["https://files.example/a.csv", "https://files.example/b.csv"]
+    source = connector(points=[], project_files=files)
+    first = Run(source, server)
+    assert len(first.ids) == 4
+    assert Run(source, server, first.pull.checkpoint).pull.unchanged
+    bodies["/b.csv"] = bodies["/b.csv"].replace("Eksempel", "Example")
+    assert sorted(Run(source, server, first.pull.checkpoint).ids) == sorted(first.ids)
+    one = connector(points=[], project_files=files[:1])
+    assert len(Run(one, server, first.pull.checkpoint).ids) == 2, "a file less is a change"
+    assert set(keys) == {None}, "the key is for NLR alone"
+
+
+def test_a_tracker_file_that_lost_half_its_rows_is_taken_for_cut_short(tmp_path: Path) -> None:
+    file = tmp_path / "tracker.csv"
+    lines = (GOLDEN / "reexplorer" / "tracker_rows_of_every_kind.csv").read_text().splitlines()
+    file.write_text("\n".join(lines) + "\n")
+    source = connector(points=[], project_files=[str(file)])
+    held = Run(source, Service()).pull.checkpoint
+    file.write_text("\n".join(lines[:4]) + "\n")
+    cut = Run(source, Service(), held)
+    assert isinstance(cut.pull.failures[PROJECTS], TruncatedError)
+    assert cut.pull.checkpoint == held
+    assert not cut.pull.unchanged
+    assert cut.pull.complete_streams == set()
+
+
+def test_a_tracker_file_whose_status_has_another_name_delists_no_project(tmp_path: Path) -> None:
+    """Every row is still there, but none says any more that it is planned."""
+    file = tmp_path / "tracker.csv"
+    text = (GOLDEN / "reexplorer" / "tracker_of_one_technology.csv").read_text(encoding="utf-8")
+    file.write_text(text, encoding="utf-8")
+    source = connector(points=[], project_files=[str(file)])
+    held = Run(source, Service()).pull.checkpoint
+    file.write_text(text.replace("Status", "Stage").replace("status", "stage"), encoding="utf-8")
+    renamed = Run(source, Service(), held)
+    assert isinstance(renamed.pull.failures[PROJECTS], TruncatedError)
+    assert (renamed.items, renamed.pull.checkpoint) == ([], held)
+    assert renamed.pull.complete_streams == set()
+
+
+def test_a_cut_tracker_file_does_not_keep_the_services_from_being_asked(tmp_path: Path) -> None:
+    source = connector(project_files=[str(tmp_path / "nowhere.csv")])
+    run = Run(source, Service())
+    assert (len(run.items), list(run.pull.failures)) == (8, [PROJECTS])
+    again = Run(source, Service(), run.pull.checkpoint)
+    assert again.items == []
+
+
+def test_a_refused_key_does_not_lose_the_projects() -> None:
+    file = GOLDEN / "reexplorer" / "tracker_of_one_technology.csv"
+    service = Service()
+    service.fault = lambda: httpx.Response(403, json={"error": {"code": "API_KEY_INVALID"}})
+    run = Run(connector(project_files=[str(file)]), service)
+    assert run.ids == ["G100000922222", "G100000922223"]
+    assert isinstance(run.pull.failures["solar_resource"], AuthenticationError)
+    assert run.pull.complete_streams == {PROJECTS}
+
+
+def test_a_service_that_fails_in_the_middle_does_not_lose_what_was_answered() -> None:
+    service = Service()
+    answers = iter([None] * 6)
+    service.fault = lambda: next(answers, httpx.Response(503))
+    first = Run(connector(), service)
+    assert 0 < len(first.items) < 8
+    (failure,) = first.pull.failures.values()
+    assert isinstance(failure, UnreachableError)
+    second = Run(connector(), Service(), first.pull.checkpoint)
+    assert len(first.ids + second.ids) == len({*first.ids, *second.ids}) == 8
+
+
+@pytest.mark.parametrize(
+    ("change", "message"),
+    [
+        ({"base_url": "https://developer.nrel.gov"}, r"https://developer\.nlr\.gov"),
+        ({"base_url": "https://Developer.NREL.gov/"}, r"https://developer\.nlr\.gov"),
+        ({"base_url": "http://developer.nlr.gov"}, "https only"),
+        ({"points": [BOULDER, BOULDER | {"name": "BOULDER!"}]}, "boulder"),
+        ({"points": [BOULDER | {"latitude": 91}]}, "less than or equal to 90"),
+        ({"points": [BOULDER | {"streams": ["moon"]}]}, "'solar_resource', 'pvwatts'"),
+        ({"pv_system": {"losses_pct": 100}}, "less than or equal to 99"),
+    ],
+)
+def test_a_configuration_that_cannot_work_is_refused(
+    change: dict[str, object], message: str
+) -> None:
+    with pytest.raises(ValueError, match=message):
+        connector(**change)
+
+
+def test_the_old_host_is_refused_by_our_own_file_with_the_new_one_named() -> None:
+    environment = {"NLR_API_KEY": KEY, "NLR_BASE_URL": "https://developer.nrel.gov"}
+    with pytest.raises(ConfigurationError, match=r"base_url: .*https://developer\.nlr\.gov"):
+        load_config("reexplorer", ReexplorerConfig, environment)
+    ours = load_config("reexplorer", ReexplorerConfig, {"NLR_API_KEY": KEY})
+    assert ours.base_url == "https://developer.nlr.gov"
+    assert ours.http.max_requests < 1000
+    assert (ours.project_files, ours.points_from_plants) == ((), False)
+    with pytest.raises(ConfigurationError, match="NLR_API_KEY"):
+        load_config("reexplorer", ReexplorerConfig, {})
+
+
+def test_names_become_stable_ids() -> None:
+    assert slug("  Boulder, Colorado ") == "boulder-colorado"
+
+
+@settings(max_examples=200, deadline=None, derandomize=True)
+@given(
+    values(contract("raw.reexplorer").parsed(), {}),
+    st.sampled_from([stream.name for stream in ReexplorerConnector.discover()]),
+    st.sampled_from(["40.0", "1e-300", "nan", "-", "91", "٤٠"]),
+)
+def test_reading_never_fails_on_anything_the_contract_allows(
+    record: AvroRecord, stream: str, figure: str
+) -> None:
+    record["stream"] = stream
+    if record["item"] is not None:
+        if record["item"]["point"] is not None:
+            record["item"]["point"] |= {"latitude": figure, "longitude": "10"}
+        record["item"]["errors"] = []
+        if record["item"]["site_counts"] is not None:
+            record["item"]["site_counts"]["wtk"] = figure
+    else:
+        record["event"] = "no_longer_listed"
+    if record["item"] is not None:
+        result = ReexplorerConnector.map_to_schema(RawRecord.from_avro(record))
+        assert isinstance(result, Mapped | Rejected)
+
+
+@pytest.mark.real_data
+def test_planned_phases_of_the_real_tracker_become_projects(real_data: Path) -> None:
+    source = connector(
+        points=[], project_files=[str(real_data / "gem" / "gem_units_complete.csv.gz")]
+    )
+    run = Run(source, Service())
+    found = [mapped(source, item) for item in run.items]
+    assert len(found) == 351
+    assert len(set(run.ids)) == 351
+    assert all(isinstance(project, RenewableProject) for project in found)
+    assert all(project.country_code for project in found)

@@ -4,12 +4,13 @@ One agent for each connector normalizes its raw topic; one reconciles assets, on
 series. Every agent hands its batches to the engine, which publishes, stores and acknowledges them.
 """
 
-from collections.abc import Awaitable, Callable
+from collections.abc import Awaitable, Callable, Mapping
 from functools import partial
 
 from faust.types import TP, StreamT
 from prometheus_client import REGISTRY
 
+from producers.connector import InfrastructureConnector
 from producers.connectors import CONNECTORS
 from producers.health_collector import ConnectorCollector
 from streams.avro.codec import Registry
@@ -39,25 +40,23 @@ from streams.stages.reconcile import Reconcile
 from streams.stages.scopes import Scopes
 from streams.stages.score import Score
 from streams.tolerance_file import load_tolerances
-from streams.topics import (
-    COUNT_TABLE,
-    DECIDE_TABLE,
-    DECISIONS,
-    LNG_GAS_DAYS,
-    NORMALIZED_ASSETS,
-    NORMALIZED_OBSERVATIONS,
-    OBSERVE_TABLE,
-    QUALITY_COUNTS,
-    RECONCILE_TABLE,
-    RECORD_OUTCOMES,
-    SCOPES_TABLE,
-    SCORE_TABLE,
+from streams.topics import raw_topic
+from streams.topology import (
+    COUNT,
+    DECIDE,
+    OBSERVE,
+    RECONCILE,
+    SCOPES,
+    SCORE,
     SINK_TOPICS,
-    Topic,
-    changelog_topic,
-    normalize_table,
-    raw_topic,
+    DeclaredStage,
+    chosen,
+    normalize_stage,
+    pipeline,
 )
+
+Factory = Callable[[Registry, StateCodec, Encoders], Compute]
+"""Makes the work of a stage when a worker starts."""
 
 _settings = settings()
 _tolerances = load_tolerances(_settings.tolerances_file)
@@ -74,8 +73,8 @@ def _build_engine(app: EngineApp) -> Engine:
         partial(released_offset, _settings.kafka_bootstrap, registry),
     )
     encoders = shared_encoders(registry)
-    for declared in _STAGES:
-        engine.add(declared.stage(registry, encoders))
+    for registered in _STAGES:
+        engine.add(registered.stage(registry, encoders))
     return engine
 
 
@@ -100,138 +99,90 @@ def _reader(help_text: str) -> Callable[[StreamT], Awaitable[None]]:
     return read
 
 
-class _Declared:
-    """A stage as declared at import: table and agent exist, the work is built at start."""
+class _RegisteredStage:
+    """A stage as Faust knows it from import on: its table and agent; the work is built at start."""
 
-    def __init__(
-        self,
-        name: str,
-        topic: Topic,
-        state_contract: str,
-        compute: Callable[[Registry, StateCodec, Encoders], Compute],
-        help_text: str,
-    ) -> None:
-        self.name = name
-        self.topic = topic
-        self.changelog = changelog_topic(_settings.app_id, name, state_contract, topic.partitions)
-        self.table: StageTable = app.Table(
-            name,
+    def __init__(self, declared: DeclaredStage, factory: Factory) -> None:
+        self.declared = declared
+        self._factory = factory
+        self._table: StageTable = app.Table(
+            declared.name,
             key_type=bytes,
             value_type=bytes,
-            partitions=topic.partitions,
-            help=help_text,
+            partitions=declared.input.partitions,
+            help=declared.purpose,
         )
-        self._compute = compute
-        self.agent = app.agent(app.batch_topic(topic.name), name=name)(_reader(help_text))
+        agent = app.agent(app.batch_topic(declared.input.name), name=declared.name)
+        self.agent = agent(_reader(declared.purpose))
 
     def stage(self, registry: Registry, encoders: Encoders) -> Stage:
         """The stage with its work."""
-        state = state_codec(registry, self.changelog)
-        return Stage(
-            self.name, self.topic.name, self.table, self._compute(registry, state, encoders)
-        )
+        state = state_codec(registry, self.declared.changelog(_settings.app_id))
+        compute = self._factory(registry, state, encoders)
+        return Stage(self.declared.name, self.declared.input.name, self._table, compute)
 
 
-def _normalize(connector_name: str) -> _Declared:
-    topic = raw_topic(connector_name)
-
-    def compute(registry: Registry, state: StateCodec, encoders: Encoders) -> Compute:
-        decoder = topic_decoder(registry, topic)
-        reader = RawReader(CONNECTORS[connector_name], decoder, _tolerances)
+def _normalize(connector: type[InfrastructureConnector]) -> Factory:
+    def normalize(registry: Registry, state: StateCodec, encoders: Encoders) -> Compute:
+        decoder = topic_decoder(registry, raw_topic(connector.name))
+        reader = RawReader(connector, decoder, _tolerances)
         limits = _settings.rejection_limits()
         return Normalize(reader, state, encoders, _settings.generation, limits)
 
-    return _Declared(
-        normalize_table(connector_name),
-        topic,
-        "state.locations",
-        compute,
-        f"Normalize and validate the raw records of {connector_name}.",
-    )
+    return normalize
 
 
 def _reconcile(registry: Registry, state: StateCodec, encoders: Encoders) -> Compute:
-    decoder = topic_decoder(registry, NORMALIZED_ASSETS)
+    decoder = topic_decoder(registry, RECONCILE.input)
     return Reconcile(decoder, state, encoders, _settings.generation)
 
 
 def _observe(registry: Registry, state: StateCodec, encoders: Encoders) -> Compute:
-    decoder = topic_decoder(registry, NORMALIZED_OBSERVATIONS)
+    decoder = topic_decoder(registry, OBSERVE.input)
     return Observe(decoder, state, encoders, _settings.generation, _tolerances)
 
 
 def _scopes(registry: Registry, state: StateCodec, encoders: Encoders) -> Compute:
-    return Scopes(topic_decoder(registry, LNG_GAS_DAYS), state, encoders, _tolerances)
+    return Scopes(topic_decoder(registry, SCOPES.input), state, encoders, _tolerances)
 
 
 def _decide(registry: Registry, state: StateCodec, encoders: Encoders) -> Compute:
-    return Decide(topic_decoder(registry, DECISIONS), encoders)
+    return Decide(topic_decoder(registry, DECIDE.input), encoders)
 
 
 def _count(registry: Registry, state: StateCodec, encoders: Encoders) -> Compute:
-    return Count(topic_decoder(registry, RECORD_OUTCOMES), state, encoders)
+    return Count(topic_decoder(registry, COUNT.input), state, encoders)
 
 
 def _score(registry: Registry, state: StateCodec, encoders: Encoders) -> Compute:
-    decoder = topic_decoder(registry, QUALITY_COUNTS)
+    decoder = topic_decoder(registry, SCORE.input)
     weights = _tolerances.quality.weights
     return Score(decoder, state, encoders, _settings.generation, weights)
 
 
-_STAGES: tuple[_Declared, ...] = (
-    *(_normalize(name) for name in CONNECTORS),
-    _Declared(
-        DECIDE_TABLE,
-        DECISIONS,
-        "state.applied",
-        _decide,
-        "Send manual decisions to every region.",
-    ),
-    _Declared(
-        RECONCILE_TABLE,
-        NORMALIZED_ASSETS,
-        "state.assets",
-        _reconcile,
-        "Reconcile the assets of all sources, one partition per region.",
-    ),
-    _Declared(
-        OBSERVE_TABLE,
-        NORMALIZED_OBSERVATIONS,
-        "state.observations",
-        _observe,
-        "Keep the current value of every point of every series.",
-    ),
-    _Declared(
-        SCOPES_TABLE,
-        LNG_GAS_DAYS,
-        "state.scopes",
-        _scopes,
-        "Compare terminals, countries and the EU on each gas day.",
-    ),
-    _Declared(
-        COUNT_TABLE,
-        RECORD_OUTCOMES,
-        "state.counts",
-        _count,
-        "Count raw records and failed checks of each source and window.",
-    ),
-    _Declared(
-        SCORE_TABLE,
-        QUALITY_COUNTS,
-        "state.scores",
-        _score,
-        "Score the quality of each source and window.",
-    ),
+_FACTORIES: Mapping[str, Factory] = {
+    **{normalize_stage(name): _normalize(connector) for name, connector in CONNECTORS.items()},
+    DECIDE.name: _decide,
+    RECONCILE.name: _reconcile,
+    OBSERVE.name: _observe,
+    SCOPES.name: _scopes,
+    COUNT.name: _count,
+    SCORE.name: _score,
+}
+_PIPELINE = pipeline(CONNECTORS)
+_STAGES = tuple(
+    _RegisteredStage(declared, _FACTORIES[declared.name])
+    for declared in chosen(_PIPELINE, _settings.stages)
 )
 
 
 def _exports_deployment() -> bool:
-    return TP(QUALITY_COUNTS.name, 0) in app.consumer.assignment()
+    return TP(SCORE.input.name, 0) in app.consumer.assignment()
 
 
 add_pages(app)
 _group_topics = {
-    _settings.app_id: [declared.topic.name for declared in _STAGES],
+    _settings.app_id: [declared.input.name for declared in _PIPELINE],
     _settings.sink_app_id: [topic.name for topic in SINK_TOPICS],
 }
 REGISTRY.register(LagCollector(_settings.kafka_bootstrap, _group_topics, _exports_deployment))

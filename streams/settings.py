@@ -45,6 +45,11 @@ class Settings(BaseSettings):
     )
     app_id: str = Field("infrastructure-pipeline", description="Consumer group of the pipeline.")
     sink_app_id: str = Field("infrastructure-sink", description="Consumer group of the sink.")
+    stages: str = Field(
+        "",
+        description="Stages a pipeline worker runs, by name, apart by commas; empty for all. "
+        "Workers of one group may run different ones.",
+    )
     generation: int = Field(
         1, ge=1, le=127, description="High part of every version; a rebuild raises it."
     )

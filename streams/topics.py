@@ -1,6 +1,5 @@
 """Every topic of the product, declared once. Nothing relies on broker auto-creation."""
 
-from collections.abc import Iterable
 from dataclasses import dataclass
 from typing import Literal
 
@@ -75,19 +74,6 @@ DEAD_LETTERS = Topic("dead_letters")
 CHANGELOG_CONFIG = (("delete.retention.ms", str(14 * DAY_MS)),)
 
 
-RECONCILE_TABLE = "reconcile"
-OBSERVE_TABLE = "observe"
-SCOPES_TABLE = "scopes"
-DECIDE_TABLE = "decide"
-COUNT_TABLE = "count"
-SCORE_TABLE = "score"
-
-
-def normalize_table(connector_name: str) -> str:
-    """Table of one connector's normalize stage."""
-    return f"normalize-{connector_name}"
-
-
 def changelog_topic(app_id: str, table: str, contract: str, partitions: int = PARTITIONS) -> Topic:
     """Compacted changelog of one state table; partitions equal those of the table's input."""
     return Topic(
@@ -97,51 +83,3 @@ def changelog_topic(app_id: str, table: str, contract: str, partitions: int = PA
         config=CHANGELOG_CONFIG,
         contract=contract,
     )
-
-
-def decide_changelog(app_id: str) -> Topic:
-    """Changelog of the decide stage, which holds nothing but its applied offset."""
-    return changelog_topic(app_id, DECIDE_TABLE, "state.applied", DECISIONS.partitions)
-
-
-def changelogs(app_id: str, connector_names: Iterable[str]) -> tuple[Topic, ...]:
-    """Changelogs of every table of a pipeline."""
-    return (
-        *(
-            changelog_topic(app_id, normalize_table(name), "state.locations")
-            for name in connector_names
-        ),
-        changelog_topic(app_id, RECONCILE_TABLE, "state.assets"),
-        changelog_topic(app_id, OBSERVE_TABLE, "state.observations"),
-        changelog_topic(app_id, SCOPES_TABLE, "state.scopes", LNG_GAS_DAYS.partitions),
-        decide_changelog(app_id),
-        changelog_topic(app_id, COUNT_TABLE, "state.counts", RECORD_OUTCOMES.partitions),
-        changelog_topic(app_id, SCORE_TABLE, "state.scores", QUALITY_COUNTS.partitions),
-    )
-
-
-SINK_TOPICS: tuple[Topic, ...] = (
-    MARKET_INFRASTRUCTURE,
-    RECORD_OUTCOMES,
-    DEAD_LETTERS,
-    QUALITY_SCORES,
-)
-"""What the sink loads."""
-
-SHARED_TOPICS: tuple[Topic, ...] = (
-    NORMALIZED_ASSETS,
-    NORMALIZED_OBSERVATIONS,
-    LNG_GAS_DAYS,
-    DECISIONS,
-    RELEASES,
-    MARKET_INFRASTRUCTURE,
-    RECORD_OUTCOMES,
-    QUALITY_COUNTS,
-    QUALITY_SCORES,
-    DEAD_LETTERS,
-)
-
-
-def declared_topics(connector_names: Iterable[str]) -> tuple[Topic, ...]:
-    """Raw topics of the connectors, then the shared ones."""
-    return tuple(raw_topic(name) for name in connector_names) + SHARED_TOPICS

@@ -11,12 +11,13 @@ from streams.avro.contracts import contract
 from streams.avro.topic_codecs import APPLIED_SUBJECT
 from streams.kafka.topic_admin import ensure_topics
 from streams.settings import Settings
-from streams.topics import Topic, changelogs, declared_topics
+from streams.topics import Topic
+from streams.topology import deployment_topics
 
 
 def all_topics(settings: Settings) -> tuple[Topic, ...]:
     """Every topic of a deployment: raw, shared, and the changelogs of its pipeline."""
-    return declared_topics(CONNECTORS) + changelogs(settings.app_id, CONNECTORS)
+    return deployment_topics(settings.app_id, tuple(CONNECTORS))
 
 
 def create_topics(settings: Settings) -> None:

@@ -17,16 +17,7 @@ from streams.core.errors import StateError
 from streams.engine.store import APPLIED_KEY
 from streams.kafka.topic_admin import delete_topics, end_offsets, ensure_topics, topic_uuids
 from streams.settings import Settings
-from streams.topics import (
-    LNG_GAS_DAYS,
-    NORMALIZED_ASSETS,
-    NORMALIZED_OBSERVATIONS,
-    OBSERVE_TABLE,
-    RECONCILE_TABLE,
-    SCOPES_TABLE,
-    changelog_topic,
-    changelogs,
-)
+from streams.topology import changelogs, pipeline
 
 _FLUSH_SECONDS = 60.0
 
@@ -60,18 +51,14 @@ def _require_stopped(admin: AdminClient, group: str) -> None:
 def _mark_applied(settings: Settings) -> None:
     """Write the `applied` entry that lets a table begin at the end of its input."""
     bootstrap = settings.kafka_bootstrap
-    inputs = {
-        RECONCILE_TABLE: NORMALIZED_ASSETS,
-        OBSERVE_TABLE: NORMALIZED_OBSERVATIONS,
-        SCOPES_TABLE: LNG_GAS_DAYS,
-    }
-    identities = topic_uuids(bootstrap, [topic.name for topic in inputs.values()])
+    stages = [stage for stage in pipeline(CONNECTORS) if stage.input_is_remade]
+    identities = topic_uuids(bootstrap, [stage.input.name for stage in stages])
     with Registry(settings.schema_registry_url) as registry:
         encoder = registry.encoder(APPLIED_SUBJECT, contract("state.applied"))
     producer = Producer({"bootstrap.servers": bootstrap, "enable.idempotence": True})
-    for table, topic in inputs.items():
-        changelog = changelog_topic(settings.app_id, table, "").name
-        for (name, partition), end in end_offsets(bootstrap, [topic.name]).items():
+    for stage in stages:
+        changelog = stage.changelog(settings.app_id).name
+        for (name, partition), end in end_offsets(bootstrap, [stage.input.name]).items():
             if end == 0:
                 continue
             entry = {

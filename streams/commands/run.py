@@ -27,16 +27,7 @@ from streams.kafka.topic_admin import lag
 from streams.local.stack import LocalStack
 from streams.local.workers import LocalWorker, Program, faust_worker
 from streams.settings import PROJECT_ROOT, Settings
-from streams.topics import (
-    DECISIONS,
-    LNG_GAS_DAYS,
-    NORMALIZED_ASSETS,
-    NORMALIZED_OBSERVATIONS,
-    QUALITY_COUNTS,
-    RECORD_OUTCOMES,
-    SINK_TOPICS,
-    raw_topic,
-)
+from streams.topology import SINK_TOPICS, drain_steps, pipeline
 
 log = logging.getLogger(__name__)
 
@@ -243,21 +234,13 @@ def _poll_all(local: LocalRun, console: Console) -> tuple[list[RunSummary], list
 
 
 def _drain(local: LocalRun, console: Console) -> None:
-    """Wait until nothing is left to read, topic by topic in the order the data flow."""
+    """Wait until nothing is left to read, step by step in the order the data flow."""
     settings = local.settings
-    steps = (
-        (settings.app_id, (DECISIONS.name, *(raw_topic(name).name for name in CONNECTORS))),
-        (settings.app_id, (NORMALIZED_ASSETS.name, NORMALIZED_OBSERVATIONS.name)),
-        (settings.app_id, (LNG_GAS_DAYS.name,)),
-        # Verdicts across scopes come back here.
-        (settings.app_id, (NORMALIZED_OBSERVATIONS.name,)),
-        (settings.app_id, (RECORD_OUTCOMES.name,)),
-        (settings.app_id, (QUALITY_COUNTS.name,)),
-        (
-            settings.sink_app_id,
-            [topic.name for topic in SINK_TOPICS],
-        ),
-    )
+    steps = [
+        (settings.app_id, [stage.input.name for stage in step])
+        for step in drain_steps(pipeline(CONNECTORS))
+    ]
+    steps.append((settings.sink_app_id, [topic.name for topic in SINK_TOPICS]))
     with console.status("Waiting for the pipeline") as status:
         for group, topics in steps:
             left = sum(lag(settings.kafka_bootstrap, group, topics).values())

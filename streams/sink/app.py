@@ -30,7 +30,8 @@ from streams.settings import settings
 from streams.sink.collector import AssetCollector
 from streams.sink.loader import Loader
 from streams.tolerance_file import load_tolerances
-from streams.topics import MARKET_INFRASTRUCTURE, SINK_TOPICS, Topic
+from streams.topics import MARKET_INFRASTRUCTURE, Topic
+from streams.topology import SINK_TOPICS
 
 logger = logging.getLogger(__name__)
 

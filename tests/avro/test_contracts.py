@@ -19,7 +19,8 @@ from streams.avro.contracts import (
     parse,
 )
 from streams.core.errors import SettingsError
-from streams.topics import Topic, changelogs, declared_topics
+from streams.topics import Topic
+from streams.topology import changelogs, declared_topics
 
 CHANGES: list[AvroSchema] = [{"doc": "B"}, {"default": 0}, {"type": "long"}]
 

@@ -23,17 +23,9 @@ from streams.local.ports import is_free
 from streams.local.stack import LocalStack
 from streams.local.workers import LocalWorker, faust_worker
 from streams.settings import Settings
-from streams.topics import (
-    DECISIONS,
-    LNG_GAS_DAYS,
-    NORMALIZED_ASSETS,
-    NORMALIZED_OBSERVATIONS,
-    QUALITY_COUNTS,
-    RECORD_OUTCOMES,
-    SINK_TOPICS,
-    Topic,
-)
-from tests.fault.load import RAW, Load
+from streams.topics import Topic
+from streams.topology import SINK_TOPICS, pipeline
+from tests.fault.load import CONNECTOR, Load
 
 SESSION_SECONDS = 4.0
 DEADLINE_SECONDS = 180.0
@@ -41,15 +33,7 @@ DEADLINE_SECONDS_PER_RECORD = 0.001
 READY_SECONDS = 60.0
 _LOOK_SECONDS = 0.2
 
-PIPELINE_INPUTS = (
-    RAW.name,
-    DECISIONS.name,
-    NORMALIZED_ASSETS.name,
-    NORMALIZED_OBSERVATIONS.name,
-    LNG_GAS_DAYS.name,
-    RECORD_OUTCOMES.name,
-    QUALITY_COUNTS.name,
-)
+PIPELINE_INPUTS = tuple(stage.input.name for stage in pipeline([CONNECTOR]))
 SINK_INPUTS = tuple(topic.name for topic in SINK_TOPICS)
 
 

@@ -13,7 +13,8 @@ from streams.avro.contracts import contract
 from streams.core.records import AvroRecord, RawRecord
 from streams.topics import PARTITIONS, Topic, raw_topic
 
-RAW: Topic = raw_topic("wri_powerplants")
+CONNECTOR = "wri_powerplants"
+RAW: Topic = raw_topic(CONNECTOR)
 _START = datetime(2026, 1, 1, tzinfo=UTC)
 _PLACES = (("DEU", 50.5, 9.5), ("USA", 40.0, -100.0), ("CHN", 31.0, 112.0), ("IND", 21.0, 78.0))
 """One in each region, with land of the same country for `_SPREAD_DEGREES` around."""

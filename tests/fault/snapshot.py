@@ -16,10 +16,9 @@ from streams.topics import (
     MARKET_INFRASTRUCTURE,
     NORMALIZED_ASSETS,
     RECORD_OUTCOMES,
-    changelogs,
 )
-
-CONNECTOR = "wri_powerplants"
+from streams.topology import changelogs
+from tests.fault.load import CONNECTOR
 
 
 @dataclass(frozen=True, slots=True)

@@ -8,10 +8,11 @@ from streams.commands.rebuild import rebuild
 from streams.core.records import AvroRecord
 from streams.kafka.topic_reader import read_all
 from streams.settings import Settings
-from streams.topics import MARKET_INFRASTRUCTURE, changelogs
+from streams.topics import MARKET_INFRASTRUCTURE
+from streams.topology import changelogs
 from tests.fault.cluster import Cluster
-from tests.fault.load import Load
-from tests.fault.snapshot import CONNECTOR, take_snapshot
+from tests.fault.load import CONNECTOR, Load
+from tests.fault.snapshot import take_snapshot
 
 pytestmark = [pytest.mark.integration, pytest.mark.fault, pytest.mark.timeout(600)]
 

@@ -22,8 +22,7 @@ from streams.kafka.topic_reader import read_all
 from streams.local.workers import LocalWorker
 from streams.topics import MARKET_INFRASTRUCTURE, RECORD_OUTCOMES, raw_topic
 from tests.fault.cluster import Cluster
-from tests.fault.load import RAW, plant_record
-from tests.fault.snapshot import CONNECTOR
+from tests.fault.load import CONNECTOR, RAW, plant_record
 
 pytestmark = [pytest.mark.integration, pytest.mark.fault, pytest.mark.timeout(600)]
 

@@ -6,10 +6,10 @@ from functools import partial
 import pytest
 
 from streams.kafka.topic_admin import end_offsets
-from streams.topics import RECORD_OUTCOMES, changelogs
+from streams.topics import RECORD_OUTCOMES
+from streams.topology import changelogs
 from tests.fault.cluster import Cluster
-from tests.fault.load import Load
-from tests.fault.snapshot import CONNECTOR
+from tests.fault.load import CONNECTOR, Load
 
 pytestmark = [pytest.mark.integration, pytest.mark.fault, pytest.mark.timeout(1800)]
 

@@ -15,8 +15,7 @@ from streams.core.regions import region_of
 from streams.kafka.topic_reader import read_all
 from streams.topics import MARKET_INFRASTRUCTURE, RECORD_OUTCOMES
 from tests.fault.cluster import Cluster
-from tests.fault.load import RAW, plant_record
-from tests.fault.snapshot import CONNECTOR
+from tests.fault.load import CONNECTOR, RAW, plant_record
 
 pytestmark = [pytest.mark.integration, pytest.mark.fault, pytest.mark.timeout(600)]
 

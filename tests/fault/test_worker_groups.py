@@ -3,10 +3,12 @@
 import pytest
 
 from streams.engine.store import PartitionStore
-from streams.topics import RECORD_OUTCOMES, changelogs
+from streams.topics import RECORD_OUTCOMES
+from streams.topology import changelogs
 from tests.fault.cluster import Cluster
 from tests.fault.conftest import Undisturbed
-from tests.fault.snapshot import CONNECTOR, take_snapshot
+from tests.fault.load import CONNECTOR
+from tests.fault.snapshot import take_snapshot
 from tests.fault.test_worker_faults import assert_same, finish
 
 pytestmark = [pytest.mark.integration, pytest.mark.fault, pytest.mark.timeout(900)]

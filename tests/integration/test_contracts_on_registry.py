@@ -18,7 +18,8 @@ from streams.commands.inspect import Inspected, inspect, print_records
 from streams.core.errors import RegistryError
 from streams.kafka.topic_admin import ensure_topics
 from streams.local.stack import LocalStack
-from streams.topics import Topic, declared_topics
+from streams.topics import Topic
+from streams.topology import declared_topics
 from tests.contract.examples import Example, examples, to_record
 
 pytestmark = pytest.mark.integration

@@ -94,7 +94,7 @@ def test_the_new_source_rejects_what_it_cannot_read(project: Path) -> None:
 def test_the_pipeline_knows_the_new_source(project: Path) -> None:
     """Its topic, its changelog and its stage follow from the registration."""
     code = (
-        "from producers.connectors import CONNECTORS; from streams.topics import *; "
+        "from producers.connectors import CONNECTORS; from streams.topology import *; "
         "print([t.name for t in (*declared_topics(CONNECTORS), *changelogs('app', CONNECTORS))])"
     )
     shown = subprocess.run(

@@ -24,11 +24,8 @@ from streams.kafka.topic_reader import read_all
 from streams.local.stack import LocalStack
 from streams.topics import (
     NORMALIZED_ASSETS,
-    NORMALIZED_OBSERVATIONS,
-    QUALITY_COUNTS,
-    RECORD_OUTCOMES,
-    raw_topic,
 )
+from streams.topology import pipeline
 from tests.core.reconcile.regions import Regions
 from tests.fault.cluster import Cluster, fresh_cluster
 from tests.producers.project_copy import copy_project, register, run
@@ -117,9 +114,8 @@ def reconciled(
 
 
 def _wait_drained(cluster: Cluster) -> None:
-    raw = [raw_topic(name).name for name in SOURCES]
-    shared = (NORMALIZED_ASSETS, NORMALIZED_OBSERVATIONS, RECORD_OUTCOMES, QUALITY_COUNTS)
-    cluster.wait_for(lambda: cluster.lag([*raw, *(topic.name for topic in shared)]) == 0)
+    inputs = [stage.input.name for stage in pipeline(SOURCES)]
+    cluster.wait_for(lambda: cluster.lag(inputs) == 0)
 
 
 def _normalized(cluster: Cluster) -> list[AvroRecord]:

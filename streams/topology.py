@@ -1,0 +1,222 @@
+"""The shape of the pipeline, declared once: what each stage reads, keeps and writes.
+
+Changelogs, agents, the topics of a deployment, the order in which it drains, what a rebuild makes
+anew and the pictures of it all follow from here.
+"""
+
+from collections.abc import Iterable, Sequence
+from dataclasses import dataclass
+from graphlib import TopologicalSorter
+
+from streams.core.errors import SettingsError
+from streams.topics import (
+    DEAD_LETTERS,
+    DECISIONS,
+    LNG_GAS_DAYS,
+    MARKET_INFRASTRUCTURE,
+    NORMALIZED_ASSETS,
+    NORMALIZED_OBSERVATIONS,
+    QUALITY_COUNTS,
+    QUALITY_SCORES,
+    RECORD_OUTCOMES,
+    RELEASES,
+    Topic,
+    changelog_topic,
+    raw_topic,
+)
+
+SINK_TOPICS: tuple[Topic, ...] = (
+    MARKET_INFRASTRUCTURE,
+    RECORD_OUTCOMES,
+    DEAD_LETTERS,
+    QUALITY_SCORES,
+)
+"""What the sink loads."""
+
+_COMMAND_TOPICS = (RELEASES,)
+"""Topics that commands write and workers look into, without a stage that reads them."""
+
+
+@dataclass(frozen=True, slots=True)
+class DeclaredStage:
+    """One stage as it is declared; its work is made by a factory of the same name in `app.py`.
+
+    Attributes:
+        name: Name of the stage, its agent and its table.
+        input: The one topic it reads.
+        state_contract: Folder below `avro/` of what its table holds.
+        outputs: Topics it writes, its changelog apart.
+        purpose: What it is for, one sentence.
+        input_is_remade: Whether a rebuild of the pipeline makes its input anew, so that what the
+            topic contains before counts as applied.
+    """
+
+    name: str
+    input: Topic
+    state_contract: str
+    outputs: tuple[Topic, ...]
+    purpose: str
+    input_is_remade: bool = False
+
+    def changelog(self, app_id: str) -> Topic:
+        """Changelog of its table: as many partitions as its input."""
+        return changelog_topic(app_id, self.name, self.state_contract, self.input.partitions)
+
+
+def normalize_stage(connector_name: str) -> str:
+    """Name of the stage that normalizes one connector's raw topic."""
+    return f"normalize-{connector_name}"
+
+
+def pipeline(connector_names: Iterable[str]) -> tuple[DeclaredStage, ...]:
+    """Every stage of a pipeline with these connectors."""
+    return (*(_normalize(name) for name in connector_names), *_SHARED_STAGES)
+
+
+def chosen(stages: Sequence[DeclaredStage], names: str) -> tuple[DeclaredStage, ...]:
+    """The stages that a worker runs.
+
+    Args:
+        stages: Every stage.
+        names: Their names, apart by commas or blanks; empty for all.
+
+    Raises:
+        SettingsError: no stage has such a name.
+    """
+    wanted = names.replace(",", " ").split()
+    known = {stage.name: stage for stage in stages}
+    if unknown := [name for name in wanted if name not in known]:
+        raise SettingsError(
+            f"STAGES names {', '.join(unknown)}, which is no stage. Stages are: "
+            f"{', '.join(known)}; empty runs them all."
+        )
+    return tuple(stage for stage in stages if not wanted or stage.name in wanted)
+
+
+def changelogs(app_id: str, connector_names: Iterable[str]) -> tuple[Topic, ...]:
+    """Changelogs of every table of a pipeline."""
+    return tuple(stage.changelog(app_id) for stage in pipeline(connector_names))
+
+
+def shared_topics() -> tuple[Topic, ...]:
+    """Topics that exist once, whatever the connectors are."""
+    topics = [topic for stage in _SHARED_STAGES for topic in (stage.input, *stage.outputs)] + list(
+        SINK_TOPICS + _COMMAND_TOPICS
+    )
+    return tuple(dict.fromkeys(topics))
+
+
+def declared_topics(connector_names: Iterable[str]) -> tuple[Topic, ...]:
+    """Raw topics of the connectors, then the shared ones."""
+    return tuple(raw_topic(name) for name in connector_names) + shared_topics()
+
+
+def deployment_topics(app_id: str, connector_names: Sequence[str]) -> tuple[Topic, ...]:
+    """Every topic of a deployment: raw, shared, and the changelogs of its pipeline."""
+    return declared_topics(connector_names) + changelogs(app_id, connector_names)
+
+
+def drain_steps(stages: Sequence[DeclaredStage]) -> tuple[tuple[DeclaredStage, ...], ...]:
+    """Stages in the order in which they run dry: each step when those before it have.
+
+    Stages that feed each other are one step: they are dry together or not at all.
+    """
+    after = {stage: _readers_of(stage, stages) for stage in stages}
+    reached = {stage: _reachable(stage, after) for stage in stages}
+    step_of = {
+        stage: tuple(
+            other
+            for other in stages
+            if other is stage or (other in reached[stage] and stage in reached[other])
+        )
+        for stage in stages
+    }
+    sorter: TopologicalSorter[tuple[DeclaredStage, ...]] = TopologicalSorter(
+        dict.fromkeys(step_of.values(), ())
+    )
+    for stage, readers in after.items():
+        for reader in readers:
+            if step_of[reader] != step_of[stage]:
+                sorter.add(step_of[reader], step_of[stage])
+    sorter.prepare()
+    steps = []
+    while sorter.is_active():
+        ready = sorter.get_ready()
+        steps.append(tuple(stage for stage in stages if any(stage in step for step in ready)))
+        sorter.done(*ready)
+    return tuple(steps)
+
+
+def _readers_of(stage: DeclaredStage, stages: Iterable[DeclaredStage]) -> tuple[DeclaredStage, ...]:
+    return tuple(reader for reader in stages if reader.input in stage.outputs)
+
+
+def _reachable(
+    stage: DeclaredStage, after: dict[DeclaredStage, tuple[DeclaredStage, ...]]
+) -> set[DeclaredStage]:
+    found: set[DeclaredStage] = set()
+    waiting = [stage]
+    while waiting:
+        new = set(after[waiting.pop()]) - found
+        found |= new
+        waiting += new
+    return found
+
+
+def _normalize(connector_name: str) -> DeclaredStage:
+    return DeclaredStage(
+        normalize_stage(connector_name),
+        raw_topic(connector_name),
+        "state.locations",
+        (NORMALIZED_ASSETS, NORMALIZED_OBSERVATIONS, RECORD_OUTCOMES, DEAD_LETTERS),
+        f"Normalize and validate the raw records of {connector_name}.",
+    )
+
+
+DECIDE = DeclaredStage(
+    "decide",
+    DECISIONS,
+    "state.applied",
+    (NORMALIZED_ASSETS, DEAD_LETTERS),
+    "Send manual decisions to every region.",
+)
+RECONCILE = DeclaredStage(
+    "reconcile",
+    NORMALIZED_ASSETS,
+    "state.assets",
+    (MARKET_INFRASTRUCTURE, RECORD_OUTCOMES, DEAD_LETTERS),
+    "Reconcile the assets of all sources, one partition per region.",
+    input_is_remade=True,
+)
+OBSERVE = DeclaredStage(
+    "observe",
+    NORMALIZED_OBSERVATIONS,
+    "state.observations",
+    (MARKET_INFRASTRUCTURE, LNG_GAS_DAYS, RECORD_OUTCOMES, DEAD_LETTERS),
+    "Keep the current value of every point of every series.",
+    input_is_remade=True,
+)
+SCOPES = DeclaredStage(
+    "scopes",
+    LNG_GAS_DAYS,
+    "state.scopes",
+    (NORMALIZED_OBSERVATIONS, DEAD_LETTERS),
+    "Compare terminals, countries and the EU on each gas day.",
+    input_is_remade=True,
+)
+COUNT = DeclaredStage(
+    "count",
+    RECORD_OUTCOMES,
+    "state.counts",
+    (QUALITY_COUNTS, DEAD_LETTERS),
+    "Count raw records and failed checks of each source and window.",
+)
+SCORE = DeclaredStage(
+    "score",
+    QUALITY_COUNTS,
+    "state.scores",
+    (QUALITY_SCORES, DEAD_LETTERS),
+    "Score the quality of each source and window.",
+)
+
+_SHARED_STAGES = (DECIDE, RECONCILE, OBSERVE, SCOPES, COUNT, SCORE)

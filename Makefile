@@ -68,6 +68,9 @@ score: members ## Score the assets against published pairs: make score FILE=memb
 	@exec $(BIN)/python $(DATA)/tools/score_reconciliation.py $(FILE) \
 		--min GEM-GPPD=0.955,0.95,0.955,0.87 GPPD-JRC=,,0.87, GEM-JRC=,,0.84,
 
+stages: setup ## The stages of the pipeline: what each reads, writes and does
+	@exec $(BIN)/python -m streams stages $(ARGS)
+
 topics: setup ## Create the declared topics that are missing, check the others
 	@exec $(BIN)/python -m streams topics
 

@@ -134,6 +134,26 @@ def rules(
             out.print(terminal_table(load_tolerances(settings().tolerances_file)))
 
 
+@app.command()
+def stages(
+    markdown: Annotated[
+        bool, typer.Option("--markdown", help="As the table in streams/README.md.")
+    ] = False,
+    mermaid: Annotated[
+        bool, typer.Option("--mermaid", help="As the picture in README.md.")
+    ] = False,
+) -> None:
+    """List the stages of the pipeline: what each reads, writes and does."""
+    from producers.connectors import CONNECTORS
+    from streams.commands.stages import markdown_table, mermaid_picture, terminal_table
+    from streams.topology import pipeline
+
+    if markdown or mermaid:
+        out.print(mermaid_picture() if mermaid else markdown_table(), markup=False, soft_wrap=True)
+    else:
+        out.print(terminal_table(pipeline(CONNECTORS)))
+
+
 @app.command("rebuild")
 def rebuild_state() -> None:
     """Forget the pipeline's state, so that the next start decides on every raw record again."""

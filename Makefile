@@ -10,7 +10,7 @@ export DATA_DIR
 
 .DEFAULT_GOAL := help
 .PHONY: help setup setup-dev run poll lint check test tests soak bench topics schemas-check schemas-release schemas-register \
-	inspect account dlq dlq-replay resume checkpoints members score lock clean
+	inspect account dlq dlq-replay resume checkpoints members score stages lock clean
 
 help: ## List the commands
 	@awk -F ':.*## ' '/^[a-z-]+:.*## /{printf "  \033[1m%-18s\033[0m %s\n", $$1, $$2}' $(MAKEFILE_LIST)

@@ -2,7 +2,6 @@
 
 import json
 import os
-import re
 import subprocess
 import sys
 import threading
@@ -14,7 +13,7 @@ from pathlib import Path
 import pytest
 
 from streams.settings import PROJECT_ROOT
-from tests.producers.project_copy import REGISTRY, copy_project, register, run
+from tests.project_copy import REGISTRY, blocks, copy_project, register, run, write_file
 
 PAGE = PROJECT_ROOT / "producers" / "README.md"
 NODES = [
@@ -23,28 +22,22 @@ NODES = [
     {"id": 3, "name": "Odd", "lat": "north", "lon": None},
 ]
 
-_BLOCK = re.compile(r"^```(?P<kind>\w+)(?: (?P<file>\S+))?\n(?P<text>.*?)^```$", re.M | re.S)
-
 
 @pytest.fixture(scope="module")
 def project(tmp_path_factory: pytest.TempPathFactory) -> Path:
     """A copy of the project with the page's files in it."""
     copy = copy_project(tmp_path_factory.mktemp("project"))
-    for block in blocks():
+    for block in page_blocks():
         if block["file"] == REGISTRY:
             register(copy, block["text"])
         elif block["file"]:
-            path = copy / block["file"]
-            assert not path.exists(), f"{path} is there already"
-            path.parent.mkdir(exist_ok=True)
-            path.write_text(block["text"], encoding="utf-8")
+            write_file(copy, block)
     return copy
 
 
-def blocks() -> list[dict[str, str]]:
-    """Code blocks of the section: kind, file name or None, text."""
-    section = PAGE.read_text(encoding="utf-8").partition("\n## Adding a source\n")[2]
-    return [match.groupdict() for match in _BLOCK.finditer(section)]
+def page_blocks() -> list[dict[str, str]]:
+    """Code blocks of the section."""
+    return blocks(PAGE.read_text(encoding="utf-8").partition("\n## Adding a source\n")[2])
 
 
 @contextmanager
@@ -71,7 +64,7 @@ def grid() -> Iterator[str]:
 
 
 def test_every_command_of_the_page_works_and_shows_the_new_source(project: Path) -> None:
-    (shell,) = [block["text"] for block in blocks() if block["kind"] == "sh"]
+    (shell,) = [block["text"] for block in page_blocks() if block["kind"] == "sh"]
     with grid() as url:
         output = [
             run(project, line, {"TOY_GRID_LOCATION": url}) for line in shell.strip().splitlines()
@@ -112,7 +105,7 @@ def test_the_pipeline_knows_the_new_source(project: Path) -> None:
 def test_the_code_of_the_page_is_clean(project: Path) -> None:
     files = [
         str(project / block["file"])
-        for block in blocks()
+        for block in page_blocks()
         if block["file"] and block["file"].endswith(".py")
     ]
     settings = ["--config", str(PROJECT_ROOT / "pyproject.toml")]

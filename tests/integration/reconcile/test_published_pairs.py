@@ -28,8 +28,8 @@ from streams.topics import (
 from streams.topology import pipeline
 from tests.core.reconcile.regions import Regions
 from tests.fault.cluster import Cluster, fresh_cluster
-from tests.producers.project_copy import copy_project, register, run
 from tests.producers.sandbox_server import running_sandbox
+from tests.project_copy import copy_project, register, run
 
 pytestmark = [pytest.mark.integration, pytest.mark.real_data, pytest.mark.timeout(900)]
 

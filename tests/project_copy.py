@@ -1,6 +1,7 @@
-"""A copy of the project that a source is added to, as the page "Adding a source" says."""
+"""A copy of the project that something is added to, as a page says block by block."""
 
 import os
+import re
 import shutil
 import subprocess
 import sys
@@ -11,6 +12,8 @@ from streams.settings import PROJECT_ROOT
 
 REGISTRY = "producers/connectors.py"
 
+_BLOCK = re.compile(r"^```(?P<kind>\w*)(?: (?P<file>\S+))?\n(?P<text>.*?)^```$", re.M | re.S)
+
 
 def copy_project(copy: Path) -> Path:
     """The folders a source has its parts in."""
@@ -18,6 +21,32 @@ def copy_project(copy: Path) -> Path:
         ignored = shutil.ignore_patterns("__pycache__")
         shutil.copytree(PROJECT_ROOT / folder, copy / folder, ignore=ignored)
     return copy
+
+
+def blocks(page: str) -> list[dict[str, str]]:
+    """Code blocks of a page: kind, file name or None, text."""
+    return [match.groupdict() for match in _BLOCK.finditer(page)]
+
+
+def write_file(copy: Path, block: dict[str, str]) -> None:
+    """Write the file of a block; it must be new."""
+    path = copy / block["file"]
+    assert not path.exists(), f"{path} is there already"
+    path.parent.mkdir(exist_ok=True)
+    path.write_text(block["text"], encoding="utf-8")
+
+
+def change_file(copy: Path, block: dict[str, str]) -> None:
+    """Make the changes of a block in diff form; what a change begins from must be there once."""
+    path = copy / block["file"]
+    text = path.read_text(encoding="utf-8")
+    for change in block["text"].split("@@\n"):
+        lines = change.splitlines()
+        before = "".join(f"{line[1:]}\n" for line in lines if not line.startswith("+"))
+        after = "".join(f"{line[1:]}\n" for line in lines if not line.startswith("-"))
+        assert text.count(before) == 1, f"{block['file']} does not have once:\n{before}"
+        text = text.replace(before, after)
+    path.write_text(text, encoding="utf-8")
 
 
 def register(copy: Path, text: str) -> None:

@@ -68,7 +68,7 @@ class LocalRun:
         """Check that nothing has ended by itself.
 
         Raises:
-            PartFailed: something has; the message shows the end of its log.
+            ComponentFailedError: something has; the message shows the end of its log.
         """
         self.stack.require_running()
         for worker in self.workers:
@@ -79,7 +79,7 @@ def run(*, once: bool, live: bool, console: Console) -> int:
     """Start everything, poll every source, wait for the end of the flow, print the account.
 
     Returns the exit code: 0 when every record is accounted for, 1 when the account does not close,
-    3 when a part or a source failed, 130 after Ctrl-C before the account.
+    3 when a component or a source failed, 130 after Ctrl-C before the account.
     """
     began = time.monotonic()
     reached = False
@@ -111,7 +111,8 @@ def _start(cleanup: ExitStack, console: Console, *, live: bool) -> LocalRun:
     data_dir = base.data_dir.absolute()
     sandbox_port = RunSettings().sandbox_port
     stack = LocalStack(
-        data_dir, progress=lambda part, seconds: console.print(f"  {part} ({seconds:.1f} s)")
+        data_dir,
+        progress=lambda component, seconds: console.print(f"  {component} ({seconds:.1f} s)"),
     )
     console.print(f"Starting the local stack in {data_dir}")
     stack.start()
@@ -198,7 +199,7 @@ def _start_workers(workers: list[LocalWorker], cleanup: ExitStack, console: Cons
     cleanup.callback(_stop_workers, workers)
     for worker in workers:
         worker.wait_ready(READY_SECONDS)
-        console.print(f"  {worker.program.part}: {worker.url}")
+        console.print(f"  {worker.program.component}: {worker.url}")
 
 
 def _stop_workers(workers: list[LocalWorker]) -> None:

@@ -1,12 +1,12 @@
 """The embedded local stack: a real Kafka broker, schema registry and PostgreSQL without Docker.
 
-    parts.lock      coordinates, sizes and SHA-256 of every file that is not a Python package
+    components.lock      coordinates, sizes and SHA-256 of every file that is not a Python package
     lock.py         reads and writes it
-    parts.py        brings the files into the user's cache, verified
-    ports.py        which ports the parts listen on, and who holds one that is taken
+    components.py        brings the files into the user's cache, verified
+    ports.py        which ports the components listen on, and who holds one that is taken
     process.py      one supervised child process; `leash.py` is how it starts
     owner.py        one living owner for each data directory
-    kafka.py  registry.py  postgres.py      one part each
+    kafka.py  registry.py  postgres.py      one component each
     stack.py        all of them together
 
 Supported on Linux and macOS. Everything listens on loopback only.

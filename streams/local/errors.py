@@ -1,14 +1,14 @@
 """Errors of the local stack; each message is one sentence and how to mend it.
 
     LocalStackError                 base of every error below
-    ├── PortInUse                   another process listens where a part must
+    ├── PortInUse                   another process listens where a component must
     ├── DataDirectoryInUse          another stack runs on the same data directory
-    ├── DownloadFailed              a part could not be fetched
+    ├── DownloadFailed              a component could not be fetched
     ├── ChecksumMismatch            a file is not the one the lock names
-    ├── DiskTooFull                 not enough room for the parts or the data
-    ├── PartFailed                  a part ended by itself or could not be prepared
-    │   └── StartTimeout            a part did not become ready in time
-    └── UnsuitableSystem            the machine lacks something a part needs
+    ├── DiskTooFull                 not enough room for the components or the data
+    ├── ComponentFailedError                  a component ended by itself or could not be prepared
+    │   └── StartTimeout            a component did not become ready in time
+    └── UnsuitableSystem            the machine lacks something a component needs
 
 A message never holds a secret: nothing in the local stack has one.
 """
@@ -29,18 +29,18 @@ class PortInUse(LocalStackError):  # noqa: N818
 
     Attributes:
         port: The port.
-        part: What needs it.
+        component: What needs it.
         variable: Environment variable that chooses another one.
     """
 
-    def __init__(self, port: int, part: str, variable: str, holder: str | None) -> None:
+    def __init__(self, port: int, component: str, variable: str, holder: str | None) -> None:
         by = f" by {holder}" if holder else ""
         super().__init__(
-            f"Port {port}, which {part} needs, is already in use{by}: "
+            f"Port {port}, which {component} needs, is already in use{by}: "
             f"stop that process, or choose another port with {variable}=<port>."
         )
         self.port = port
-        self.part = part
+        self.component = component
         self.variable = variable
 
 
@@ -55,7 +55,7 @@ class DataDirectoryInUse(LocalStackError):  # noqa: N818
 
 
 class DownloadFailed(LocalStackError):  # noqa: N818
-    """A part could not be fetched."""
+    """A component could not be fetched."""
 
     def __init__(self, file_name: str, reason: str) -> None:
         super().__init__(
@@ -96,29 +96,34 @@ class DiskTooFull(LocalStackError):  # noqa: N818
         )
 
 
-class PartFailed(LocalStackError):  # noqa: N818
-    """A part ended by itself or could not be prepared.
+class ComponentFailedError(LocalStackError):
+    """A component ended by itself or could not be prepared.
 
     Attributes:
-        part: The part.
+        component: The component.
         log_path: Its whole log.
     """
 
-    def __init__(self, part: str, what: str, log_path: Path, last_lines: str) -> None:
+    def __init__(self, component: str, what: str, log_path: Path, last_lines: str) -> None:
         shown = f" Its last lines:\n{last_lines}" if last_lines else " The log is empty."
-        super().__init__(f"{part} {what}; see {log_path}, then run the same command again.{shown}")
-        self.part = part
+        super().__init__(
+            f"{component} {what}; see {log_path}, then run the same command again.{shown}"
+        )
+        self.component = component
         self.log_path = log_path
 
 
-class StartTimeout(PartFailed):
-    """A part did not become ready in time."""
+class StartTimeout(ComponentFailedError):
+    """A component did not become ready in time."""
 
-    def __init__(self, part: str, seconds: float, log_path: Path, last_lines: str) -> None:
+    def __init__(self, component: str, seconds: float, log_path: Path, last_lines: str) -> None:
         super().__init__(
-            part, f"was not ready within {seconds:.0f} s", log_path=log_path, last_lines=last_lines
+            component,
+            f"was not ready within {seconds:.0f} s",
+            log_path=log_path,
+            last_lines=last_lines,
         )
 
 
 class UnsuitableSystem(LocalStackError):  # noqa: N818
-    """The machine lacks something a part needs."""
+    """The machine lacks something a component needs."""

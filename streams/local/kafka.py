@@ -12,7 +12,7 @@ from typing import Final
 from confluent_kafka import KafkaException
 from confluent_kafka.admin import AdminClient
 
-from streams.local.parts import Parts
+from streams.local.components import Components
 from streams.local.ports import HOST, StackPorts, is_listening
 from streams.local.process import START_SECONDS, STOP_SECONDS, ManagedProcess
 
@@ -48,7 +48,7 @@ class Kafka:
 
     Args:
         data_dir: The stack's data directory.
-        parts: Where Java and the jars are.
+        components: Where Java and the jars are.
         ports: Where it listens.
         properties: Broker settings that replace or complete the stack's own, for example a short
             `log.cleaner.backoff.ms`.
@@ -57,12 +57,12 @@ class Kafka:
     def __init__(
         self,
         data_dir: Path,
-        parts: Parts,
+        components: Components,
         ports: StackPorts,
         properties: Mapping[str, str] | None = None,
     ) -> None:
         self._home = data_dir / "kafka"
-        self._parts = parts
+        self._components = components
         self._ports = ports
         self._overrides = dict(properties or {})
         self.process = ManagedProcess("Kafka", "kafka", data_dir)
@@ -76,7 +76,7 @@ class Kafka:
         """Start, and return when every partition has a leader.
 
         Raises:
-            PartFailed: it ended by itself, or not ready in time (`StartTimeout`).
+            ComponentFailedError: it ended by itself, or not ready in time (`StartTimeout`).
         """
         properties = self._prepare()
         self.process.spawn(self._java("kafka.Kafka", str(properties)))
@@ -115,13 +115,13 @@ class Kafka:
 
     def _java(self, *main: str) -> list[str]:
         return [
-            str(self._parts.java),
+            str(self._components.java),
             *_JVM,
             f"-Djava.io.tmpdir={self._home / 'tmp'}",
             # Relative as well: an absolute path is read as an address, where a space is an error.
             "-Dlog4j2.configurationFile=kafka/log4j2.properties",
             "-cp",
-            os.pathsep.join(str(jar) for jar in self._parts.kafka_class_path),
+            os.pathsep.join(str(jar) for jar in self._components.kafka_class_path),
             *main,
         ]
 

@@ -1,6 +1,6 @@
-"""The lock file of the parts that are not Python packages: coordinates, sizes and SHA-256.
+"""The lock file of the components that are not Python packages: coordinates, sizes and SHA-256.
 
-Read by `streams.local.parts`. To move to other versions change the
+Read by `streams.local.components`. To move to other versions change the
 coordinates below and run `python -m streams.local.lock`, which writes the file anew.
 """
 
@@ -14,9 +14,9 @@ from jgo.config import GlobalSettings
 from jgo.constants import MAVEN_CENTRAL_URL
 from jgo.maven import Artifact, MavenContext, PythonResolver
 
-LOCK_FILE: Final = Path(__file__).with_name("parts.lock")
+LOCK_FILE: Final = Path(__file__).with_name("components.lock")
 
-PartName = Literal["kafka", "registry"]
+ComponentName = Literal["kafka", "registry"]
 
 KAFKA: Final = "org.apache.kafka:kafka_2.13:4.4.0"
 """The broker; resolved with everything it needs at run time."""
@@ -30,7 +30,7 @@ REGISTRY: Final = "io.apicurio:apicurio-registry-app:3.3.3:all:tar.gz"
 
 _HEADER: Final = """\
 # Every file of the local stack that is not a Python package; each is checked before use.
-# Written by `python -m streams.local.lock`. Columns: part, coordinate, bytes, SHA-256.
+# Written by `python -m streams.local.lock`. Columns: component, coordinate, bytes, SHA-256.
 """
 
 _CHUNK_BYTES: Final = 1 << 20
@@ -39,16 +39,16 @@ _TIMEOUT_SECONDS: Final = 30
 
 @dataclass(frozen=True, slots=True)
 class LockedFile:
-    """One file of a part.
+    """One file of a component.
 
     Attributes:
-        part: Part it belongs to.
+        component: Component it belongs to.
         coordinate: Maven coordinate, group:artifact:version[:classifier:packaging].
         size_bytes: Its size.
         sha256: Its hash, hexadecimal.
     """
 
-    part: PartName
+    component: ComponentName
     coordinate: str
     size_bytes: int
     sha256: str
@@ -68,19 +68,19 @@ def artifact_of(coordinate: str, context: MavenContext) -> Artifact:
 def read_lock(path: Path = LOCK_FILE) -> tuple[LockedFile, ...]:
     """Every locked file, in class path order."""
     return tuple(
-        LockedFile(_part_name(part), coordinate, int(size), sha256)
-        for part, coordinate, size, sha256 in (
+        LockedFile(_component_name(component), coordinate, int(size), sha256)
+        for component, coordinate, size, sha256 in (
             line.split() for line in path.read_text().splitlines() if not line.startswith("#")
         )
     )
 
 
-def _part_name(text: str) -> PartName:
+def _component_name(text: str) -> ComponentName:
     if text == "kafka":
         return "kafka"
     if text == "registry":
         return "registry"
-    raise ValueError(f"The lock file names an unknown part: {text!r}.")
+    raise ValueError(f"The lock file names an unknown component: {text!r}.")
 
 
 def sha256_of(path: Path) -> str:
@@ -107,7 +107,7 @@ def maven_context(repository: Path, resolver: PythonResolver) -> MavenContext:
 
 
 def resolve(repository: Path) -> tuple[LockedFile, ...]:
-    """Resolve every part anew, downloading into `repository`."""
+    """Resolve every component anew, downloading into `repository`."""
     context = maven_context(repository, PythonResolver())
     roots, others = context.resolver.resolve([context.create_dependency(KAFKA)])
     jars = [d.artifact for d in (*roots, *others)] + [artifact_of(KAFKA_LOGGING, context)]
@@ -117,17 +117,17 @@ def resolve(repository: Path) -> tuple[LockedFile, ...]:
     )
 
 
-def _locked(part: PartName, artifact: Artifact) -> LockedFile:
+def _locked(component: ComponentName, artifact: Artifact) -> LockedFile:
     path = artifact.resolve()
     coordinate = f"{artifact.groupId}:{artifact.artifactId}:{artifact.version}"
     if artifact.classifier or artifact.packaging != "jar":
         coordinate += f":{artifact.classifier}:{artifact.packaging}"
-    return LockedFile(part, coordinate, path.stat().st_size, sha256_of(path))
+    return LockedFile(component, coordinate, path.stat().st_size, sha256_of(path))
 
 
 def write_lock(files: tuple[LockedFile, ...], path: Path = LOCK_FILE) -> None:
     """Write the lock file."""
-    lines = (f"{f.part} {f.coordinate} {f.size_bytes} {f.sha256}\n" for f in files)
+    lines = (f"{f.component} {f.coordinate} {f.size_bytes} {f.sha256}\n" for f in files)
     path.write_text(_HEADER + "".join(lines))
 
 

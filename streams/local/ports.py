@@ -1,4 +1,4 @@
-"""Which ports the parts listen on (loopback only), and who holds one that is taken."""
+"""Which ports the components listen on (loopback only), and who holds one that is taken."""
 
 import random
 import socket
@@ -53,13 +53,13 @@ class StackPorts(BaseSettings):
         """Check every port before anything is started.
 
         Raises:
-            PortInUse: names the port, its part, its variable and, where the system tells, the
+            PortInUse: names the port, its component, its variable and, where the system tells, the
                 holder.
         """
-        for part, variable in _USES:
+        for component, variable in _USES:
             port: int = getattr(self, variable.lower())
             if not is_free(port):
-                raise PortInUse(port, part, variable, holder_of(port))
+                raise PortInUse(port, component, variable, holder_of(port))
 
 
 _USES: Final = (

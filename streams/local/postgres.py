@@ -83,7 +83,7 @@ class Postgres:
         """Start, and return when it answers and the product's database exists.
 
         Raises:
-            PartFailed: it ended by itself, or not ready in time (`StartTimeout`).
+            ComponentFailedError: it ended by itself, or not ready in time (`StartTimeout`).
             UnsuitableSystem: we are root and no system user can be made for the server.
         """
         run_as = _server_user()

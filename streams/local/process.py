@@ -1,8 +1,8 @@
 """One supervised child process: it never outlives its owner and never gets the owner's Ctrl-C.
 
 The child has a session of its own, so a Ctrl-C in the terminal reaches the owner only, which then
-stops its parts in order. It is recorded in a file, so that a start after a killed run on a system
-without parent-death signals finds the orphan.
+stops its components in order. It is recorded in a file, so that a start after a killed run on a
+system without parent-death signals finds the orphan.
 """
 
 import json
@@ -22,15 +22,15 @@ from typing import Final
 
 import psutil
 
-from streams.local.errors import PartFailed, StartTimeout
+from streams.local.errors import ComponentFailedError, StartTimeout
 
 log = logging.getLogger(__name__)
 
 START_SECONDS: Final = 120.0
-"""Longest time a part may take to become ready; a warm start takes 7 s on two busy cores."""
+"""Longest time a component may take to become ready; a warm start takes 7 s on two busy cores."""
 
 STOP_SECONDS: Final = 4.0
-"""Longest time a part may take to end before it is killed; it takes half a second."""
+"""Longest time a component may take to end before it is killed; it takes half a second."""
 
 _LEASH: Final = Path(__file__).with_name("leash.py")
 _LOG_LINES: Final = 15
@@ -38,7 +38,7 @@ _POLL_SECONDS: Final = 0.05
 _ORPHAN_GRACE_SECONDS: Final = 4.0
 _CLOCK_SLACK_SECONDS: Final = 2.0
 
-# The parts get nothing else: no key of the user's environment, and no JAVA_TOOL_OPTIONS,
+# The components get nothing else: no key of the user's environment, and no JAVA_TOOL_OPTIONS,
 # PGDATA or QUARKUS_… that would change how they run.
 _INHERITED: Final = ("PATH", "HOME", "LANG", "LC_ALL", "TZ", "USER")
 
@@ -55,13 +55,13 @@ class ManagedProcess:
     """A program this process starts, watches and stops.
 
     Args:
-        part: Name of the part, for messages.
+        component: Name of the component, for messages.
         name: Name of its log and record files.
         home: The stack's data directory. Log: `home/logs/<name>.log` (the one before: `.log.1`).
     """
 
-    def __init__(self, part: str, name: str, home: Path) -> None:
-        self.part = part
+    def __init__(self, component: str, name: str, home: Path) -> None:
+        self.component = component
         self.log_path = home / "logs" / f"{name}.log"
         self._record = home / "run" / f"{name}.json"
         self._home = home
@@ -84,7 +84,7 @@ class ManagedProcess:
         Args:
             command: Absolute path of the program, and its arguments.
             run_as: System user it runs as; default ours.
-            environment: Variables it gets besides the few that every part inherits.
+            environment: Variables it gets besides the few that every component inherits.
             cwd: Working directory, entered with our rights; default the data directory.
         """
         self.kill()
@@ -104,7 +104,7 @@ class ManagedProcess:
         """Run a program to its end, as a preparation; arguments as in `spawn`.
 
         Raises:
-            PartFailed: it ended with an error.
+            ComponentFailedError: it ended with an error.
         """
         code = self.spawn(command, run_as, cwd=cwd).wait()
         if code != 0:
@@ -115,14 +115,14 @@ class ManagedProcess:
 
         Raises:
             StartTimeout: it did not within the time.
-            PartFailed: the program ended first.
+            ComponentFailedError: the program ended first.
         """
         deadline = time.monotonic() + timeout_seconds
         while not ready():
             self.require_running()
             if time.monotonic() > deadline:
                 raise StartTimeout(
-                    self.part, timeout_seconds, self.log_path, last_lines(self.log_path)
+                    self.component, timeout_seconds, self.log_path, last_lines(self.log_path)
                 )
             time.sleep(_POLL_SECONDS)
 
@@ -130,7 +130,7 @@ class ManagedProcess:
         """Check that the program has not ended by itself.
 
         Raises:
-            PartFailed: it has.
+            ComponentFailedError: it has.
         """
         if self._child is None:
             raise self._failed("was stopped")
@@ -151,7 +151,7 @@ class ManagedProcess:
         try:
             self._child.wait(grace_seconds)
         except subprocess.TimeoutExpired:
-            log.warning("%s did not stop within %.0f s: killed", self.part, grace_seconds)
+            log.warning("%s did not stop within %.0f s: killed", self.component, grace_seconds)
             self._child.kill()
             self._child.wait()
         self._forget()
@@ -181,7 +181,7 @@ class ManagedProcess:
             self._record.unlink(missing_ok=True)
             return
         if ours and age_gap <= _CLOCK_SLACK_SECONDS:
-            log.warning("ending %s (process %d) of a killed run", self.part, orphan.pid)
+            log.warning("ending %s (process %d) of a killed run", self.component, orphan.pid)
             orphan.terminate()
             _, alive = psutil.wait_procs([orphan], timeout=_ORPHAN_GRACE_SECONDS)
             for process in alive:
@@ -189,8 +189,8 @@ class ManagedProcess:
                 process.wait()
         self._record.unlink(missing_ok=True)
 
-    def _failed(self, what: str) -> PartFailed:
-        return PartFailed(self.part, what, self.log_path, last_lines(self.log_path))
+    def _failed(self, what: str) -> ComponentFailedError:
+        return ComponentFailedError(self.component, what, self.log_path, last_lines(self.log_path))
 
     def _forget(self) -> None:
         self._child = None

@@ -5,7 +5,7 @@ import shutil
 from pathlib import Path
 from typing import Final
 
-from streams.local.parts import Parts
+from streams.local.components import Components
 from streams.local.ports import HOST, StackPorts
 from streams.local.process import START_SECONDS, STOP_SECONDS, ManagedProcess
 
@@ -32,13 +32,13 @@ class Registry:
 
     Args:
         data_dir: The stack's data directory.
-        parts: Where Java and the registry are.
+        components: Where Java and the registry are.
         ports: Where it listens.
     """
 
-    def __init__(self, data_dir: Path, parts: Parts, ports: StackPorts) -> None:
+    def __init__(self, data_dir: Path, components: Components, ports: StackPorts) -> None:
         self._home = data_dir / "registry"
-        self._parts = parts
+        self._components = components
         self._port = ports.registry_port
         self.process = ManagedProcess("The schema registry", "registry", data_dir)
 
@@ -51,7 +51,7 @@ class Registry:
         """Start, and return when it answers.
 
         Raises:
-            PartFailed: it ended by itself, or not ready in time (`StartTimeout`).
+            ComponentFailedError: it ended by itself, or not ready in time (`StartTimeout`).
         """
         temporary = self._home / "tmp"
         shutil.rmtree(temporary, ignore_errors=True)
@@ -73,11 +73,11 @@ class Registry:
         }
         self.process.spawn(
             [
-                str(self._parts.java),
+                str(self._components.java),
                 *_JVM,
                 *(f"-D{name}={value}" for name, value in options.items()),
                 "-jar",
-                str(self._parts.registry_jar),
+                str(self._components.registry_jar),
             ]
         )
         self.process.wait_until(self._answers, timeout_seconds)

@@ -9,10 +9,10 @@ from pathlib import Path
 from types import TracebackType
 from typing import Final, Self
 
+from streams.local.components import Components, fetch_components
 from streams.local.errors import DiskTooFull
 from streams.local.kafka import Kafka
 from streams.local.owner import Ownership
-from streams.local.parts import Parts, fetch_parts
 from streams.local.ports import StackPorts
 from streams.local.postgres import Postgres
 from streams.local.process import START_SECONDS, STOP_SECONDS
@@ -21,32 +21,32 @@ from streams.local.registry import Registry
 log = logging.getLogger(__name__)
 
 Progress = Callable[[str, float], None]
-"""Called when a part is ready, with its name and the seconds it took; from several threads."""
+"""Called when a component is ready, with its name and the seconds it took; from several threads."""
 
 _NEEDED_BYTES: Final = 500_000_000
 
 
-def _log_ready(part: str, seconds: float) -> None:
-    log.info("%s is ready (%.1f s)", part, seconds)
+def _log_ready(component: str, seconds: float) -> None:
+    log.info("%s is ready (%.1f s)", component, seconds)
 
 
 class LocalStack:
-    """The parts of one data directory; a context manager that starts and stops them.
+    """The components of one data directory; a context manager that starts and stops them.
 
     Nothing outlives the process that started it, however that ends. The data do, and the next
     start on the same directory goes on with them.
 
     Args:
         data_dir: Data, logs (`logs/`) and process records (`run/`) of the stack.
-        ports: Where the parts listen; default: the environment's.
-        parts: Verified parts; default: fetched at the start.
+        ports: Where the components listen; default: the environment's.
+        components: Verified components; default: fetched at the start.
         kafka_properties: Broker settings that replace or complete the stack's own.
-        progress: Told about each part that is ready; default: a log line.
-        start_seconds: Longest time a part may take to become ready.
+        progress: Told about each component that is ready; default: a log line.
+        start_seconds: Longest time a component may take to become ready.
 
     Attributes:
         data_dir: The data directory, absolute.
-        ports: Where the parts listen.
+        ports: Where the components listen.
         kafka: The broker; may be stopped, killed and started again while the others run.
         registry: The schema registry; likewise.
         postgres: PostgreSQL; likewise.
@@ -57,7 +57,7 @@ class LocalStack:
         data_dir: Path,
         ports: StackPorts | None = None,
         *,
-        parts: Parts | None = None,
+        components: Components | None = None,
         kafka_properties: Mapping[str, str] | None = None,
         progress: Progress = _log_ready,
         start_seconds: float = START_SECONDS,
@@ -67,24 +67,25 @@ class LocalStack:
         self._progress = progress
         self._start_seconds = start_seconds
         self._ownership = Ownership(self.data_dir)
-        found = parts or fetch_parts()
+        found = components or fetch_components()
         self.kafka = Kafka(self.data_dir, found, self.ports, kafka_properties)
         self.registry = Registry(self.data_dir, found, self.ports)
         self.postgres = Postgres(self.data_dir, self.ports)
 
     def start(self) -> None:
-        """Start all parts at once; return when all are ready, or stop all and raise.
+        """Start all components at once; return when all are ready, or stop all and raise.
 
         Raises:
             DataDirectoryInUse: a living process runs a stack on this directory.
             PortInUse: a port is taken.
             DiskTooFull: there is too little room for the data.
-            PartFailed: a part ended by itself, or was not ready in time (`StartTimeout`).
+            ComponentFailedError: a component ended by itself, or was not ready in time
+                (`StartTimeout`).
         """
         self._ownership.take()
         try:
-            for part in self._parts():
-                part.process.end_orphan()
+            for component in self._components():
+                component.process.end_orphan()
             self.ports.require_free()
             free = shutil.disk_usage(self.data_dir).free
             if free < _NEEDED_BYTES:
@@ -95,27 +96,27 @@ class LocalStack:
             raise
 
     def stop(self) -> None:
-        """Stop all parts at once, killing what takes longer than `STOP_SECONDS`; idempotent."""
-        with ThreadPoolExecutor(len(self._parts())) as pool:
-            jobs = [pool.submit(part.stop, STOP_SECONDS) for part in self._parts()]
+        """Stop all at once, killing what takes longer than `STOP_SECONDS`; idempotent."""
+        with ThreadPoolExecutor(len(self._components())) as pool:
+            jobs = [pool.submit(component.stop, STOP_SECONDS) for component in self._components()]
         self._ownership.release()
         for job in jobs:
             job.result()
 
     def kill(self) -> None:
-        """End all parts at once, as a crash would."""
-        for part in self._parts():
-            part.kill()
+        """End all components at once, as a crash would."""
+        for component in self._components():
+            component.kill()
         self._ownership.release()
 
     def require_running(self) -> None:
-        """Check that no part has ended by itself; cheap, for a supervising loop.
+        """Check that no component has ended by itself; cheap, for a supervising loop.
 
         Raises:
-            PartFailed: one has; the message shows the end of its log.
+            ComponentFailedError: one has; the message shows the end of its log.
         """
-        for part in self._parts():
-            part.process.require_running()
+        for component in self._components():
+            component.process.require_running()
 
     def environment(self) -> dict[str, str]:
         """Settings that point a child process to this stack."""
@@ -137,26 +138,26 @@ class LocalStack:
     ) -> None:
         self.stop()
 
-    def _parts(self) -> tuple[Kafka, Registry, Postgres]:
+    def _components(self) -> tuple[Kafka, Registry, Postgres]:
         return self.kafka, self.registry, self.postgres
 
     def _start_parts(self) -> None:
-        def start(part: Kafka | Registry | Postgres) -> None:
+        def start(component: Kafka | Registry | Postgres) -> None:
             began = time.monotonic()
-            part.start(self._start_seconds)
-            self._progress(part.process.part, time.monotonic() - began)
+            component.start(self._start_seconds)
+            self._progress(component.process.component, time.monotonic() - began)
 
-        with ThreadPoolExecutor(len(self._parts())) as pool:
-            jobs = [pool.submit(start, part) for part in self._parts()]
+        with ThreadPoolExecutor(len(self._components())) as pool:
+            jobs = [pool.submit(start, component) for component in self._components()]
             try:
                 done, _ = wait(jobs, return_when=FIRST_EXCEPTION)
                 for job in done:
                     job.result()
             except BaseException:
-                # A part may be between its preparation and its start: kill until none is left.
+                # A component may be between its preparation and its start: kill until none is left.
                 while wait(jobs, timeout=0.1).not_done:
-                    for part in self._parts():
-                        part.kill()
-                for part in self._parts():
-                    part.kill()
+                    for component in self._components():
+                        component.kill()
+                for component in self._components():
+                    component.kill()
                 raise

@@ -20,7 +20,7 @@ class Program:
     """How one process is started and asked whether it is ready.
 
     Attributes:
-        part: Name for people.
+        component: Name for people.
         name: Name of its log file.
         arguments: Arguments after the Python interpreter.
         port: Where it answers.
@@ -28,7 +28,7 @@ class Program:
         ready_path: Page that answers 200 when it is ready.
     """
 
-    part: str
+    component: str
     name: str
     arguments: tuple[str, ...]
     port: int
@@ -36,10 +36,10 @@ class Program:
     ready_path: str
 
 
-def faust_worker(app: str, name: str, part: str, port: int, variable: str) -> Program:
+def faust_worker(app: str, name: str, component: str, port: int, variable: str) -> Program:
     """A Faust worker, started as a user would start it by hand."""
     arguments = ("-m", "faust", "-A", app, "worker", "-l", "info")
-    return Program(part, name, arguments, port, variable, "/ready")
+    return Program(component, name, arguments, port, variable, "/ready")
 
 
 class LocalWorker:
@@ -47,7 +47,7 @@ class LocalWorker:
 
     def __init__(self, program: Program, home: Path, environment: Mapping[str, str]) -> None:
         self.program = program
-        self.process = ManagedProcess(program.part, program.name, home)
+        self.process = ManagedProcess(program.component, program.name, home)
         self._environment = environment
 
     def spawn(self) -> None:
@@ -58,7 +58,7 @@ class LocalWorker:
         """
         port = self.program.port
         if not is_free(port):
-            raise PortInUse(port, self.program.part, self.program.variable, holder_of(port))
+            raise PortInUse(port, self.program.component, self.program.variable, holder_of(port))
         self.process.end_orphan()
         self.process.spawn([sys.executable, *self.program.arguments], environment=self._environment)
 
@@ -66,7 +66,7 @@ class LocalWorker:
         """Wait until it answers that it is ready.
 
         Raises:
-            PartFailed: it ended by itself, or was not ready in time (`StartTimeout`).
+            ComponentFailedError: it ended by itself, or was not ready in time (`StartTimeout`).
         """
         self.process.wait_until(self._is_ready, timeout_seconds)
 

@@ -83,7 +83,7 @@ class Arena:
         """Run one contender over an input, check what it wrote, and delete it.
 
         Raises:
-            PartFailed: it ended by itself; the message shows the end of its log.
+            ComponentFailedError: it ended by itself; the message shows the end of its log.
             VoidRunError: it stalled, or wrote anything else than one output for each input.
         """
         self._runs += 1
@@ -138,7 +138,7 @@ class Arena:
                     first = first or (written, _cpu_seconds(watched))
                 elif time.monotonic() - changed_at > _STALL_SECONDS:
                     raise VoidRunError(
-                        f"{process.part} stopped at {written:,} of {records:,} outputs; "
+                        f"{process.component} stopped at {written:,} of {records:,} outputs; "
                         f"see {process.log_path}."
                     )
                 if first and written >= records:

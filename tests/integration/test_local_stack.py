@@ -18,7 +18,7 @@ from confluent_kafka import Consumer, Producer
 from confluent_kafka.admin import AdminClient, NewTopic
 from confluent_kafka.schema_registry import Schema, SchemaRegistryClient
 
-from streams.local.errors import DataDirectoryInUse, DiskTooFull, PartFailed, PortInUse
+from streams.local.errors import ComponentFailedError, DataDirectoryInUse, DiskTooFull, PortInUse
 from streams.local.kafka import Kafka
 from streams.local.ports import StackPorts
 from streams.local.postgres import Postgres
@@ -37,8 +37,8 @@ from streams.local.ports import StackPorts
 from streams.local.stack import LocalStack
 stack = LocalStack(Path(sys.argv[1]), StackPorts(**json.loads(sys.argv[2])))
 stack.start()
-parts = (stack.kafka, stack.registry, stack.postgres)
-print(json.dumps([part.process.pid for part in parts]), flush=True)
+components = (stack.kafka, stack.registry, stack.postgres)
+print(json.dumps([component.process.pid for component in components]), flush=True)
 time.sleep(600)
 """
 
@@ -100,7 +100,7 @@ class Tenant:
 
 @pytest.fixture(scope="module")
 def own(tmp_path_factory: pytest.TempPathFactory) -> Iterator[LocalStack]:
-    """A stack of this module: its tests kill parts, which the shared one does not stand."""
+    """A stack of this module: its tests kill components, which the shared one does not stand."""
     with LocalStack(tmp_path_factory.mktemp("own"), StackPorts.free()) as running:
         Tenant(running).create()
         yield running
@@ -129,11 +129,11 @@ def test_everything_answers_beside_another_stack(own: LocalStack, stack: LocalSt
 
 
 def test_every_part_listens_on_loopback_only(own: LocalStack) -> None:
-    for part in (own.kafka, own.registry, own.postgres):
-        assert part.process.pid is not None
+    for component in (own.kafka, own.registry, own.postgres):
+        assert component.process.pid is not None
         addresses = {
             connection.laddr.ip
-            for connection in psutil.Process(part.process.pid).net_connections("inet")
+            for connection in psutil.Process(component.process.pid).net_connections("inet")
             if connection.status == psutil.CONN_LISTEN
         }
         assert addresses == {"127.0.0.1"}
@@ -167,26 +167,26 @@ def test_on_loopback_only_the_role_of_the_product_is_let_in(own: LocalStack) -> 
 
 
 @pytest.mark.parametrize(
-    ("part_name", "end"),
+    ("component_name", "end"),
     [("kafka", "stop"), ("kafka", "kill"), ("registry", "kill"), ("postgres", "kill")],
 )
 def test_a_part_comes_back_on_its_port_with_its_data(
-    own: LocalStack, part_name: str, end: str
+    own: LocalStack, component_name: str, end: str
 ) -> None:
     """Stopped in order or killed right after a write; the others run on."""
     tenant = Tenant(own)
     number = len(tenant.rows()) + 1
-    parts: dict[str, Kafka | Registry | Postgres] = {
+    components: dict[str, Kafka | Registry | Postgres] = {
         "kafka": own.kafka,
         "registry": own.registry,
         "postgres": own.postgres,
     }
-    part = parts[part_name]
+    component = components[component_name]
     schema_id = tenant.write(number)
-    part.stop() if end == "stop" else part.kill()
-    with pytest.raises(PartFailed, match="was stopped"):
+    component.stop() if end == "stop" else component.kill()
+    with pytest.raises(ComponentFailedError, match="was stopped"):
         own.require_running()
-    part.start()
+    component.start()
     own.require_running()
     assert tenant.rows() == list(range(1, number + 1))
     assert tenant.records(number) == list(range(1, number + 1))
@@ -198,7 +198,7 @@ def test_a_part_that_crashes_is_noticed(own: LocalStack) -> None:
     os.kill(own.postgres.process.pid, signal.SIGKILL)
     while own.postgres.process.pid is not None:
         time.sleep(0.02)
-    with pytest.raises(PartFailed, match=r"PostgreSQL ended by itself \(SIGKILL\)"):
+    with pytest.raises(ComponentFailedError, match=r"PostgreSQL ended by itself \(SIGKILL\)"):
         own.require_running()
     own.postgres.start()
 
@@ -235,7 +235,7 @@ def test_a_part_that_cannot_start_stops_the_others_and_is_told(tmp_path: Path) -
     broken = LocalStack(
         tmp_path, StackPorts.free(), kafka_properties={"log.cleaner.threads": "many"}
     )
-    with pytest.raises(PartFailed, match=r"Kafka[\s\S]*log\.cleaner\.threads"):
+    with pytest.raises(ComponentFailedError, match=r"Kafka[\s\S]*log\.cleaner\.threads"):
         broken.start()
     assert children_in(tmp_path) == []
 
@@ -247,7 +247,7 @@ def test_too_little_room_is_told(tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 
 
 def test_a_run_killed_at_any_moment_leaves_no_process_and_starts_again(tmp_path: Path) -> None:
-    """First while the parts are made for the first time, then while they run."""
+    """First while the components are made for the first time, then while they run."""
     ports = StackPorts.free()
     for moment in ("formatting", "running"):
         command = [sys.executable, "-c", OWNER, str(tmp_path), json.dumps(ports.model_dump())]
@@ -286,7 +286,7 @@ def children_in(home: Path) -> list[int]:
 
 
 def wait_for_children(home: Path) -> None:
-    """Wait until a part of a stack is being prepared."""
+    """Wait until a component of a stack is being prepared."""
     deadline = time.monotonic() + DEADLINE_SECONDS
     while not list((home / "run").glob("kafka.json")):
         assert time.monotonic() < deadline

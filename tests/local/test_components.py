@@ -1,4 +1,4 @@
-"""Fetching the parts from a real HTTP repository that misbehaves in every usual way."""
+"""Fetching the components from a real HTTP repository that misbehaves in every usual way."""
 
 import gc
 import logging
@@ -12,9 +12,9 @@ from pathlib import Path
 
 import pytest
 
+from streams.local.components import Components, fetch_components
 from streams.local.errors import ChecksumMismatch, DiskTooFull, DownloadFailed
 from streams.local.lock import read_lock, write_lock
-from streams.local.parts import Parts, fetch_parts
 from tests.local.conditions import wait_for
 from tests.local.maven_server import KAFKA_PATH, REGISTRY_PATH, MavenServer, serving
 
@@ -36,31 +36,31 @@ def server(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Iterator[MavenSer
 @pytest.fixture
 def lock(server: MavenServer, tmp_path: Path) -> Path:
     """The lock of what the repository serves at first."""
-    return server.write_lock(tmp_path / "parts.lock")
+    return server.write_lock(tmp_path / "components.lock")
 
 
 @pytest.fixture
 def cache(tmp_path: Path) -> Path:
-    """Where the parts go."""
+    """Where the components go."""
     return tmp_path / "cache"
 
 
-def assert_complete(parts: Parts, cache: Path) -> None:
-    (jar,) = parts.kafka_class_path
+def assert_complete(components: Components, cache: Path) -> None:
+    (jar,) = components.kafka_class_path
     assert jar.read_bytes() == b"jar" * 20_000
-    assert parts.registry_jar.read_bytes() == b"12345"
-    assert (parts.registry_jar.parent / "lib" / "main" / "one.jar").read_bytes() == b"12345"
-    assert parts.java.is_file()
+    assert components.registry_jar.read_bytes() == b"12345"
+    assert (components.registry_jar.parent / "lib" / "main" / "one.jar").read_bytes() == b"12345"
+    assert components.java.is_file()
     assert not (cache / "incoming").exists()
 
 
 def test_fetched_once_then_used_without_a_network(
     server: MavenServer, lock: Path, cache: Path
 ) -> None:
-    assert_complete(fetch_parts(cache, lock_file=lock), cache)
+    assert_complete(fetch_components(cache, lock_file=lock), cache)
     assert sorted(server.requests) == [KAFKA_PATH, REGISTRY_PATH]
     server.files.clear()
-    assert_complete(fetch_parts(cache, lock_file=lock), cache)
+    assert_complete(fetch_components(cache, lock_file=lock), cache)
     assert len(server.requests) == 2
 
 
@@ -70,24 +70,25 @@ def test_a_run_killed_in_the_middle_is_completed_by_the_next(
     """Half a file in its final place would be taken for a whole one."""
     server.stall.add(REGISTRY_PATH)
     program = (
-        "import sys; from pathlib import Path; from streams.local.parts import fetch_parts; "
-        "fetch_parts(Path(sys.argv[1]), lock_file=Path(sys.argv[2]))"
+        "import sys; from pathlib import Path; "
+        "from streams.local.components import fetch_components; "
+        "fetch_components(Path(sys.argv[1]), lock_file=Path(sys.argv[2]))"
     )
     with subprocess.Popen([sys.executable, "-c", program, str(cache), str(lock)]) as killed:
         assert server.stalled.wait(30)
         wait_for(lambda: any(cache.glob("incoming/**/*.tar.gz")))
         killed.send_signal(signal.SIGKILL)
     server.stall.clear()
-    assert_complete(fetch_parts(cache, lock_file=lock), cache)
+    assert_complete(fetch_components(cache, lock_file=lock), cache)
 
 
 def test_an_unpacking_cut_short_is_done_again_without_a_network(
     server: MavenServer, lock: Path, cache: Path
 ) -> None:
-    parts = fetch_parts(cache, lock_file=lock)
+    components = fetch_components(cache, lock_file=lock)
     server.files.clear()
-    shutil.rmtree(parts.registry_jar.parent / "lib")
-    assert_complete(fetch_parts(cache, lock_file=lock), cache)
+    shutil.rmtree(components.registry_jar.parent / "lib")
+    assert_complete(fetch_components(cache, lock_file=lock), cache)
 
 
 @pytest.mark.parametrize("path", [KAFKA_PATH, REGISTRY_PATH])
@@ -97,34 +98,34 @@ def test_another_file_than_the_locked_one_is_refused_and_not_kept(
     released = server.files[path]
     server.files[path] = released[:-1] + b"!"
     with pytest.raises(ChecksumMismatch) as failure:
-        fetch_parts(cache, lock_file=lock)
+        fetch_components(cache, lock_file=lock)
     name = path.rsplit("/", 1)[-1]
     assert name in str(failure.value)
     assert "not kept" in str(failure.value)
     assert not failure.value.path.exists()
     server.files[path] = released
-    assert_complete(fetch_parts(cache, lock_file=lock), cache)
+    assert_complete(fetch_components(cache, lock_file=lock), cache)
 
 
 def test_a_cached_file_that_was_changed_is_refused_by_name_and_fetched_again_when_deleted(
     lock: Path, cache: Path
 ) -> None:
-    (jar,) = fetch_parts(cache, lock_file=lock).kafka_class_path
+    (jar,) = fetch_components(cache, lock_file=lock).kafka_class_path
     jar.write_bytes(b"changed")
     with pytest.raises(ChecksumMismatch, match="delete that file") as failure:
-        fetch_parts(cache, lock_file=lock)
+        fetch_components(cache, lock_file=lock)
     assert str(jar) in str(failure.value)
     jar.unlink()
-    assert_complete(fetch_parts(cache, lock_file=lock), cache)
+    assert_complete(fetch_components(cache, lock_file=lock), cache)
 
 
 def test_a_changed_lock_is_compared_again(server: MavenServer, lock: Path, cache: Path) -> None:
     """What was right for the old lock must not pass for the new one."""
-    fetch_parts(cache, lock_file=lock)
+    fetch_components(cache, lock_file=lock)
     changed = tuple(replace(file, sha256="0" * 64) for file in read_lock(lock))
     write_lock(changed, lock)
     with pytest.raises(ChecksumMismatch):
-        fetch_parts(cache, lock_file=lock)
+        fetch_components(cache, lock_file=lock)
 
 
 def test_a_transfer_that_breaks_off_and_a_busy_server_are_tried_again(
@@ -132,13 +133,13 @@ def test_a_transfer_that_breaks_off_and_a_busy_server_are_tried_again(
 ) -> None:
     server.break_off.add(REGISTRY_PATH)
     server.refuse.append(KAFKA_PATH)
-    assert_complete(fetch_parts(cache, lock_file=lock), cache)
+    assert_complete(fetch_components(cache, lock_file=lock), cache)
 
 
 def test_a_file_nobody_serves_is_named(server: MavenServer, lock: Path, cache: Path) -> None:
     del server.files[KAFKA_PATH]
     with pytest.raises(DownloadFailed, match=r"broker-1\.0\.jar.*no Maven repository serves it"):
-        fetch_parts(cache, lock_file=lock)
+        fetch_components(cache, lock_file=lock)
 
 
 def test_no_connection_is_said_without_the_address_which_may_hold_a_password(
@@ -148,7 +149,7 @@ def test_no_connection_is_said_without_the_address_which_may_hold_a_password(
         "[repositories]\ncentral = http://user:secret-word@127.0.0.1:9\n"
     )
     with pytest.raises(DownloadFailed, match="no connection to the server") as failure:
-        fetch_parts(cache, lock_file=lock)
+        fetch_components(cache, lock_file=lock)
     assert "secret-word" not in str(failure.value)
 
 
@@ -157,20 +158,21 @@ def test_too_little_room_is_said_before_anything_is_fetched(
 ) -> None:
     write_lock(tuple(replace(file, size_bytes=10**17) for file in read_lock(lock)), lock)
     with pytest.raises(DiskTooFull, match="PARTS_DIR"):
-        fetch_parts(cache, lock_file=lock)
+        fetch_components(cache, lock_file=lock)
     assert server.requests == []
 
 
 def test_two_processes_fetch_into_one_cache(server: MavenServer, lock: Path, cache: Path) -> None:
     """The second waits for the first, then finds everything."""
     program = (
-        "import sys; from pathlib import Path; from streams.local.parts import fetch_parts; "
-        "fetch_parts(Path(sys.argv[1]), lock_file=Path(sys.argv[2]))"
+        "import sys; from pathlib import Path; "
+        "from streams.local.components import fetch_components; "
+        "fetch_components(Path(sys.argv[1]), lock_file=Path(sys.argv[2]))"
     )
     command = [sys.executable, "-c", program, str(cache), str(lock)]
     with subprocess.Popen(command) as one, subprocess.Popen(command) as other:
         assert (one.wait(60), other.wait(60)) == (0, 0)
-    assert_complete(fetch_parts(cache, lock_file=lock), cache)
+    assert_complete(fetch_components(cache, lock_file=lock), cache)
     assert sorted(server.requests) == [KAFKA_PATH, REGISTRY_PATH]
 
 
@@ -178,6 +180,6 @@ def test_without_a_terminal_progress_is_log_lines(
     lock: Path, cache: Path, caplog: pytest.LogCaptureFixture
 ) -> None:
     with caplog.at_level(logging.INFO):
-        fetch_parts(cache, lock_file=lock)
+        fetch_components(cache, lock_file=lock)
     assert "fetching the local stack: 2 files" in caplog.text
     assert "fetched the local stack" in caplog.text

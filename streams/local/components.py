@@ -35,7 +35,7 @@ from jgo.maven import PythonResolver
 from rich.console import Console
 
 from streams.local.download_progress import Cancelled, DownloadProgress
-from streams.local.errors import ChecksumMismatch, DiskTooFull, DownloadFailed
+from streams.local.errors import ChecksumMismatchError, DiskTooFullError, DownloadFailedError
 from streams.local.lock import (
     LOCK_FILE,
     ComponentName,
@@ -92,9 +92,9 @@ def fetch_components(
         console: Where progress is shown; default standard error.
 
     Raises:
-        DownloadFailed: a file cannot be fetched.
-        ChecksumMismatch: a file is not the one the lock names.
-        DiskTooFull: there is not enough room.
+        DownloadFailedError: a file cannot be fetched.
+        ChecksumMismatchError: a file is not the one the lock names.
+        DiskTooFullError: there is not enough room.
     """
     cache = _Cache((components_dir or default_components_dir()).absolute(), read_lock(lock_file))
     if not cache.is_verified():
@@ -180,7 +180,7 @@ class _Cache:
     def _verify(self, file: LockedFile, path: Path, named: Path, *, fetched_now: bool) -> None:
         found = sha256_of(path)
         if found != file.sha256:
-            raise ChecksumMismatch(named, file.sha256, found, fetched_now=fetched_now)
+            raise ChecksumMismatchError(named, file.sha256, found, fetched_now=fetched_now)
 
     def _needed_bytes(self, missing: list[LockedFile]) -> int:
         unpacked = 0
@@ -194,8 +194,8 @@ class _Cache:
         if shutil.disk_usage(self._root).free < needed:
             raise self._too_full(needed)
 
-    def _too_full(self, needed: int) -> DiskTooFull:
-        return DiskTooFull(self._root, needed, shutil.disk_usage(self._root).free, "PARTS_DIR")
+    def _too_full(self, needed: int) -> DiskTooFullError:
+        return DiskTooFullError(self._root, needed, shutil.disk_usage(self._root).free, "PARTS_DIR")
 
     def _fetch(self, missing: list[LockedFile], console: Console) -> None:
         total = sum(file.size_bytes for file in missing)
@@ -226,7 +226,7 @@ class _Cache:
                     incoming.unlink(missing_ok=True)
                     artifact.resolve()
         except _MAY_PASS as error:
-            raise DownloadFailed(incoming.name, _reason(error)) from error
+            raise DownloadFailedError(incoming.name, _reason(error)) from error
         target = self.path(file)
         self._verify(file, incoming, target, fetched_now=True)
         target.parent.mkdir(parents=True, exist_ok=True)

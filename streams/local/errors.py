@@ -1,14 +1,14 @@
 """Errors of the local stack; each message is one sentence and how to mend it.
 
-    LocalStackError                 base of every error below
-    ├── PortInUse                   another process listens where a component must
-    ├── DataDirectoryInUse          another stack runs on the same data directory
-    ├── DownloadFailed              a component could not be fetched
-    ├── ChecksumMismatch            a file is not the one the lock names
-    ├── DiskTooFull                 not enough room for the components or the data
-    ├── ComponentFailedError                  a component ended by itself or could not be prepared
-    │   └── StartTimeout            a component did not become ready in time
-    └── UnsuitableSystem            the machine lacks something a component needs
+LocalStackError                 base of every error below
+├── PortInUseError              another process listens where a component must
+├── DataDirectoryInUseError     another stack runs on the same data directory
+├── DownloadFailedError         a component could not be fetched
+├── ChecksumMismatchError       a file is not the one the lock names
+├── DiskTooFullError            not enough room for the components or the data
+├── ComponentFailedError        a component ended by itself or could not be prepared
+│   └── StartTimeoutError       a component did not become ready in time
+└── UnsuitableSystemError       the machine lacks something a component needs
 
 A message never holds a secret: nothing in the local stack has one.
 """
@@ -24,7 +24,7 @@ class LocalStackError(InfrastructureError):
     """Base of the local stack's errors."""
 
 
-class PortInUse(LocalStackError):  # noqa: N818
+class PortInUseError(LocalStackError):
     """A port is taken.
 
     Attributes:
@@ -44,7 +44,7 @@ class PortInUse(LocalStackError):  # noqa: N818
         self.variable = variable
 
 
-class DataDirectoryInUse(LocalStackError):  # noqa: N818
+class DataDirectoryInUseError(LocalStackError):
     """Another living process owns the data directory."""
 
     def __init__(self, data_dir: Path, holder: str) -> None:
@@ -54,7 +54,7 @@ class DataDirectoryInUse(LocalStackError):  # noqa: N818
         )
 
 
-class DownloadFailed(LocalStackError):  # noqa: N818
+class DownloadFailedError(LocalStackError):
     """A component could not be fetched."""
 
     def __init__(self, file_name: str, reason: str) -> None:
@@ -65,7 +65,7 @@ class DownloadFailed(LocalStackError):  # noqa: N818
         self.file_name = file_name
 
 
-class ChecksumMismatch(LocalStackError):  # noqa: N818
+class ChecksumMismatchError(LocalStackError):
     """A file differs from the one the lock names.
 
     Attributes:
@@ -85,7 +85,7 @@ class ChecksumMismatch(LocalStackError):  # noqa: N818
         self.path = path
 
 
-class DiskTooFull(LocalStackError):  # noqa: N818
+class DiskTooFullError(LocalStackError):
     """Not enough free space."""
 
     def __init__(self, path: Path, needed_bytes: int, free_bytes: int, variable: str) -> None:
@@ -113,7 +113,7 @@ class ComponentFailedError(LocalStackError):
         self.log_path = log_path
 
 
-class StartTimeout(ComponentFailedError):
+class StartTimeoutError(ComponentFailedError):
     """A component did not become ready in time."""
 
     def __init__(self, component: str, seconds: float, log_path: Path, last_lines: str) -> None:
@@ -125,5 +125,5 @@ class StartTimeout(ComponentFailedError):
         )
 
 
-class UnsuitableSystem(LocalStackError):  # noqa: N818
+class UnsuitableSystemError(LocalStackError):
     """The machine lacks something a component needs."""

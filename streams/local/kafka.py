@@ -76,7 +76,7 @@ class Kafka:
         """Start, and return when every partition has a leader.
 
         Raises:
-            ComponentFailedError: it ended by itself, or not ready in time (`StartTimeout`).
+            ComponentFailedError: it ended by itself, or not ready in time (`StartTimeoutError`).
         """
         properties = self._prepare()
         self.process.spawn(self._java("kafka.Kafka", str(properties)))

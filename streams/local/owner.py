@@ -5,7 +5,7 @@ import os
 from pathlib import Path
 from typing import IO
 
-from streams.local.errors import DataDirectoryInUse
+from streams.local.errors import DataDirectoryInUseError
 
 
 class Ownership:
@@ -19,7 +19,7 @@ class Ownership:
         """Become the owner.
 
         Raises:
-            DataDirectoryInUse: a living process is; the message names it.
+            DataDirectoryInUseError: a living process is; the message names it.
         """
         self._data_dir.mkdir(parents=True, exist_ok=True)
         file = (self._data_dir / "owner.lock").open("a+")
@@ -29,7 +29,7 @@ class Ownership:
             file.seek(0)
             holder = f"process {file.read().strip() or 'unknown'}"
             file.close()
-            raise DataDirectoryInUse(self._data_dir, holder) from error
+            raise DataDirectoryInUseError(self._data_dir, holder) from error
         file.truncate(0)
         file.write(str(os.getpid()))
         file.flush()

@@ -8,7 +8,7 @@ import psutil
 from pydantic import Field
 from pydantic_settings import BaseSettings, SettingsConfigDict
 
-from streams.local.errors import PortInUse
+from streams.local.errors import PortInUseError
 from streams.settings import PROJECT_ROOT
 
 HOST: Final = "127.0.0.1"
@@ -53,13 +53,13 @@ class StackPorts(BaseSettings):
         """Check every port before anything is started.
 
         Raises:
-            PortInUse: names the port, its component, its variable and, where the system tells, the
-                holder.
+            PortInUseError: names the port, its component, its variable and, where the system tells,
+                the holder.
         """
         for component, variable in _USES:
             port: int = getattr(self, variable.lower())
             if not is_free(port):
-                raise PortInUse(port, component, variable, holder_of(port))
+                raise PortInUseError(port, component, variable, holder_of(port))
 
 
 _USES: Final = (

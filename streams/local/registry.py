@@ -51,7 +51,7 @@ class Registry:
         """Start, and return when it answers.
 
         Raises:
-            ComponentFailedError: it ended by itself, or not ready in time (`StartTimeout`).
+            ComponentFailedError: it ended by itself, or not ready in time (`StartTimeoutError`).
         """
         temporary = self._home / "tmp"
         shutil.rmtree(temporary, ignore_errors=True)

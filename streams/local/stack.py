@@ -10,7 +10,7 @@ from types import TracebackType
 from typing import Final, Self
 
 from streams.local.components import Components, fetch_components
-from streams.local.errors import DiskTooFull
+from streams.local.errors import DiskTooFullError
 from streams.local.kafka import Kafka
 from streams.local.owner import Ownership
 from streams.local.ports import StackPorts
@@ -76,11 +76,11 @@ class LocalStack:
         """Start all components at once; return when all are ready, or stop all and raise.
 
         Raises:
-            DataDirectoryInUse: a living process runs a stack on this directory.
-            PortInUse: a port is taken.
-            DiskTooFull: there is too little room for the data.
+            DataDirectoryInUseError: a living process runs a stack on this directory.
+            PortInUseError: a port is taken.
+            DiskTooFullError: there is too little room for the data.
             ComponentFailedError: a component ended by itself, or was not ready in time
-                (`StartTimeout`).
+                (`StartTimeoutError`).
         """
         self._ownership.take()
         try:
@@ -89,7 +89,7 @@ class LocalStack:
             self.ports.require_free()
             free = shutil.disk_usage(self.data_dir).free
             if free < _NEEDED_BYTES:
-                raise DiskTooFull(self.data_dir, _NEEDED_BYTES, free, "DATA_DIR")
+                raise DiskTooFullError(self.data_dir, _NEEDED_BYTES, free, "DATA_DIR")
             self._start_parts()
         except BaseException:
             self._ownership.release()

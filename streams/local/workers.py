@@ -8,7 +8,7 @@ from typing import Final
 
 import httpx
 
-from streams.local.errors import PortInUse
+from streams.local.errors import PortInUseError
 from streams.local.ports import holder_of, is_free
 from streams.local.process import ManagedProcess
 
@@ -54,11 +54,13 @@ class LocalWorker:
         """Start it; returns before it is ready.
 
         Raises:
-            PortInUse: its port is taken.
+            PortInUseError: its port is taken.
         """
         port = self.program.port
         if not is_free(port):
-            raise PortInUse(port, self.program.component, self.program.variable, holder_of(port))
+            raise PortInUseError(
+                port, self.program.component, self.program.variable, holder_of(port)
+            )
         self.process.end_orphan()
         self.process.spawn([sys.executable, *self.program.arguments], environment=self._environment)
 
@@ -66,7 +68,8 @@ class LocalWorker:
         """Wait until it answers that it is ready.
 
         Raises:
-            ComponentFailedError: it ended by itself, or was not ready in time (`StartTimeout`).
+            ComponentFailedError: it ended by itself, or was not ready in time
+                (`StartTimeoutError`).
         """
         self.process.wait_until(self._is_ready, timeout_seconds)
 

@@ -18,7 +18,12 @@ from confluent_kafka import Consumer, Producer
 from confluent_kafka.admin import AdminClient, NewTopic
 from confluent_kafka.schema_registry import Schema, SchemaRegistryClient
 
-from streams.local.errors import ComponentFailedError, DataDirectoryInUse, DiskTooFull, PortInUse
+from streams.local.errors import (
+    ComponentFailedError,
+    DataDirectoryInUseError,
+    DiskTooFullError,
+    PortInUseError,
+)
 from streams.local.kafka import Kafka
 from streams.local.ports import StackPorts
 from streams.local.postgres import Postgres
@@ -217,7 +222,7 @@ def test_postgres_comes_back_after_a_kill_in_the_middle_of_a_query(own: LocalSta
 
 def test_a_second_stack_on_the_same_directory_is_refused(own: LocalStack, tmp_path: Path) -> None:
     second = LocalStack(own.data_dir, StackPorts.free())
-    with pytest.raises(DataDirectoryInUse, match=str(os.getpid())):
+    with pytest.raises(DataDirectoryInUseError, match=str(os.getpid())):
         second.start()
     second.stop()
     own.require_running()
@@ -225,7 +230,7 @@ def test_a_second_stack_on_the_same_directory_is_refused(own: LocalStack, tmp_pa
 
 def test_a_taken_port_is_told_before_anything_starts(own: LocalStack, tmp_path: Path) -> None:
     second = LocalStack(tmp_path, own.ports)
-    with pytest.raises(PortInUse, match=r"KAFKA_PORT=<port>"):
+    with pytest.raises(PortInUseError, match=r"KAFKA_PORT=<port>"):
         second.start()
     assert not (tmp_path / "logs").exists()
 
@@ -242,7 +247,7 @@ def test_a_part_that_cannot_start_stops_the_others_and_is_told(tmp_path: Path) -
 
 def test_too_little_room_is_told(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr("streams.local.stack._NEEDED_BYTES", 10**18)
-    with pytest.raises(DiskTooFull, match="DATA_DIR"):
+    with pytest.raises(DiskTooFullError, match="DATA_DIR"):
         LocalStack(tmp_path, StackPorts.free()).start()
 
 

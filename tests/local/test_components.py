@@ -13,7 +13,7 @@ from pathlib import Path
 import pytest
 
 from streams.local.components import Components, fetch_components
-from streams.local.errors import ChecksumMismatch, DiskTooFull, DownloadFailed
+from streams.local.errors import ChecksumMismatchError, DiskTooFullError, DownloadFailedError
 from streams.local.lock import read_lock, write_lock
 from tests.local.conditions import wait_for
 from tests.local.maven_server import KAFKA_PATH, REGISTRY_PATH, MavenServer, serving
@@ -97,7 +97,7 @@ def test_another_file_than_the_locked_one_is_refused_and_not_kept(
 ) -> None:
     released = server.files[path]
     server.files[path] = released[:-1] + b"!"
-    with pytest.raises(ChecksumMismatch) as failure:
+    with pytest.raises(ChecksumMismatchError) as failure:
         fetch_components(cache, lock_file=lock)
     name = path.rsplit("/", 1)[-1]
     assert name in str(failure.value)
@@ -112,7 +112,7 @@ def test_a_cached_file_that_was_changed_is_refused_by_name_and_fetched_again_whe
 ) -> None:
     (jar,) = fetch_components(cache, lock_file=lock).kafka_class_path
     jar.write_bytes(b"changed")
-    with pytest.raises(ChecksumMismatch, match="delete that file") as failure:
+    with pytest.raises(ChecksumMismatchError, match="delete that file") as failure:
         fetch_components(cache, lock_file=lock)
     assert str(jar) in str(failure.value)
     jar.unlink()
@@ -124,7 +124,7 @@ def test_a_changed_lock_is_compared_again(server: MavenServer, lock: Path, cache
     fetch_components(cache, lock_file=lock)
     changed = tuple(replace(file, sha256="0" * 64) for file in read_lock(lock))
     write_lock(changed, lock)
-    with pytest.raises(ChecksumMismatch):
+    with pytest.raises(ChecksumMismatchError):
         fetch_components(cache, lock_file=lock)
 
 
@@ -138,7 +138,9 @@ def test_a_transfer_that_breaks_off_and_a_busy_server_are_tried_again(
 
 def test_a_file_nobody_serves_is_named(server: MavenServer, lock: Path, cache: Path) -> None:
     del server.files[KAFKA_PATH]
-    with pytest.raises(DownloadFailed, match=r"broker-1\.0\.jar.*no Maven repository serves it"):
+    with pytest.raises(
+        DownloadFailedError, match=r"broker-1\.0\.jar.*no Maven repository serves it"
+    ):
         fetch_components(cache, lock_file=lock)
 
 
@@ -148,7 +150,7 @@ def test_no_connection_is_said_without_the_address_which_may_hold_a_password(
     (tmp_path / "jgo.conf").write_text(
         "[repositories]\ncentral = http://user:secret-word@127.0.0.1:9\n"
     )
-    with pytest.raises(DownloadFailed, match="no connection to the server") as failure:
+    with pytest.raises(DownloadFailedError, match="no connection to the server") as failure:
         fetch_components(cache, lock_file=lock)
     assert "secret-word" not in str(failure.value)
 
@@ -157,7 +159,7 @@ def test_too_little_room_is_said_before_anything_is_fetched(
     server: MavenServer, lock: Path, cache: Path
 ) -> None:
     write_lock(tuple(replace(file, size_bytes=10**17) for file in read_lock(lock)), lock)
-    with pytest.raises(DiskTooFull, match="PARTS_DIR"):
+    with pytest.raises(DiskTooFullError, match="PARTS_DIR"):
         fetch_components(cache, lock_file=lock)
     assert server.requests == []
 

@@ -7,14 +7,14 @@ from pathlib import Path
 
 import pytest
 
-from streams.local.errors import DataDirectoryInUse
+from streams.local.errors import DataDirectoryInUseError
 from streams.local.owner import Ownership
 
 
 def test_a_second_owner_is_refused_and_told_the_first(tmp_path: Path) -> None:
     first = Ownership(tmp_path)
     first.take()
-    with pytest.raises(DataDirectoryInUse, match=f"process {os.getpid()}.*DATA_DIR"):
+    with pytest.raises(DataDirectoryInUseError, match=f"process {os.getpid()}.*DATA_DIR"):
         Ownership(tmp_path).take()
     first.release()
     again = Ownership(tmp_path)

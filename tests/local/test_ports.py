@@ -8,7 +8,7 @@ from contextlib import closing
 import pydantic
 import pytest
 
-from streams.local.errors import PortInUse
+from streams.local.errors import PortInUseError
 from streams.local.ports import StackPorts, is_free
 
 
@@ -46,7 +46,7 @@ def test_a_port_that_is_no_number_names_its_variable(monkeypatch: pytest.MonkeyP
 @pytest.mark.parametrize("name", list(StackPorts.model_fields))
 def test_a_taken_port_names_part_variable_and_holder(name: str, taken: int) -> None:
     ports = StackPorts.free().model_copy(update={name: taken})
-    with pytest.raises(PortInUse) as failure:
+    with pytest.raises(PortInUseError) as failure:
         ports.require_free()
     message = str(failure.value)
     assert f"Port {taken}" in message

@@ -13,7 +13,7 @@ from pathlib import Path
 import psutil
 import pytest
 
-from streams.local.errors import ComponentFailedError, StartTimeout
+from streams.local.errors import ComponentFailedError, StartTimeoutError
 from streams.local.process import ManagedProcess
 from tests.local.conditions import DEADLINE_SECONDS, wait_for
 
@@ -90,7 +90,7 @@ def test_a_crash_names_the_signal(process: ManagedProcess) -> None:
 
 def test_one_that_is_not_ready_in_time_shows_its_log(process: ManagedProcess) -> None:
     start(process, OBEYS)
-    with pytest.raises(StartTimeout, match="not ready within 0 s") as failure:
+    with pytest.raises(StartTimeoutError, match="not ready within 0 s") as failure:
         process.wait_until(lambda: False, 0.2)
     assert "up" in str(failure.value)
 

@@ -4,7 +4,7 @@
     lock.py         reads and writes it
     components.py        brings the files into the user's cache, verified
     ports.py        which ports the components listen on, and who holds one that is taken
-    process.py      one supervised child process; `leash.py` is how it starts
+    process.py      one supervised child process; `parent_death_guard.py` is how it starts
     owner.py        one living owner for each data directory
     kafka.py  registry.py  postgres.py      one component each
     stack.py        all of them together

@@ -32,7 +32,7 @@ START_SECONDS: Final = 120.0
 STOP_SECONDS: Final = 4.0
 """Longest time a component may take to end before it is killed; it takes half a second."""
 
-_LEASH: Final = Path(__file__).with_name("leash.py")
+_GUARD: Final = Path(__file__).with_name("parent_death_guard.py")
 _LOG_LINES: Final = 15
 _POLL_SECONDS: Final = 0.05
 _ORPHAN_GRACE_SECONDS: Final = 4.0
@@ -212,14 +212,14 @@ def _start(
     extra: Mapping[str, str],
 ) -> subprocess.Popen[bytes]:
     user = run_as or RunAs(os.getuid(), os.getgid())
-    leashed = [sys.executable, "-I", "-S", str(_LEASH), str(os.getpid())]
+    guarded = [sys.executable, "-I", "-S", str(_GUARD), str(os.getpid())]
     environment = {name: os.environ[name] for name in _INHERITED if name in os.environ} | dict(
         extra
     )
 
     def start() -> subprocess.Popen[bytes]:
         return subprocess.Popen(
-            [*leashed, str(user.uid), str(user.gid), *command],
+            [*guarded, str(user.uid), str(user.gid), *command],
             cwd=cwd,
             env=environment,
             stdin=subprocess.DEVNULL,

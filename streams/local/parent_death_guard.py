@@ -1,4 +1,4 @@
-"""Start a program so that it ends with its owner: `parent_death_guard.py OWNER_PID UID GID PROGRAM ARGUMENT…`.
+"""Start a program that ends with its owner: `parent_death_guard.py OWNER_PID UID GID PROGRAM …`.
 
 Run as a script by `streams.local.process`, with nothing imported but the standard library. It
 becomes the program (exec): no process of its own remains. On Linux the kernel kills the program

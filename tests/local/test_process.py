@@ -211,7 +211,7 @@ def record(home: Path, pid: int, create_time: float) -> None:
 
 @pytest.fixture
 def stranger(tmp_path: Path) -> Iterator[psutil.Process]:
-    """A process nobody supervises, as a killed run leaves it where the system has no parent-death signal."""
+    """An unsupervised process, as a killed run leaves it where there is no parent-death signal."""
     with subprocess.Popen(python(OBEYS), cwd=tmp_path, stdout=subprocess.DEVNULL) as running:
         yield psutil.Process(running.pid)
         running.kill()

@@ -64,8 +64,8 @@ class Settings(BaseSettings):
         0.5, gt=0, description="A raw partition pauses when more of its last records are rejected."
     )
     pause_rejected_of: int = Field(1000, ge=1, description="Records that share is taken of.")
-    pause_rejected_run: int = Field(
-        500, ge=1, description="A raw partition pauses when so many in a row are rejected."
+    pause_rejected_consecutive: int = Field(
+        500, ge=1, description="A raw partition pauses when so many consecutive records are."
     )
     worker_port: int = Field(6066, description="Faust web server of the pipeline worker.")
     sink_port: int = Field(6067, description="Faust web server of the sink worker.")
@@ -75,7 +75,7 @@ class Settings(BaseSettings):
     def rejection_limits(self) -> RejectionLimits:
         """Where a raw partition pauses."""
         return RejectionLimits(
-            self.pause_rejected_share, self.pause_rejected_of, self.pause_rejected_run
+            self.pause_rejected_share, self.pause_rejected_of, self.pause_rejected_consecutive
         )
 
     def pipeline_state_dir(self) -> Path:

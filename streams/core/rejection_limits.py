@@ -6,7 +6,7 @@ pauses instead, until somebody has looked.
 
 from collections import deque
 from collections.abc import Iterable
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 
 
 @dataclass(frozen=True, slots=True)
@@ -16,34 +16,34 @@ class RejectionLimits:
     Attributes:
         share: Of the last `of_records`, more than this share rejected.
         of_records: Records the share is taken of; with fewer nothing is said.
-        run: So many rejected one after the other.
+        consecutive: So many rejected one after the other.
     """
 
     share: float
     of_records: int
-    run: int
+    consecutive: int
 
 
 @dataclass(slots=True)
-class RecentDecisions:
-    """The last decisions of one partition, oldest first: true is a rejection."""
+class RecentVerdicts:
+    """The last verdicts of one partition, oldest first: true is a rejection."""
 
     limits: RejectionLimits
     _last: deque[bool] = field(default_factory=deque)
     _rejected: int = 0
-    _run: int = 0
+    _consecutive: int = 0
 
-    def after(self, decisions: Iterable[bool]) -> "RecentDecisions":
-        """What is recent after more decisions; this one stays as it is."""
-        following = RecentDecisions(self.limits, self._last.copy(), self._rejected, self._run)
-        for rejected in decisions:
+    def after(self, verdicts: Iterable[bool]) -> "RecentVerdicts":
+        """What is recent after more verdicts; this one stays as it is."""
+        following = replace(self, _last=self._last.copy())
+        for rejected in verdicts:
             following._add(rejected)
         return following
 
-    def exceeded_by(self, decisions: Iterable[bool]) -> str | None:
-        """Why more decisions exceed a limit, at whichever of them; None when they do not."""
-        following = RecentDecisions(self.limits, self._last.copy(), self._rejected, self._run)
-        for rejected in decisions:
+    def exceeded_by(self, verdicts: Iterable[bool]) -> str | None:
+        """Why more verdicts exceed a limit, at whichever of them; None when they do not."""
+        following = replace(self, _last=self._last.copy())
+        for rejected in verdicts:
             following._add(rejected)
             reason = following._reason() if rejected else None
             if reason is not None:
@@ -55,12 +55,12 @@ class RecentDecisions:
         self._rejected += rejected
         if len(self._last) > self.limits.of_records:
             self._rejected -= self._last.popleft()
-        self._run = self._run + 1 if rejected else 0
+        self._consecutive = self._consecutive + 1 if rejected else 0
 
     def _reason(self) -> str | None:
         limits = self.limits
-        if self._run >= limits.run:
-            return f"{self._run:,} records in a row were rejected"
+        if self._consecutive >= limits.consecutive:
+            return f"{self._consecutive:,} consecutive records were rejected"
         full = len(self._last) >= limits.of_records
         if full and self._rejected > limits.share * limits.of_records:
             return f"{self._rejected:,} of the last {limits.of_records:,} records were rejected"

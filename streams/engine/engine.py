@@ -52,7 +52,7 @@ class Engine:
         # One at a time: they compete for the interpreter, and the first partition is ready sooner.
         self._rebuilder = ThreadPoolExecutor(1, thread_name_prefix="rebuild")
         self._stopped = False
-        self._places = asyncio.Semaphore(_BATCHES_AT_ONCE)
+        self._slots = asyncio.Semaphore(_BATCHES_AT_ONCE)
         self._waiting: dict[str, asyncio.Semaphore] = {}
         self._running: set[asyncio.Task[None]] = set()
         self._acquiring: list[asyncio.Future[int]] = []
@@ -243,7 +243,7 @@ class Engine:
     async def _run_in_place(self, stage: Stage, event: EventT, owned: Owned) -> PauseRequest | None:
         """Run a batch when there is a place; returns why it must pause, if it must."""
         done = False
-        async with self._places:
+        async with self._slots:
             try:
                 await self._run(stage, event.message.tp, event.value, owned)
                 done = True

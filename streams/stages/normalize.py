@@ -14,7 +14,7 @@ from streams.core.records import (
     RawRecord,
     source_key,
 )
-from streams.core.rejection_limits import RecentDecisions, RejectionLimits
+from streams.core.rejection_limits import RecentVerdicts, RejectionLimits
 from streams.core.tally import UNKNOWN_KIND
 from streams.engine.overlay import Overlay
 from streams.engine.pause import PauseRequest
@@ -50,7 +50,7 @@ class Normalize:
         self._encoders = encoders
         self._generation = generation
         self._limits = limits
-        self._recent: dict[int, RecentDecisions] = {}
+        self._recent: dict[int, RecentVerdicts] = {}
         self._let_pass: dict[int, int] = {}
 
     def let_pass(self, partition: int, offset: int) -> None:
@@ -80,7 +80,7 @@ class Normalize:
         return outputs
 
     def _keep_within_limits(self, batch: Batch, rejected: list[bool]) -> None:
-        recent = self._recent.get(batch.partition) or RecentDecisions(self._limits)
+        recent = self._recent.get(batch.partition) or RecentVerdicts(self._limits)
         if any(rejected) and batch.last_offset > self._let_pass.get(batch.partition, -1):
             reason = recent.exceeded_by(rejected)
             if reason is not None:

@@ -159,7 +159,7 @@ def test_a_flood_of_rejections_pauses_one_source_until_it_is_resumed(cluster: Cl
     ]
     good = [encoder.encode(plant_record(f"GOOD{number}").to_avro()) for number in range(150)]
     publish(cluster, RAW.name, [*bad, *good], 2)
-    worker = cluster.pipeline(PAUSE_REJECTED_RUN="100")
+    worker = cluster.pipeline(PAUSE_REJECTED_CONSECUTIVE="100")
     cluster.wait_for(lambda: bool(paused(worker)))
     (place,) = paused(worker)
     assert place == f"{RAW.name}/2"
@@ -174,7 +174,7 @@ def test_a_flood_of_rejections_pauses_one_source_until_it_is_resumed(cluster: Cl
     began = time.monotonic()
     worker.process.stop(15)
     assert time.monotonic() - began < STOP_SECONDS
-    worker = cluster.pipeline(PAUSE_REJECTED_RUN="100")
+    worker = cluster.pipeline(PAUSE_REJECTED_CONSECUTIVE="100")
     cluster.wait_for(lambda: bool(paused(worker)))
     resumed = command(cluster, "resume", "wri_powerplants")
     assert f"{RAW.name}/2 released up to offset 299" in resumed.stdout

@@ -28,7 +28,7 @@ from tests.contract.examples import examples, to_record
 from tests.core.series import TOLERANCES
 from tests.stages.chain import OfflineRegistry, Record
 
-NO_LIMITS = RejectionLimits(share=1, of_records=1, run=10**9)
+NO_LIMITS = RejectionLimits(share=1, of_records=1, consecutive=10**9)
 NUMBERS = st.sampled_from(
     ["NaN", "inf", "-Infinity", "1e999", "-", "", "0", "-1", "9" * 400, "52.5"]
 )

@@ -1,8 +1,8 @@
 """What is left to ask: points by stream and group, each group with a digest of its questions.
 
 A checkpoint holds the digest of every group that was answered whole. A digest covers the questions
-and the mark of the data behind them, so a group is asked again when a point, a setting or the data
-change, and only then. Where a run stops inside a group, a cursor says how far it came.
+and the fingerprint of the data behind them, so a group is asked again when a point, a setting or
+the data change, and only then. Where a run stops inside a group, a cursor says how far it came.
 """
 
 import hashlib
@@ -21,7 +21,7 @@ class Task:
     """A group of points of one stream that has not been answered whole.
 
     Attributes:
-        digest: Of the questions and the data's mark.
+        digest: Of the questions and the data's fingerprint.
         done: Points at its beginning that were answered by an earlier run.
     """
 
@@ -84,11 +84,11 @@ class Progress:
         self.groups[stream.name] = {group: held[group] for group in groups if group in held}
 
     def tasks(
-        self, stream: NlrStream, points: Iterable[Point], asked: Asked, mark: object
+        self, stream: NlrStream, points: Iterable[Point], asked: Asked, fingerprint: object
     ) -> Iterator[Task]:
         """Groups of a stream that have not been answered whole, in order."""
         for group, members in grouped(points).items():
-            digest = _digest(stream, members, asked, mark)
+            digest = _digest(stream, members, asked, fingerprint)
             if self.groups[stream.name].get(group) != digest:
                 yield Task(stream, group, members, digest, self._done(stream, group, digest))
 
@@ -98,7 +98,7 @@ class Progress:
         return int(done) if same else 0
 
 
-def _digest(stream: NlrStream, points: tuple[Point, ...], asked: Asked, mark: object) -> str:
+def _digest(stream: NlrStream, points: tuple[Point, ...], asked: Asked, fingerprint: object) -> str:
     questions = [[point.id, dict(stream.parameters(point, asked))] for point in points]
-    text = json.dumps([mark, questions], sort_keys=True, default=str)
+    text = json.dumps([fingerprint, questions], sort_keys=True, default=str)
     return hashlib.sha256(text.encode()).hexdigest()[:8]

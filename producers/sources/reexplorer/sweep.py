@@ -129,8 +129,8 @@ class Sweep:
             points = self._points(stream)
             progress.keep(stream, {point.group for point in points})
             if points:
-                mark = self._change_mark(stream, points[0])
-                tasks += progress.tasks(stream, points, self._config.asked, mark)
+                fingerprint = self._fingerprint(stream, points[0])
+                tasks += progress.tasks(stream, points, self._config.asked, fingerprint)
         # Configured points of every service come before the many of the plants.
         return sorted(tasks, key=lambda task: task.group != OWN_GROUP)
 
@@ -138,7 +138,7 @@ class Sweep:
         plants = plant_points(self._plants, stream.fuel, self._config.coverage(stream))
         return [*self._config.own_points(stream), *plants]
 
-    def _change_mark(self, stream: NlrStream, point: Point) -> object:
+    def _fingerprint(self, stream: NlrStream, point: Point) -> object:
         parameters = stream.parameters(point, self._config.asked)
         answer = self._service.peek(stream.path, {**parameters, **stream.change_parameters})
         return stream.change_mark(envelope(answer, self._service.address(stream.path)))

@@ -1,4 +1,4 @@
-"""A partition pauses on consecutive rejections or a share of rejections, wherever batches are cut."""
+"""A partition pauses on consecutive or too many rejections, wherever batches are cut."""
 
 import pytest
 from hypothesis import given

@@ -233,15 +233,15 @@ def resume(
 ) -> None:
     """Let a paused source go on: what it has published up to now may become dead letters."""
     from streams.commands.dead_letters import source_ids
-    from streams.commands.resume import resume as release
+    from streams.commands.resume import resume as resume_source
 
     with _explained():
         known = source_ids()
         if source not in known:
             raise typer.BadParameter(f"{source!r} is none of {', '.join(sorted(known))}")
         name = next(name for name in known if known[name] == known[source])
-        for partition, offset in sorted(release(settings(), name).items()):
-            out.print(f"raw.{name}/{partition} released up to offset {offset:,}", markup=False)
+        for partition, offset in sorted(resume_source(settings(), name).items()):
+            out.print(f"raw.{name}/{partition} resumed up to offset {offset:,}", markup=False)
 
 
 def _choice(

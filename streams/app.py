@@ -26,7 +26,7 @@ from streams.avro.topic_codecs import (
 from streams.engine.app import EngineApp, faust_settings
 from streams.engine.engine import Engine
 from streams.engine.pages import add_pages
-from streams.engine.resumes import released_offset
+from streams.engine.resumes import resumed_offset
 from streams.engine.stage import Compute, Stage
 from streams.engine.table import StageTable
 from streams.kafka.lag_collector import LagCollector
@@ -70,7 +70,7 @@ def _build_engine(app: EngineApp) -> Engine:
         _settings.kafka_bootstrap,
         registry.encoder(APPLIED_SUBJECT, applied),
         registry.decoder(applied),
-        partial(released_offset, _settings.kafka_bootstrap, registry),
+        partial(resumed_offset, _settings.kafka_bootstrap, registry),
     )
     encoders = shared_encoders(registry)
     for registered in _STAGES:

@@ -62,7 +62,7 @@ MARKET_INFRASTRUCTURE = Topic(
 DECISIONS = Topic("reconcile.decisions", partitions=1, cleanup="compact")
 """Manual decisions, kept for ever; one partition, so its log is their order."""
 
-RELEASES = Topic("pipeline.releases", partitions=1, cleanup="compact")
+RESUMES = Topic("pipeline.resumes", partitions=1, cleanup="compact")
 """What lets paused partitions go on."""
 
 RECORD_OUTCOMES = Topic("record.outcomes", retention_ms=90 * DAY_MS)

@@ -19,7 +19,7 @@ from streams.topics import (
     QUALITY_COUNTS,
     QUALITY_SCORES,
     RECORD_OUTCOMES,
-    RELEASES,
+    RESUMES,
     Topic,
     changelog_topic,
     raw_topic,
@@ -33,7 +33,7 @@ SINK_TOPICS: tuple[Topic, ...] = (
 )
 """What the sink loads."""
 
-_COMMAND_TOPICS = (RELEASES,)
+_COMMAND_TOPICS = (RESUMES,)
 """Topics that commands write and workers look into, without a stage that reads them."""
 
 

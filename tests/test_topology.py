@@ -18,7 +18,7 @@ from streams.topics import (
     QUALITY_COUNTS,
     QUALITY_SCORES,
     RECORD_OUTCOMES,
-    RELEASES,
+    RESUMES,
     Topic,
 )
 from streams.topology import (
@@ -82,7 +82,7 @@ def test_a_deployment_has_every_topic_once() -> None:
     assert len(found) == len(set(found))
     written = {topic.name for declared in STAGES for topic in declared.outputs}
     read = {declared.input.name for declared in STAGES} | {topic.name for topic in SINK_TOPICS}
-    assert written | read | {RELEASES.name} <= set(found)
+    assert written | read | {RESUMES.name} <= set(found)
 
 
 def test_the_sink_has_a_table_for_each_topic_it_loads_and_no_other() -> None:

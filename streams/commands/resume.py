@@ -1,6 +1,6 @@
-"""Releases: what lets the paused partitions of a source go on, for every worker and restart.
+"""Resuming: what lets the paused partitions of a source go on, for every worker and restart.
 
-A release says that somebody has looked at what stands in a raw partition up to an offset. It is a
+A resume says that somebody has looked at what a raw partition contains up to an offset. It is a
 record of a compacted topic, so it holds whichever worker owns the partition.
 """
 
@@ -11,30 +11,30 @@ from streams.avro.topic_codecs import topic_encoder
 from streams.kafka.topic_admin import end_offsets
 from streams.kafka.topic_writer import TopicWriter
 from streams.settings import Settings
-from streams.topics import RELEASES, raw_topic
+from streams.topics import RESUMES, raw_topic
 
 
 def resume(settings: Settings, connector_name: str) -> dict[int, int]:
-    """Release everything a source has published up to now; returns the offsets by partition.
+    """Resume a source after everything it has published up to now; returns the offsets by partition.
 
     Raises:
         BrokerError, RegistryError: it was not published.
     """
     topic = raw_topic(connector_name).name
     with Registry(settings.schema_registry_url) as registry:
-        encoder = topic_encoder(registry, RELEASES)
+        encoder = topic_encoder(registry, RESUMES)
     writer = TopicWriter(settings.kafka_bootstrap)
-    released = {}
+    resumed = {}
     for (_, partition), end in end_offsets(settings.kafka_bootstrap, [topic]).items():
         if not end:
             continue
-        released[partition] = end - 1
-        release = {
+        resumed[partition] = end - 1
+        entry = {
             "topic": topic,
             "partition": partition,
             "offset": end - 1,
-            "released_at": datetime.now(UTC),
+            "resumed_at": datetime.now(UTC),
         }
-        writer.send(RELEASES.name, f"{topic}:{partition}".encode(), encoder.encode(release))
+        writer.send(RESUMES.name, f"{topic}:{partition}".encode(), encoder.encode(entry))
     writer.finish()
-    return released
+    return resumed

@@ -43,7 +43,7 @@ class BatchApp(faust.App):  # type: ignore[misc]
         """Called when partitions are revoked, before another worker may get them."""
 
     def paused(self) -> dict[str, str]:
-        """Reason by `topic/partition` of everything that waits for a release."""
+        """Reason by `topic/partition` of everything that waits for `make resume`."""
         return {}
 
     async def stop(self) -> None:
@@ -93,7 +93,7 @@ class EngineApp(BatchApp):
             await self._engine.let_go()
 
     def paused(self) -> dict[str, str]:
-        """Reason by `topic/partition` of everything that waits for a release."""
+        """Reason by `topic/partition` of everything that waits for `make resume`."""
         if self._engine is None:
             return {}
         return {f"{tp.topic}/{tp.partition}": why for tp, why in self._engine.paused.items()}

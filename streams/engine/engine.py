@@ -16,7 +16,7 @@ from streams.core.errors import FencedError
 from streams.engine.failpoints import failpoint
 from streams.engine.overlay import Overlay
 from streams.engine.ownership import Owned, Ownership, release
-from streams.engine.pause import Pausable, PauseRequest, Pauses, ReleasedOffset
+from streams.engine.pause import Pausable, PauseRequest, Pauses, ResumedOffset
 from streams.engine.stage import Derived, Stage
 from streams.engine.store import APPLIED_KEY, Position
 from streams.engine.transactions import Changelog, Outgoing
@@ -39,12 +39,12 @@ class Engine:
         bootstrap: str,
         applied_encoder: Encoder,
         applied_decoder: Decoder,
-        released_offset: ReleasedOffset,
+        resumed_offset: ResumedOffset,
     ) -> None:
         self._app = app
         self._applied_encoder = applied_encoder
         self._ownership = Ownership(str(app.conf.id), bootstrap, applied_decoder)
-        self._pauses = Pauses(released_offset, {})
+        self._pauses = Pauses(resumed_offset, {})
         self._stages: dict[str, Stage] = {}
         self._owned: dict[TP, Owned] = {}
         self._locks: dict[TP, asyncio.Lock] = {}
@@ -71,7 +71,7 @@ class Engine:
 
     @property
     def paused(self) -> Mapping[TP, str]:
-        """Partitions that wait for a release, with the reason."""
+        """Partitions that wait for `make resume`, with the reason."""
         return self._pauses.reasons
 
     async def take_over(self, assigned: Collection[TP], still_wanted: Callable[[], bool]) -> None:
@@ -230,11 +230,11 @@ class Engine:
                     event.ack()
                     return
                 last_offset = event.value.last_offset
-                released = await self._pauses.wait(tp, last_offset, request, owned.given_up)
-                if released is None:
+                resumed = await self._pauses.wait(tp, last_offset, request, owned.given_up)
+                if resumed is None:
                     return
                 assert isinstance(stage.compute, Pausable)
-                stage.compute.let_pass(tp.partition, released)
+                stage.compute.let_pass(tp.partition, resumed)
 
     def _is_of_now(self, event: EventT) -> bool:
         generation: int = self._app.consumer_generation_id

@@ -1,4 +1,4 @@
-"""Pausing an input partition whose batch a stage refuses to go on with, until it is released.
+"""Pausing an input partition whose batch a stage refuses to go on with, until it is resumed.
 
 The batch waits where it is: nothing of it is published or acknowledged, those behind it keep their
 order, and the full queue of its topic stops the reading of that topic alone.
@@ -19,8 +19,8 @@ logger = logging.getLogger(__name__)
 
 _LOOK_SECONDS = 2.0
 
-ReleasedOffset = Callable[[str, int], int]
-"""(topic, partition) → last released offset, -1 for none. Blocking."""
+ResumedOffset = Callable[[str, int], int]
+"""(topic, partition) → last resumed offset, -1 for none. Blocking."""
 
 
 class PauseRequest(Exception):  # noqa: N818  a request, not an error
@@ -49,13 +49,13 @@ class Pausable(Protocol):
 class Pauses:
     """The partitions that are paused now, and why."""
 
-    released_offset: ReleasedOffset
+    resumed_offset: ResumedOffset
     reasons: dict[TP, str]
 
     async def wait(
         self, tp: TP, last_offset: int, request: PauseRequest, given_up: asyncio.Event
     ) -> int | None:
-        """Wait until a batch is released.
+        """Wait until a batch may go on.
 
         Args:
             tp: Its partition.
@@ -64,9 +64,9 @@ class Pauses:
             given_up: Set when the partition is given up: the wait ends.
 
         Returns:
-            The released offset; None when the partition was given up.
+            The resumed offset; None when the partition was given up.
         """
-        offset = await self._released(tp)
+        offset = await self._resumed(tp)
         if offset >= last_offset:
             return offset
         self.reasons[tp] = request.reason
@@ -77,18 +77,18 @@ class Pauses:
                 try:
                     await asyncio.wait_for(given_up.wait(), _LOOK_SECONDS)
                 except TimeoutError:
-                    offset = await self._released(tp)
+                    offset = await self._resumed(tp)
                     if offset >= last_offset:
-                        logger.info("Released %s/%d up to %d", tp.topic, tp.partition, offset)
+                        logger.info("Resumed %s/%d up to %d", tp.topic, tp.partition, offset)
                         return offset
             return None
         finally:
             del self.reasons[tp]
             PAUSED.remove(request.source_id, str(tp.partition))
 
-    async def _released(self, tp: TP) -> int:
+    async def _resumed(self, tp: TP) -> int:
         try:
-            return await asyncio.to_thread(self.released_offset, tp.topic, tp.partition)
+            return await asyncio.to_thread(self.resumed_offset, tp.topic, tp.partition)
         except BrokerError as error:
-            logger.warning("Releases of %s/%d could not be read: %s", *tp, error)
+            logger.warning("Resumes of %s/%d could not be read: %s", *tp, error)
             return -1

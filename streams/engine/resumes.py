@@ -3,22 +3,22 @@
 from streams.avro.codec import Registry, UndecodableError
 from streams.avro.contracts import contract
 from streams.kafka.topic_reader import read_all
-from streams.topics import RELEASES
+from streams.topics import RESUMES
 
 
-def released_offset(bootstrap: str, registry: Registry, topic: str, partition: int) -> int:
-    """Last offset of a raw partition that was released; -1 when none was.
+def resumed_offset(bootstrap: str, registry: Registry, topic: str, partition: int) -> int:
+    """Last offset of a raw partition that was resumed; -1 when none was.
 
     Raises:
         BrokerError, TopicMismatchError, RegistryError: it could not be read.
     """
-    decoder = registry.decoder(contract(RELEASES.contract_name))
+    decoder = registry.decoder(contract(RESUMES.contract_name))
     offset = -1
-    for record in read_all(bootstrap, RELEASES.name):
+    for record in read_all(bootstrap, RESUMES.name):
         try:
-            release = decoder.decode(record.value)
+            entry = decoder.decode(record.value)
         except UndecodableError:
-            continue  # not written by us: it releases nothing
-        if (release["topic"], release["partition"]) == (topic, partition):
-            offset = max(offset, release["offset"])
+            continue  # not written by us: it resumes nothing
+        if (entry["topic"], entry["partition"]) == (topic, partition):
+            offset = max(offset, entry["offset"])
     return offset

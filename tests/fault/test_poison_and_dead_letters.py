@@ -177,7 +177,7 @@ def test_a_flood_of_rejections_pauses_one_source_until_it_is_resumed(cluster: Cl
     worker = cluster.pipeline(PAUSE_REJECTED_CONSECUTIVE="100")
     cluster.wait_for(lambda: bool(paused(worker)))
     resumed = command(cluster, "resume", "wri_powerplants")
-    assert f"{RAW.name}/2 released up to offset 299" in resumed.stdout
+    assert f"{RAW.name}/2 resumed up to offset 299" in resumed.stdout
     cluster.wait_drained()
     assert paused(worker) == {}
     assert len(letters(cluster)) == 151

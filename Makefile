@@ -9,7 +9,7 @@ COV ?=
 export DATA_DIR
 
 .DEFAULT_GOAL := help
-.PHONY: help setup setup-dev run poll lint check test tests soak bench topics schemas-check schemas-release schemas-register \
+.PHONY: help setup setup-dev run poll lint check test tests soak bench topics schemas-check schemas-freeze schemas-register \
 	inspect account dlq dlq-replay resume checkpoints members score stages lock clean
 
 help: ## List the commands
@@ -77,8 +77,8 @@ topics: setup ## Create the declared topics that are missing, check the others
 schemas-check: setup ## Check every contract against all its kept versions, offline
 	@exec $(BIN)/python -m streams schemas-check
 
-schemas-release: setup ## Freeze new versions of contracts; they never change after that
-	@exec $(BIN)/python -m streams schemas-release
+schemas-freeze: setup ## Freeze new versions of contracts; they never change after that
+	@exec $(BIN)/python -m streams schemas-freeze
 
 schemas-register: setup ## Register every contract with the schema registry
 	@exec $(BIN)/python -m streams schemas-register

@@ -69,14 +69,14 @@ def schemas_check() -> None:
         raise typer.Exit(1 if findings else 0)
 
 
-@app.command("schemas-release")
-def schemas_release() -> None:
-    """Write new versions of contracts into the release list; they never change after that."""
-    from streams.avro.compatibility import release
+@app.command("schemas-freeze")
+def schemas_freeze() -> None:
+    """Freeze new versions of contracts; they never change after that."""
+    from streams.avro.compatibility import freeze
 
     with _explained():
-        for name in release():
-            out.print(f"released {name}")
+        for name in freeze():
+            out.print(f"frozen {name}")
 
 
 @app.command("schemas-register")

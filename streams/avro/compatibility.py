@@ -1,6 +1,7 @@
-"""Contracts before they reach anyone: the offline check, the release list, the registration.
+"""Contracts before they reach anyone: the offline check, freezing, the registration.
+registration.
 
-`avro/released.json` holds the SHA-256 of every released version. A released version never changes,
+`avro/frozen.json` holds the SHA-256 of every frozen version. A frozen version never changes,
 not even in a `doc`: a registry that compares whole texts would take it for one more version, one
 that ignores docs would go on showing the old ones. Better words come with the next version.
 """
@@ -32,7 +33,7 @@ from streams.core.errors import SettingsError
 from streams.settings import settings
 from streams.topics import Topic
 
-Problem = Literal["unreadable", "incompatible", "changed", "unreleased", "missing"]
+Problem = Literal["unreadable", "incompatible", "changed", "unfrozen", "missing"]
 
 
 @dataclass(frozen=True, slots=True)
@@ -43,8 +44,8 @@ class Finding:
         contract: Folder name.
         version: Version it is about, e.g. 2.
         problem: `unreadable`: no Avro schema. `incompatible`: breaks the contract's rule.
-            `changed`: differs from what was released. `unreleased`: not in the release list.
-            `missing`: in the release list, but not in the folder.
+            `changed`: differs from what was frozen. `unfrozen`: not in the list of frozen versions.
+            `missing`: in the list of frozen versions, but not in the folder.
         message: What is wrong and what to do.
     """
 
@@ -58,18 +59,18 @@ def check(avro_dir: Path | None = None) -> tuple[Finding, ...]:
     """Check every kept version of every contract, without any service.
 
     Each version must be an Avro schema, compatible with all earlier ones by the contract's rule,
-    and exactly as released.
+    and exactly as frozen.
 
     Raises:
-        SettingsError: a folder or the release list cannot be read.
+        SettingsError: a folder or the list of frozen versions cannot be read.
     """
     root = avro_dir or settings().avro_dir
-    released = _released(root)
+    frozen = _frozen(root)
     contracts = [load_contract(root / name) for name in contract_names(root)]
-    findings = list(_missing(contracts, released))
+    findings = list(_missing(contracts, frozen))
     for found in contracts:
         findings += check_compatibility(found)
-        findings += _check_release(found, released.get(found.name, ()))
+        findings += _check_frozen(found, frozen.get(found.name, ()))
     return tuple(findings)
 
 
@@ -109,25 +110,25 @@ def check_compatibility(contract: Contract) -> tuple[Finding, ...]:
     return tuple(findings)
 
 
-def release(avro_dir: Path | None = None) -> tuple[str, ...]:
-    """Add the versions that are not in the release list; returns their names.
+def freeze(avro_dir: Path | None = None) -> tuple[str, ...]:
+    """Add the versions that are not in the list of frozen versions; returns their names.
 
-    What is listed stays as it is: a released version that changed remains a finding.
+    What is listed stays as it is: a frozen version that changed remains a finding.
 
     Raises:
-        SettingsError: a folder or the release list cannot be read.
+        SettingsError: a folder or the list of frozen versions cannot be read.
     """
     root = avro_dir or settings().avro_dir
-    released = _released(root)
+    frozen = _frozen(root)
     contracts = [load_contract(root / name) for name in contract_names(root)]
     added = []
     for found in contracts:
-        known = released.setdefault(found.name, [])
+        known = frozen.setdefault(found.name, [])
         for version, schema in enumerate(found.versions[len(known) :], start=len(known) + 1):
             known.append(fingerprint(schema))
             added.append(f"{found.name} v{version}")
-    text = json.dumps(released, indent=2, sort_keys=True)
-    _release_list(root).write_text(text + "\n", encoding="utf-8")
+    text = json.dumps(frozen, indent=2, sort_keys=True)
+    _frozen_list(root).write_text(text + "\n", encoding="utf-8")
     return tuple(added)
 
 
@@ -159,7 +160,7 @@ def register_subjects(
 def print_findings(findings: Sequence[Finding], console: Console) -> None:
     """Show what `check` found, one row a finding."""
     if not findings:
-        console.print("Every contract is as released and compatible with all its versions.")
+        console.print("Every contract is as frozen and compatible with all its versions.")
         return
     table = Table("contract", "version", "problem", "what to do", title="Contracts")
     for finding in findings:
@@ -221,46 +222,46 @@ def _logical_types(schema: Any, place: str = "") -> dict[str, str]:
     return found or {place: str(schema.get("logicalType", "none"))}
 
 
-def _check_release(found: Contract, released: Sequence[str]) -> Iterator[Finding]:
+def _check_frozen(found: Contract, frozen: Sequence[str]) -> Iterator[Finding]:
     for version, schema in enumerate(found.versions, start=1):
-        if version > len(released):
+        if version > len(frozen):
             yield Finding(
                 found.name,
                 version,
-                "unreleased",
-                "Not in released.json: `python -m streams schemas-release` adds it.",
+                "unfrozen",
+                "Not in frozen.json: `python -m streams schemas-freeze` adds it.",
             )
-        elif fingerprint(schema) != released[version - 1]:
+        elif fingerprint(schema) != frozen[version - 1]:
             yield Finding(
                 found.name,
                 version,
                 "changed",
-                f"A released version never changes: restore v{version}.avsc and put the change "
+                f"A frozen version never changes: restore v{version}.avsc and put the change "
                 f"into v{len(found.versions) + 1}.avsc.",
             )
 
 
 def _missing(
-    contracts: Iterable[Contract], released: Mapping[str, Sequence[str]]
+    contracts: Iterable[Contract], frozen: Mapping[str, Sequence[str]]
 ) -> Iterator[Finding]:
     versions = {found.name: len(found.versions) for found in contracts}
-    for name, fingerprints in released.items():
+    for name, fingerprints in frozen.items():
         for version in range(versions.get(name, 0) + 1, len(fingerprints) + 1):
             yield Finding(
                 name,
                 version,
                 "missing",
-                f"Every released version is kept: restore {name}/v{version}.avsc.",
+                f"Every frozen version is kept: restore {name}/v{version}.avsc.",
             )
 
 
-def _release_list(root: Path) -> Path:
-    return root / "released.json"
+def _frozen_list(root: Path) -> Path:
+    return root / "frozen.json"
 
 
-def _released(root: Path) -> dict[str, list[str]]:
+def _frozen(root: Path) -> dict[str, list[str]]:
     """Fingerprints by contract, oldest version first."""
-    path = _release_list(root)
+    path = _frozen_list(root)
     if not path.exists():
         return {}
     try:

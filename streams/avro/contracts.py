@@ -1,4 +1,4 @@
-"""The Avro contracts below `avro/`: one folder a contract, every released version kept."""
+"""The Avro contracts below `avro/`: one folder a contract, every frozen version kept."""
 
 import hashlib
 import json
@@ -25,7 +25,7 @@ _VERSION_FILE = re.compile(r"v([1-9][0-9]*)\.avsc")
 
 @dataclass(frozen=True, slots=True)
 class Contract:
-    """All released versions of one schema.
+    """All frozen versions of one schema.
 
     Attributes:
         name: Folder name, e.g. `market.infrastructure`.

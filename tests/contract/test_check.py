@@ -7,7 +7,7 @@ from typing import Any
 
 import pytest
 
-from streams.avro.compatibility import Finding, check, release
+from streams.avro.compatibility import Finding, check, freeze
 from streams.avro.contracts import AvroSchema, contract
 
 OUTCOMES = "record.outcomes"
@@ -16,10 +16,10 @@ RAW = "raw.alsi_lng"
 
 @pytest.fixture
 def avro_dir(tmp_path: Path) -> Path:
-    """A folder with one contract of each rule, as released."""
+    """A folder with one contract of each rule, as frozen."""
     for name in (OUTCOMES, RAW):
         write(tmp_path, name, 1, contract(name).latest)
-    assert release(tmp_path) == (f"{RAW} v1", f"{OUTCOMES} v1")
+    assert freeze(tmp_path) == (f"{RAW} v1", f"{OUTCOMES} v1")
     assert check(tmp_path) == ()
     return tmp_path
 
@@ -32,9 +32,9 @@ def write(avro_dir: Path, name: str, version: int, schema: AvroSchema) -> None:
 
 
 def new_version(avro_dir: Path, name: str, schema: AvroSchema, version: int = 2) -> list[Finding]:
-    """Release one more version; returns what the check says of it."""
+    """Freeze one more version; returns what the check says of it."""
     write(avro_dir, name, version, schema)
-    release(avro_dir)
+    freeze(avro_dir)
     return list(check(avro_dir))
 
 
@@ -123,26 +123,26 @@ def test_an_unknown_type_is_refused(avro_dir: Path) -> None:
     ]
 
 
-def test_a_released_version_never_changes_not_even_in_a_doc(avro_dir: Path) -> None:
+def test_a_frozen_version_never_changes_not_even_in_a_doc(avro_dir: Path) -> None:
     schema, fields = changed(OUTCOMES)
     fields[0]["doc"] = "Better words."
     write(avro_dir, OUTCOMES, 1, schema)
-    assert release(avro_dir) == ()
+    assert freeze(avro_dir) == ()
     (finding,) = check(avro_dir)
     assert (finding.problem, finding.version) == ("changed", 1)
     assert "v2.avsc" in finding.message
 
 
-def test_a_released_version_is_kept(avro_dir: Path) -> None:
+def test_a_frozen_version_is_kept(avro_dir: Path) -> None:
     for path in (avro_dir / RAW).iterdir():
         path.unlink()
     (finding,) = check(avro_dir)
     assert (finding.contract, finding.problem, finding.version) == (RAW, "missing", 1)
 
 
-def test_a_version_must_be_released_before_it_is_used(avro_dir: Path) -> None:
+def test_a_version_must_be_frozen_before_it_is_used(avro_dir: Path) -> None:
     schema, fields = changed(OUTCOMES)
     fields.append(NEW_NULLABLE)
     write(avro_dir, OUTCOMES, 2, schema)
     (finding,) = check(avro_dir)
-    assert (finding.problem, finding.version) == ("unreleased", 2)
+    assert (finding.problem, finding.version) == ("unfrozen", 2)

@@ -165,7 +165,7 @@ def test_new_versions_can_leave_out_what_they_do_not_know(name: str) -> None:
                     assert field["default"] is None, field["name"]
 
 
-def test_every_contract_is_as_released_and_compatible() -> None:
+def test_every_contract_is_as_frozen_and_compatible() -> None:
     assert check() == ()
 
 

@@ -69,8 +69,8 @@ def test_every_command_of_the_page_works_and_shows_the_new_source(project: Path)
         output = [
             run(project, line, {"TOY_GRID_LOCATION": url}) for line in shell.strip().splitlines()
         ]
-    released, checked, listed, dry = output
-    assert "raw.toy_grid v1" in released
+    frozen, checked, listed, dry = output
+    assert "raw.toy_grid v1" in frozen
     assert "toy_grid" in listed
     assert dry.count("verdict accepted") == 2
     assert '"voltages_kv": [\n      380.0\n    ]' in dry

@@ -67,7 +67,7 @@ def project(tmp_path_factory: pytest.TempPathFactory) -> Path:
     shutil.copy(SOURCE / "jrc_ppdb.yaml", copy / "producers/config/jrc_ppdb.yaml")
     shutil.copy(SOURCE / "jrc_ppdb.py", copy / "producers/sources/jrc_ppdb.py")
     register(copy, REGISTRATION)
-    run(copy, "python -m streams schemas-release", {})
+    run(copy, "python -m streams schemas-freeze", {})
     return copy
 
 

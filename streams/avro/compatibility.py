@@ -1,5 +1,4 @@
 """Contracts before they reach anyone: the offline check, freezing, the registration.
-registration.
 
 `avro/frozen.json` holds the SHA-256 of every frozen version. A frozen version never changes,
 not even in a `doc`: a registry that compares whole texts would take it for one more version, one

@@ -16,7 +16,6 @@ from streams.topics import RESUMES, raw_topic
 
 def resume(settings: Settings, connector_name: str) -> dict[int, int]:
     """Resume a source after all it has published up to now; returns the offsets by partition.
-    partition.
 
     Raises:
         BrokerError, RegistryError: it was not published.

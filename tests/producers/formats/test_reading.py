@@ -47,6 +47,7 @@ def test_json_values_become_texts(value: object, text: str | None) -> None:
         ("Porto Walter \x96 BBF Acre", "Porto Walter – BBF Acre"),
         ("no \x81 such byte", "no  such byte"),
         ("Allgäuer Ãœberlandwerk", "Allgäuer Überlandwerk"),
+        ("Power Plant Â Co Ltd", "Power Plant \xa0Co Ltd"),
     ],
 )
 def test_double_encoded_texts_and_control_characters_are_repaired(damaged: str, meant: str) -> None:

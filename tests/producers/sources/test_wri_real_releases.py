@@ -141,6 +141,12 @@ def test_damaged_owners_are_repaired(v1_3_0: Release) -> None:
     assert not [owner for owner in owners if "Ã©" in owner or "Ãœ" in owner]
 
 
+def test_a_space_that_was_encoded_twice_is_a_space_again(v1_3_0: Release) -> None:
+    damaged = v1_3_0.raw("WRI1029832").item["source"]
+    assert damaged == "Shunde Sheng Power Plant Â Co Ltd"
+    assert v1_3_0.plants["WRI1029832"].reported_by == "Shunde Sheng Power Plant \xa0Co Ltd"
+
+
 def test_negative_generation_is_real_and_zero_is_not_empty(v1_3_0: Release) -> None:
     by_year = Counter(
         year.year

@@ -6,17 +6,16 @@ Outside coverage is content, not an error: the record says `coverage: outside` a
 import re
 from collections.abc import Mapping
 from dataclasses import replace
-from math import asin, cos, radians, sin, sqrt
 from typing import Any
 
 from producers.formats.reading import UnreadableNumberError, number
 from streams.core import rules
 from streams.core.errors import Rejected
+from streams.core.geodesy import distance_km
 from streams.core.payloads import RenewableResource, SiteCount
 
 _MONTHS = ("jan", "feb", "mar", "apr", "may", "jun", "jul", "aug", "sep", "oct", "nov", "dec")
 _NO_DATA = "no data"
-_EARTH_RADIUS_M = 6_371_000.0
 
 # The service counts sites of solar, wave and climate models, too.
 _NO_WIND = re.compile(
@@ -179,15 +178,5 @@ def _station_distance_m(item: Mapping[str, Any], station: Mapping[str, str]) -> 
     longitude = number(station.get("lon"), "station_info.lon")
     if latitude is None or longitude is None:
         return None
-    own = [float(item["point"][axis]) for axis in ("latitude", "longitude")]
-    return round(_distance_m(own[0], own[1], latitude, longitude))
-
-
-def _distance_m(latitude: float, longitude: float, latitude_2: float, longitude_2: float) -> float:
-    """Great-circle distance on a sphere, within 0.6 percent of that on the ellipsoid."""
-    north, north_2 = radians(latitude), radians(latitude_2)
-    half = (
-        sin((north_2 - north) / 2) ** 2
-        + cos(north) * cos(north_2) * sin(radians(longitude_2 - longitude) / 2) ** 2
-    )
-    return 2 * _EARTH_RADIUS_M * asin(sqrt(min(1.0, half)))
+    own = (float(item["point"]["latitude"]), float(item["point"]["longitude"]))
+    return round(distance_km(own, (latitude, longitude)) * 1000)

@@ -81,7 +81,7 @@ def length_against_ends(
         return False
     bounds = limits.consistency.length_per_distance
     distance = distance_km(
-        line.from_latitude, line.from_longitude, line.to_latitude, line.to_longitude
+        (line.from_latitude, line.from_longitude), (line.to_latitude, line.to_longitude)
     )
     return distance >= bounds.from_km and bounds.excludes(line.length_km / distance)
 

@@ -9,7 +9,8 @@ from collections.abc import Callable, Iterable, Sequence
 from dataclasses import dataclass
 from typing import Any
 
-from streams.core.reconcile.nearby import PointIndex, Position
+from streams.core.geodesy import Position
+from streams.core.reconcile.nearby import PointIndex
 from streams.core.reconcile.prepare import EntityKey
 from streams.core.reconcile.settings import SETTINGS
 from streams.core.records import AvroRecord

@@ -4,14 +4,11 @@ from collections.abc import Hashable, Iterator
 from math import ceil, cos, floor, radians
 from typing import Any
 
-from streams.core.reconcile.score import between_km
-
-Position = tuple[float, float]
-"""Latitude and longitude, WGS84 degrees."""
+from streams.core.geodesy import KM_PER_DEGREE, Position, distance_km
 
 _CELL = 0.25
 _COLUMNS = round(360 / _CELL)
-_KM_PER_CELL = _CELL * 111.19
+_KM_PER_CELL = _CELL * KM_PER_DEGREE
 _NARROWEST = 0.1
 """Of a cell's width, near the poles: bounds the search."""
 
@@ -46,7 +43,7 @@ class PointIndex:
                 if held is None:
                     continue
                 for key, there in held.items():
-                    km = between_km(position, there)
+                    km = distance_km(position, there)
                     if km <= reach_km:
                         yield km, key
 

@@ -4,14 +4,14 @@ A plain weighted sum of features; weights and threshold stand in `rules.yaml`. O
 neither logistic regression nor boosted trees did better.
 """
 
-from math import cos, exp, hypot, radians
+from math import exp
 
 from rapidfuzz import fuzz
 
+from streams.core.geodesy import distance_km
 from streams.core.reconcile.prepare import Entity, Name, weight
 from streams.core.reconcile.settings import SETTINGS, Weights
 
-_KM_PER_DEGREE = 111.19
 _NEAR_KM = 0.5
 _CLOSE_KM = 5.0
 _SAME_YEARS = 1
@@ -27,7 +27,7 @@ def score(one: Entity, other: Entity) -> float | None:
     """Score of a pair, rounded to nine digits; None below the threshold or out of reach."""
     if one.virtual or other.virtual:
         return None
-    km = distance_km(one, other)
+    km = _shortest_km(one, other)
     if km is not None and km > SETTINGS.reach_km:
         return None
     weights = SETTINGS.weights[one.kind]
@@ -105,22 +105,13 @@ def _capacity_weight(ratio: float, weights: Weights) -> float:
     return weights.capacity_25 if ratio >= 0.25 else weights.capacity_less
 
 
-def distance_km(one: Entity, other: Entity) -> float | None:
+def _shortest_km(one: Entity, other: Entity) -> float | None:
     """Shortest distance between two entities; None when one has no position."""
     if not (one.positions and other.positions):
         return None
     if len(one.positions) == len(other.positions) == 1:
-        return between_km(one.positions[0], other.positions[0])
-    return min(between_km(here, there) for here in one.positions for there in other.positions)
-
-
-def between_km(here: tuple[float, float], there: tuple[float, float]) -> float:
-    """Distance of two positions (WGS84 degrees) on a plane; exact enough below 100 km."""
-    east = abs(here[1] - there[1])
-    if east > 180:
-        east = 360 - east
-    east *= cos(radians((here[0] + there[0]) / 2))
-    return hypot(here[0] - there[0], east) * _KM_PER_DEGREE
+        return distance_km(one.positions[0], other.positions[0])
+    return min(distance_km(here, there) for here in one.positions for there in other.positions)
 
 
 def capacity_ratio(one: Entity, other: Entity) -> float | None:

@@ -13,8 +13,8 @@ from typing import Any
 
 import orjson
 
+from streams.core.geodesy import distance_km
 from streams.core.reconcile.combine import combine
-from streams.core.reconcile.score import between_km
 from streams.core.reconcile.settings import SETTINGS, FieldRule
 from streams.core.records import AvroRecord
 
@@ -231,7 +231,7 @@ def _spread(sides: Sequence[Side]) -> float | None:
     ]
     if len(positions) < 2:
         return None
-    return round(max(between_km(here, there) for here, there in combinations(positions, 2)), 3)
+    return round(max(distance_km(here, there) for here, there in combinations(positions, 2)), 3)
 
 
 def _filled(value: Any) -> bool:

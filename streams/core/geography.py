@@ -1,7 +1,7 @@
 """Which country a position is in, from a precomputed grid; pure after the grid is loaded once.
 
 The grid has cells of 0.05 degrees (5.6 km) and knows, for each, the countries within 0.05 degrees.
-It is made from Natural Earth 1:50m outlines (see `country_grid/build.py`): the outlines are off by
+It is made from Natural Earth 1:50m outlines by tests/core/country_grid.py: the outlines are off by
 a few kilometres, so a position is never judged more finely than that. Parts with a code of their
 own (French Guiana) or two claimants (Crimea) count for both.
 """
@@ -15,12 +15,8 @@ from bisect import bisect_right
 from dataclasses import dataclass
 from functools import cache
 from pathlib import Path
-from typing import TypeAlias
 
-Box: TypeAlias = tuple[float, float, float, float]
-"""South, west, north, east, WGS84 degrees."""
-
-GRID_FILE = Path(__file__).with_name("country_grid") / "grid.bin"
+GRID_FILE = Path(__file__).with_name("country_grid.bin")
 
 _NOWHERE: frozenset[str] = frozenset()
 
@@ -47,7 +43,6 @@ class _Grid:
     sets: tuple[frozenset[str], ...]
     touching: _Layer
     inside: _Layer
-    boxes: dict[str, tuple[Box, ...]]
 
     def cell(self, latitude: float, longitude: float) -> tuple[int, int]:
         rows = len(self.touching.offsets) - 1
@@ -84,11 +79,6 @@ def is_land(latitude: float, longitude: float) -> bool:
     return bool(countries_at(latitude, longitude))
 
 
-def bounding_boxes(country_code: str) -> tuple[Box, ...]:
-    """Boxes around the parts of a country that lie more than a degree apart; none when unknown."""
-    return _grid().boxes.get(country_code, ())
-
-
 def _on_earth(latitude: float, longitude: float) -> bool:
     return -90 <= latitude <= 90 and -180 <= longitude <= 180
 
@@ -110,13 +100,7 @@ def _grid() -> _Grid:
         tuple(frozenset(countries) for countries in header["sets"]),
         touching,
         inside,
-        {code: tuple(map(_box, boxes)) for code, boxes in header["boxes"].items()},
     )
-
-
-def _box(edges: list[float]) -> Box:
-    south, west, north, east = edges
-    return south, west, north, east
 
 
 def _layer(numbers: "array[int]", position: int, rows: int) -> tuple[_Layer, int]:

@@ -2,6 +2,7 @@
 
 import csv
 import gzip
+import zlib
 from pathlib import Path
 
 import pycountry
@@ -9,7 +10,8 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from streams.core.geography import bounding_boxes, countries_at, country_at, is_land
+from streams.core.geography import GRID_FILE, countries_at, country_at, is_land
+from tests.core.country_grid import build
 
 
 @pytest.mark.parametrize(
@@ -59,12 +61,6 @@ def test_a_harbour_outside_of_the_outline_belongs_to_the_one_country_near_it() -
     assert country_at(51.13, 1.42) == "GB"
 
 
-def test_boxes_keep_distant_parts_of_a_country_apart() -> None:
-    assert len(bounding_boxes("DE")) == 1
-    assert len(bounding_boxes("US")) > 3
-    assert bounding_boxes("ZZ") == ()
-
-
 @settings(derandomize=True, max_examples=300)
 @given(st.floats(-90, 90), st.floats(-180, 180))
 def test_the_one_country_is_among_the_near_ones(latitude: float, longitude: float) -> None:
@@ -82,3 +78,10 @@ def test_nearly_every_plant_of_the_world_lies_in_its_country(real_data: Path) ->
             total += 1
             inside += code in countries_at(float(row["latitude"]), float(row["longitude"]))
     assert inside / total > 0.995, f"{total - inside} of {total} outside"
+
+
+@pytest.mark.real_data
+def test_the_grid_is_what_its_recipe_gives(real_data: Path, tmp_path: Path) -> None:
+    build(real_data / "geo" / "world-50m-natural-earth.geojson", tmp_path / "grid.bin")
+    built, stored = (tmp_path / "grid.bin").read_bytes(), GRID_FILE.read_bytes()
+    assert zlib.decompress(built) == zlib.decompress(stored)

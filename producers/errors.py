@@ -11,11 +11,9 @@
     │   ├── TruncatedError              fewer items than the upstream must have
     │   └── PartlyReadError             some streams could not be read; the others are recorded
     ├── CheckpointError                 PostgreSQL refuses or does not answer
-    ├── AlreadyRunningError             another run of the same source holds the lock
-    ├── BrokerUnavailableError          no Kafka broker answers, or the raw topic is missing
-    └── DeliveryError                   the broker did not confirm every record
+    └── AlreadyRunningError             another run of the same source holds the lock
 
-The schema registry raises `streams.core.errors.RegistryError`.
+Schema registry and Kafka raise the errors of `streams.core.errors`.
 """
 
 from typing import ClassVar
@@ -87,11 +85,3 @@ class AlreadyRunningError(ProducerError):
     """Another run of the same source is active."""
 
     exit_code = EXIT_ALREADY_RUNNING
-
-
-class BrokerUnavailableError(ProducerError):
-    """The Kafka broker does not answer, or the raw topic does not exist."""
-
-
-class DeliveryError(ProducerError):
-    """Records were not confirmed by the broker; the checkpoint has not moved: run again."""

@@ -26,11 +26,11 @@ from producers.connectors import CONNECTORS
 from producers.errors import CheckpointError, ConfigurationError, PartlyReadError
 from producers.http import DownloadProgress, HttpSource
 from producers.known_plants import known_plants
-from producers.publish import Publisher
 from streams.avro.codec import Registry
 from streams.avro.contracts import contract
 from streams.core.errors import InfrastructureError
 from streams.core.records import RawRecord
+from streams.kafka.topic_writer import TopicWriter
 from streams.topics import raw_topic
 
 Progress = Callable[[int, int | None], None]
@@ -174,6 +174,9 @@ def run_once(
     Raises:
         ProducerError: see `producers.errors`; the checkpoint has not moved.
         RegistryError: the schema registry does not answer or lacks the schema.
+        TopicMismatchError: the raw topic is missing.
+        BrokerError: no Kafka broker answers, or it has not confirmed every record; the checkpoint
+            has not moved.
     """
     began = time.monotonic()
     connector, http = connect(name, environment, on_download)
@@ -183,16 +186,22 @@ def run_once(
         with _recorded(store, connector.source_id, http) as attempted:
             with Registry(services.schema_registry_url) as registry:
                 encoder = registry.encoder(topic.subject(), contract(topic.contract_name))
-            with Publisher(services.kafka_bootstrap, topic, encoder) as publisher:
-                attempted.publisher = publisher
+            with TopicWriter(services.kafka_bootstrap, [topic.name]) as writer:
+                attempted.writer = writer
+
+                def publish(record: RawRecord) -> None:
+                    writer.send(
+                        topic.name, record.record_id.encode(), encoder.encode(record.to_avro())
+                    )
+
                 plants = partial(
                     known_plants, services.kafka_bootstrap, services.schema_registry_url
                 )
                 request = options.request(store.latest(connector.source_id), plants)
-                run = _Run(connector, request, store, publisher)
+                run = _Run(connector, request, store, publish)
                 run.publish_items(http, on_progress)
                 run.publish_delisted()
-                publisher.flush()
+                writer.finish()
                 run.finish()
                 run.raise_failures()
                 return RunSummary(
@@ -200,7 +209,7 @@ def run_once(
                     run_id=run.run_id,
                     polled=run.polled,
                     delisted=len(run.gone),
-                    published=publisher.confirmed,
+                    published=writer.confirmed,
                     unchanged=run.pull.unchanged,
                     elapsed_seconds=time.monotonic() - began,
                 )
@@ -208,13 +217,13 @@ def run_once(
 
 @dataclass(slots=True)
 class _Attempted:
-    """What a run has come to; no publisher before registry and broker have answered."""
+    """What a run has come to; no writer before registry and broker have answered."""
 
-    publisher: Publisher | None = None
+    writer: TopicWriter | None = None
 
     @property
     def published(self) -> int:
-        return 0 if self.publisher is None else self.publisher.confirmed
+        return 0 if self.writer is None else self.writer.confirmed
 
 
 @contextmanager
@@ -245,7 +254,7 @@ class _Run:
         connector: InfrastructureConnector,
         request: PullRequest,
         store: CheckpointStore,
-        publisher: Publisher,
+        publish: Callable[[RawRecord], None],
     ) -> None:
         self.run_id = uuid.uuid4().hex
         self.started_at = datetime.now(UTC)
@@ -253,7 +262,7 @@ class _Run:
         self.gone: dict[str, str] = {}
         self._connector = connector
         self._store = store
-        self._publisher = publisher
+        self._publish = publish
         self._envelope = Envelope(connector, self.run_id)
         self._request = request
         self._listed: dict[str, str] = {}
@@ -264,7 +273,7 @@ class _Run:
     def publish_items(self, http: HttpSource, on_progress: Progress | None) -> None:
         """Pull and publish everything the source gives."""
         for item in self._connector.pull_or_subscribe(http, self._request, self.pull):
-            self._publisher.publish(self._envelope.observed(item))
+            self._publish(self._envelope.observed(item))
             self._listed[item.record_id] = item.stream
             self._last_items[item.stream] = item
             self.polled += 1
@@ -288,7 +297,7 @@ class _Run:
             if stream in complete and key not in before
         }
         for record_id, stream in sorted(self.gone.items()):
-            self._publisher.publish(
+            self._publish(
                 self._envelope.no_longer_listed(record_id, stream, self._last_items[stream])
             )
 

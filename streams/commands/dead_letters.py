@@ -3,6 +3,7 @@
 import json
 from collections import Counter
 from collections.abc import Iterable, Sequence
+from contextlib import ExitStack
 from dataclasses import dataclass, field
 
 from rich.console import Console
@@ -135,9 +136,11 @@ def put_back(
         RegistryError, SettingsError: they could not be tried.
     """
     report = PutBack(left=max(0, len(chosen) - limit))
-    with Registry(settings.schema_registry_url) as registry:
+    with Registry(settings.schema_registry_url) as registry, ExitStack() as opened:
         readers = _readers(registry, settings)
-        writer = None if dry_run else TopicWriter(settings.kafka_bootstrap)
+        writer = None
+        if not dry_run:
+            writer = opened.enter_context(TopicWriter(settings.kafka_bootstrap, readers))
         for letter in track(chosen[:limit], "Dead letters", console=console, transient=True):
             reader = readers.get(letter.raw.topic)
             if reader is None:

@@ -64,7 +64,7 @@ def decide(
 
     Raises:
         SettingsError: both names are the same.
-        BrokerError, RegistryError: it was not published.
+        BrokerError, TopicMismatchError, RegistryError: it was not published.
     """
     if one == other:
         raise SettingsError("Both names are the same entity.")
@@ -85,7 +85,7 @@ def decide(
                 }
             )
     key = pair_key(one, other)
-    writer = TopicWriter(settings.kafka_bootstrap)
-    writer.send(DECISIONS.name, key.encode(), value)
-    writer.finish()
+    with TopicWriter(settings.kafka_bootstrap, [DECISIONS.name]) as writer:
+        writer.send(DECISIONS.name, key.encode(), value)
+        writer.finish()
     return key

@@ -6,7 +6,7 @@ version than any before. What already stands in the normalized topics is marked 
 made anew.
 """
 
-from confluent_kafka import KafkaException, Producer
+from confluent_kafka import KafkaException
 from confluent_kafka.admin import AdminClient
 
 from producers.connectors import CONNECTORS
@@ -16,18 +16,17 @@ from streams.avro.topic_codecs import APPLIED_SUBJECT
 from streams.core.errors import StateError
 from streams.engine.store import APPLIED_KEY
 from streams.kafka.topic_admin import delete_topics, end_offsets, ensure_topics, topic_uuids
+from streams.kafka.topic_writer import TopicWriter
 from streams.settings import Settings
 from streams.topology import changelogs, pipeline
-
-_FLUSH_SECONDS = 60.0
 
 
 def rebuild(settings: Settings) -> int:
     """Forget the pipeline's state; returns the generation to start the workers with.
 
     Raises:
-        StateError: a worker is still running, or an entry could not be written; run it again.
-        BrokerError, RegistryError: no answer.
+        StateError: a worker is still running.
+        BrokerError, RegistryError: no answer, or an entry could not be written; run it again.
     """
     admin = AdminClient({"bootstrap.servers": settings.kafka_bootstrap})
     _require_stopped(admin, settings.app_id)
@@ -55,22 +54,21 @@ def _mark_applied(settings: Settings) -> None:
     identities = topic_uuids(bootstrap, [stage.input.name for stage in stages])
     with Registry(settings.schema_registry_url) as registry:
         encoder = registry.encoder(APPLIED_SUBJECT, contract("state.applied"))
-    producer = Producer({"bootstrap.servers": bootstrap, "enable.idempotence": True})
-    for stage in stages:
-        changelog = stage.changelog(settings.app_id).name
-        for (name, partition), end in end_offsets(bootstrap, [stage.input.name]).items():
-            if end == 0:
-                continue
-            entry = {
-                "topic": name,
-                "topic_uuid": identities[name],
-                "partition": partition,
-                "offset": end - 1,
-            }
-            value = encoder.encode(entry)
-            producer.produce(changelog, key=APPLIED_KEY, value=value, partition=partition)
-    if producer.flush(_FLUSH_SECONDS):
-        raise StateError("Kafka did not confirm the applied offsets; run the command again.")
+    changelogs_of = {stage.name: stage.changelog(settings.app_id).name for stage in stages}
+    with TopicWriter(bootstrap, changelogs_of.values()) as writer:
+        for stage in stages:
+            for (name, partition), end in end_offsets(bootstrap, [stage.input.name]).items():
+                if end == 0:
+                    continue
+                entry = {
+                    "topic": name,
+                    "topic_uuid": identities[name],
+                    "partition": partition,
+                    "offset": end - 1,
+                }
+                value = encoder.encode(entry)
+                writer.send(changelogs_of[stage.name], APPLIED_KEY, value, partition=partition)
+        writer.finish()
 
 
 def _delete_group(admin: AdminClient, group: str) -> None:

@@ -18,23 +18,23 @@ def resume(settings: Settings, connector_name: str) -> dict[int, int]:
     """Resume a source after all it has published up to now; returns the offsets by partition.
 
     Raises:
-        BrokerError, RegistryError: it was not published.
+        BrokerError, TopicMismatchError, RegistryError: it was not published.
     """
     topic = raw_topic(connector_name).name
     with Registry(settings.schema_registry_url) as registry:
         encoder = topic_encoder(registry, RESUMES)
-    writer = TopicWriter(settings.kafka_bootstrap)
     resumed = {}
-    for (_, partition), end in end_offsets(settings.kafka_bootstrap, [topic]).items():
-        if not end:
-            continue
-        resumed[partition] = end - 1
-        entry = {
-            "topic": topic,
-            "partition": partition,
-            "offset": end - 1,
-            "resumed_at": datetime.now(UTC),
-        }
-        writer.send(RESUMES.name, f"{topic}:{partition}".encode(), encoder.encode(entry))
-    writer.finish()
+    with TopicWriter(settings.kafka_bootstrap, [RESUMES.name]) as writer:
+        for (_, partition), end in end_offsets(settings.kafka_bootstrap, [topic]).items():
+            if not end:
+                continue
+            resumed[partition] = end - 1
+            entry = {
+                "topic": topic,
+                "partition": partition,
+                "offset": end - 1,
+                "resumed_at": datetime.now(UTC),
+            }
+            writer.send(RESUMES.name, f"{topic}:{partition}".encode(), encoder.encode(entry))
+        writer.finish()
     return resumed

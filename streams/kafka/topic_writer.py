@@ -1,28 +1,77 @@
-"""Writing to a topic from outside the workers: every record confirmed, or an error."""
+"""Writing to topics from outside the workers: every record confirmed, or an error."""
 
-from collections.abc import Sequence
+import logging
+from collections.abc import Iterable, Sequence
+from types import TracebackType
+from typing import Self
 
 from confluent_kafka import KafkaError, KafkaException, Message, Producer
 
 from streams.core.errors import BrokerError
+from streams.kafka.broker import Broker
+
+logger = logging.getLogger(__name__)
 
 ANY_PARTITION = -1
-_FLUSH_SECONDS = 60.0
+
+_DELIVERY_SECONDS = 60.0
+_POLL_SECONDS = 0.2
+_CLOSE_SECONDS = 1.0
+_RECORDS_BETWEEN_POLLS = 64
 
 
 class TopicWriter:
-    """Publishes records; they are there for sure once `finish` has returned."""
+    """Publishes records; they are stored for sure once `finish` has returned.
 
-    def __init__(self, bootstrap: str) -> None:
+    Idempotent; partition: murmur2 of the key, as the Java client chooses. Use it as a context
+    manager: leaving it without `finish` drops what is still queued.
+
+    Args:
+        bootstrap: Kafka bootstrap servers.
+        topics: Names of the topics that are written to.
+
+    Raises:
+        TopicMismatchError: a topic is missing.
+        BrokerError: no answer.
+    """
+
+    def __init__(self, bootstrap: str, topics: Iterable[str]) -> None:
+        Broker(bootstrap).described(topics)
+        self._sent = 0
+        self._confirmed = 0
+        self._failure: str | None = None
         self._producer = Producer(
             {
                 "bootstrap.servers": bootstrap,
+                "acks": "all",
                 "enable.idempotence": True,
-                "linger.ms": 20,
                 "partitioner": "murmur2_random",
-            }
+                "compression.type": "lz4",
+                "linger.ms": 20,
+                "queue.buffering.max.messages": 50_000,
+                "queue.buffering.max.kbytes": 65_536,
+                "delivery.timeout.ms": int(_DELIVERY_SECONDS * 1000),
+                "error_cb": _log_error,
+            },
+            logger=logger,
         )
-        self._failed: list[str] = []
+
+    def __enter__(self) -> Self:
+        return self
+
+    def __exit__(
+        self,
+        kind: type[BaseException] | None,
+        error: BaseException | None,
+        traceback: TracebackType | None,
+    ) -> None:
+        self._producer.purge()
+        self._producer.flush(_CLOSE_SECONDS)
+
+    @property
+    def confirmed(self) -> int:
+        """Records the broker has confirmed so far."""
+        return self._confirmed
 
     def send(
         self,
@@ -34,7 +83,7 @@ class TopicWriter:
         timestamp_ms: int = 0,
         headers: Sequence[tuple[str, bytes]] = (),
     ) -> None:
-        """Hand one record in.
+        """Queue one record; waits while the queue is full.
 
         Args:
             topic: Topic.
@@ -45,9 +94,11 @@ class TopicWriter:
             headers: Message headers.
 
         Raises:
-            BrokerError: it cannot be sent at all.
+            BrokerError: it cannot be sent at all, or an earlier record has failed.
         """
         while True:
+            if self._failure is not None:
+                raise self._error()
             try:
                 self._producer.produce(
                     topic,
@@ -59,27 +110,40 @@ class TopicWriter:
                     headers=list(headers),
                 )
             except BufferError:
-                self._producer.poll(0.1)
-            except KafkaException as error:
-                raise _error(str(error)) from error
-            else:
-                return
+                self._producer.poll(_POLL_SECONDS)
+                continue
+            except KafkaException as exception:
+                self._failure = f"{topic}: {exception.args[0].str()}"
+                raise self._error() from exception
+            break
+        self._sent += 1
+        if self._sent % _RECORDS_BETWEEN_POLLS == 0:
+            self._producer.poll(0)
 
     def finish(self) -> None:
-        """Wait for the confirmations.
+        """Wait until the broker has confirmed every record.
 
         Raises:
-            BrokerError: some did not come.
+            BrokerError: at least one record was not confirmed.
         """
-        waiting = self._producer.flush(_FLUSH_SECONDS)
-        if waiting or self._failed:
-            reason = self._failed[0] if self._failed else "no answer"
-            raise _error(f"{waiting + len(self._failed)} records not confirmed ({reason})")
+        # In slices, so that Ctrl-C is noticed.
+        while self._producer.flush(_POLL_SECONDS) > 0 and self._failure is None:
+            pass
+        if self._failure is not None:
+            raise self._error()
 
     def _delivered(self, error: KafkaError | None, message: Message) -> None:
-        if error is not None:
-            self._failed.append(f"{message.topic()}/{message.partition()}: {error.str()}")
+        if error is None:
+            self._confirmed += 1
+        elif self._failure is None:
+            self._failure = f"{message.topic()}/{message.partition()}: {error.str()}"
+
+    def _error(self) -> BrokerError:
+        return BrokerError(
+            f"Kafka confirmed {self._confirmed:,} of {self._sent:,} records ({self._failure}). "
+            "Check the broker that KAFKA_BOOTSTRAP names, then run it again."
+        )
 
 
-def _error(what: str) -> BrokerError:
-    return BrokerError(f"Kafka: {what}. Check the broker and run the command again.")
+def _log_error(error: KafkaError) -> None:
+    logger.debug("librdkafka: %s", error.str())

@@ -8,7 +8,6 @@ import subprocess
 import time
 from collections import Counter
 from collections.abc import Iterator
-from dataclasses import replace
 from datetime import UTC, date, datetime, timedelta
 from pathlib import Path
 
@@ -21,17 +20,14 @@ from producers.checkpoint import open_store
 from producers.errors import (
     AlreadyRunningError,
     AuthenticationError,
-    BrokerUnavailableError,
     CheckpointError,
     ConfigurationError,
-    DeliveryError,
     PartlyReadError,
     RateLimitedError,
     TruncatedError,
     UnexpectedAnswerError,
     UnreachableError,
 )
-from producers.publish import Publisher
 from producers.run import RunOptions
 from producers.sandbox.gem_made_up import LNG_UNITS, UNITS
 from producers.sources.alsi_lng.connector import AlsiLngConnector
@@ -40,12 +36,13 @@ from producers.sources.reexplorer.connector import ReexplorerConnector
 from producers.sources.reexplorer.project_files import PROJECTS
 from producers.sources.reexplorer.streams import NLR_STREAMS
 from producers.sources.wri_powerplants import WriPowerPlantsConnector
-from streams.avro.codec import Encoder, Registry
+from streams.avro.codec import Registry
 from streams.avro.contracts import contract
-from streams.core.errors import RegistryError
+from streams.core.errors import BrokerError, RegistryError, TopicMismatchError
 from streams.core.payloads import LngInventory, RenewableResource
-from streams.core.records import Mapped, RawRecord
+from streams.core.records import Mapped
 from streams.kafka.topic_admin import ensure_topics
+from streams.kafka.topic_writer import TopicWriter
 from streams.local.stack import LocalStack
 from streams.settings import settings
 from streams.topics import MARKET_INFRASTRUCTURE, Topic
@@ -365,7 +362,7 @@ class TestWRIPowerPlantsConnector:
                 "POSTGRES_DSN",
             ),
             ("SCHEMA_REGISTRY_URL", "http://127.0.0.1:{port}", RegistryError, "could not"),
-            ("KAFKA_BOOTSTRAP", "127.0.0.1:{port}", BrokerUnavailableError, "KAFKA_BOOTSTRAP"),
+            ("KAFKA_BOOTSTRAP", "127.0.0.1:{port}", BrokerError, "KAFKA_BOOTSTRAP"),
             ("WRI_LOCATION", "http://127.0.0.1:{port}/x.zip", UnreachableError, "refused"),
         ],
     )
@@ -376,9 +373,14 @@ class TestWRIPowerPlantsConnector:
         address: str,
         error: type[Exception],
         message: str,
+        monkeypatch: pytest.MonkeyPatch,
     ) -> None:
+        monkeypatch.setattr("streams.kafka.broker._REQUEST_SECONDS", 1.0)
         away = live.with_variables(**{variable: address.format(port=free_port())})
-        with pytest.raises(error, match=message) as caught:
+        with (
+            stamina.set_testing(True, attempts=2),
+            pytest.raises(error, match=message) as caught,
+        ):
             away.poll(WRI)
         assert "s3cret" not in str(caught.value)
         assert live.history(WRI) == []
@@ -408,20 +410,17 @@ class TestWRIPowerPlantsConnector:
             assert idle == healed, "an unchanged release publishes nothing"
 
     def test_a_missing_topic_is_named(self, live: Live) -> None:
-        encoder = Encoder(contract("raw.wri_powerplants").parsed(), 1)
-        with pytest.raises(BrokerUnavailableError, match=r"raw\.undeclared"):
-            Publisher(live.environment["KAFKA_BOOTSTRAP"], Topic("raw.undeclared"), encoder)
+        with pytest.raises(TopicMismatchError, match=r"raw\.undeclared.*make topics"):
+            TopicWriter(live.environment["KAFKA_BOOTSTRAP"], ["raw.undeclared"])
 
     def test_a_record_the_broker_refuses_fails_the_run(self, live: Live) -> None:
         topic = Topic("raw.narrow", config=(("max.message.bytes", "1000"),))
         ensure_topics(live.environment["KAFKA_BOOTSTRAP"], [topic], 1)
-        encoder = Encoder(contract("raw.wri_powerplants").parsed(), 1)
-        small = delisted("small")
-        with Publisher(live.environment["KAFKA_BOOTSTRAP"], topic, encoder) as publisher:
-            publisher.publish(small)
-            publisher.publish(replace(small, origin=secrets.token_hex(2000)))
-            with pytest.raises(DeliveryError, match="Message size too large"):
-                publisher.flush()
+        with TopicWriter(live.environment["KAFKA_BOOTSTRAP"], [topic.name]) as writer:
+            writer.send(topic.name, b"small", b"small")
+            writer.send(topic.name, b"large", secrets.token_bytes(2000))
+            with pytest.raises(BrokerError, match=r"of 2 records .*Message size too large"):
+                writer.finish()
 
     @pytest.mark.real_data
     def test_the_real_release_flows_within_the_memory_limit(
@@ -555,24 +554,6 @@ def publish_plants(live: Live) -> None:
         }
         producer.produce(MARKET_INFRASTRUCTURE.name, encoder.encode(record), identity.encode())
     assert producer.flush(30) == 0
-
-
-def delisted(record_id: str) -> RawRecord:
-    """A raw record without an item."""
-    return RawRecord(
-        source_id=WRI,
-        stream="plants",
-        record_id=record_id,
-        event="no_longer_listed",
-        fetched_at=datetime(2026, 5, 19, tzinfo=UTC),
-        source_updated_at=None,
-        release=None,
-        run_id="run",
-        origin="test",
-        licence="CC-BY-4.0",
-        attribution="WRI",
-        item=None,
-    )
 
 
 def end_other_connections(live: Live) -> None:

@@ -5,5 +5,6 @@ load.py             the input: made-up ALSI days
 contenders/         the job in each way: this engine, Faust, Quix Streams, confluent-kafka
 measure.py          one run of one contender: a process of its own, timed by the broker's clock
 compare.py          rounds of all contenders, and their medians and ratios
+codec.py            the Avro codec beside fastavro, on the examples of every contract
 __main__.py         `make bench`
 """

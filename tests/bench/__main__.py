@@ -22,6 +22,7 @@ from streams.local.ports import StackPorts
 from streams.local.stack import LocalStack
 from streams.settings import PROJECT_ROOT, settings
 from streams.topics import Topic
+from tests.bench.codec import READ_GOAL, WRITE_GOAL, codec_cost, codec_table, slow_contracts
 from tests.bench.compare import (
     CONTENDERS,
     Spread,
@@ -67,6 +68,7 @@ class Part(StrEnum):
     VALIDATION = "validation"
     PRODUCE = "produce"
     RECONCILE = "reconcile"
+    CODEC = "codec"
 
 
 def main(
@@ -80,8 +82,8 @@ def main(
 
     produce: a release into an idle broker. way: power plants from poll to queryable. sink: topic
     to acknowledged insert. insert: ClickHouse alone. validation: what the rules cost the pure core.
-    reconcile: one more record while 52,000 are in state. Exit code 1 when a goal is missed, 3 when
-    a figure is void.
+    reconcile: one more record while 52,000 are in state. codec: the compiled Avro writer and reader
+    beside fastavro. Exit code 1 when a goal is missed, 3 when a figure is void.
     """
     logging.basicConfig(level="WARNING", format="%(levelname)s %(message)s")
     logging.getLogger("stamina").setLevel(logging.ERROR)  # retries are its warnings
@@ -95,6 +97,8 @@ def main(
         problems += _measure_product(home, only, records // 2, repeats)
         if Part.VALIDATION in only:
             problems += _measure_validation(repeats)
+        if Part.CODEC in only:
+            problems += _measure_codec(repeats)
     except InfrastructureError as error:
         # Its message names a log in the directory, which therefore stays.
         out.print(f"[red]{error}[/red]")
@@ -182,6 +186,18 @@ def _measure_validation(repeats: int) -> list[str]:
     if average.median <= MOST_MICROSECONDS:
         return []
     return [f"validation: {average.text(1)} µs a record instead of {MOST_MICROSECONDS:.0f}"]
+
+
+def _measure_codec(repeats: int) -> list[str]:
+    rounds = [codec_cost() for _ in range(repeats)]
+    problems = slow_contracts(rounds)
+    out.print(codec_table(rounds))
+    out.print(f"Microseconds per record, medians of {repeats} rounds; {_machine()}.")
+    out.print(
+        f"At least {WRITE_GOAL:g} times as fast as fastavro on writing, {READ_GOAL:g} on reading: "
+        f"{verdict(not problems)}"
+    )
+    return problems
 
 
 def _measure_reconcile(table: Table) -> list[str]:

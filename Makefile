@@ -9,7 +9,7 @@ COV ?=
 export DATA_DIR
 
 .DEFAULT_GOAL := help
-.PHONY: help setup setup-dev run poll lint check test tests soak bench topics schemas-check schemas-freeze schemas-register \
+.PHONY: help setup setup-dev run poll lint check test tests soak bench topics schemas-check schemas-freeze schemas-register types \
 	inspect account dlq dlq-replay resume checkpoints members score stages lock clean
 
 help: ## List the commands
@@ -82,6 +82,9 @@ schemas-freeze: setup ## Freeze new versions of contracts; they never change aft
 
 schemas-register: setup ## Register every contract with the schema registry
 	@exec $(BIN)/python -m streams schemas-register
+
+types: setup-dev ## Write the record types of the core anew from the contracts
+	@exec $(BIN)/python -m streams.avro.contract_types
 
 lint: setup-dev ## Lint, format, import rules and types
 	$(BIN)/ruff check .

@@ -2,8 +2,8 @@
 
 from producers.connector import KnownPlant
 from streams.avro.codec import Registry
-from streams.avro.contracts import contract
-from streams.core.records import AvroRecord
+from streams.avro.topic_codecs import topic_decoder
+from streams.core import contract_types as avro
 from streams.kafka.topic_reader import read_all
 from streams.topics import MARKET_INFRASTRUCTURE
 
@@ -21,7 +21,7 @@ def known_plants(bootstrap: str, registry_url: str) -> tuple[KnownPlant, ...]:
     """
     newest: dict[str, tuple[int, KnownPlant | None]] = {}
     with Registry(registry_url) as registry:
-        decoder = registry.decoder(contract(MARKET_INFRASTRUCTURE.contract_name))
+        decoder = topic_decoder(registry, MARKET_INFRASTRUCTURE, avro.InfrastructureRecord)
         for record in read_all(bootstrap, MARKET_INFRASTRUCTURE.name):
             canonical = decoder.decode(record.value)
             if canonical["kind"] != "power_plant":
@@ -33,17 +33,14 @@ def known_plants(bootstrap: str, registry_url: str) -> tuple[KnownPlant, ...]:
     return tuple(plant for plant in plants if plant is not None)
 
 
-def _plant(canonical: AvroRecord) -> KnownPlant | None:
+def _plant(canonical: avro.InfrastructureRecord) -> KnownPlant | None:
     """The plant of a canonical record; None when it is not one to ask about."""
     plant = canonical["power_plant"]
-    wanted = (
-        canonical["status"] == "current"
-        and plant["primary_fuel"] in _FUELS
-        and plant["status"] in _RUNS
-        and plant["latitude"] is not None
-        and plant["longitude"] is not None
-    )
-    if not wanted:
+    if plant is None or canonical["status"] != "current":
+        return None
+    if plant["primary_fuel"] not in _FUELS or plant["status"] not in _RUNS:
+        return None
+    if plant["latitude"] is None or plant["longitude"] is None:
         return None
     return KnownPlant(
         id=canonical["record_id"],

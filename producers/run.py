@@ -27,7 +27,8 @@ from producers.errors import CheckpointError, ConfigurationError, PartlyReadErro
 from producers.http import DownloadProgress, HttpSource
 from producers.known_plants import known_plants
 from streams.avro.codec import Registry
-from streams.avro.contracts import contract
+from streams.avro.topic_codecs import topic_encoder
+from streams.core import contract_types as avro
 from streams.core.errors import InfrastructureError
 from streams.core.records import RawRecord
 from streams.kafka.topic_writer import TopicWriter
@@ -185,7 +186,7 @@ def run_once(
         store.lock(connector.source_id)
         with _recorded(store, connector.source_id, http) as attempted:
             with Registry(services.schema_registry_url) as registry:
-                encoder = registry.encoder(topic.subject(), contract(topic.contract_name))
+                encoder = topic_encoder(registry, topic, avro.RawRecord)
             with TopicWriter(services.kafka_bootstrap, [topic.name]) as writer:
                 attempted.writer = writer
 

@@ -14,15 +14,14 @@ from producers.connector import InfrastructureConnector
 from producers.connectors import CONNECTORS
 from producers.health_collector import ConnectorCollector
 from streams.avro.codec import Registry
-from streams.avro.contracts import contract
 from streams.avro.topic_codecs import (
-    APPLIED_SUBJECT,
     Encoders,
-    StateCodec,
+    applied_codec,
     shared_encoders,
     state_codec,
     topic_decoder,
 )
+from streams.core import contract_types as avro
 from streams.engine.app import EngineApp, faust_settings
 from streams.engine.engine import Engine
 from streams.engine.pages import add_pages
@@ -40,7 +39,7 @@ from streams.stages.reconcile import Reconcile
 from streams.stages.scopes import Scopes
 from streams.stages.score import Score
 from streams.tolerance_file import load_tolerances
-from streams.topics import raw_topic
+from streams.topics import Topic, raw_topic
 from streams.topology import (
     COUNT,
     DECIDE,
@@ -55,8 +54,8 @@ from streams.topology import (
     pipeline,
 )
 
-Factory = Callable[[Registry, StateCodec, Encoders], Compute]
-"""Makes the work of a stage when a worker starts."""
+Factory = Callable[[Registry, Topic, Encoders], Compute]
+"""Makes the work of a stage when a worker starts, given its changelog."""
 
 _settings = settings()
 _tolerances = load_tolerances(_settings.tolerances_file)
@@ -64,12 +63,12 @@ _tolerances = load_tolerances(_settings.tolerances_file)
 
 def _build_engine(app: EngineApp) -> Engine:
     registry = Registry(_settings.schema_registry_url)
-    applied = contract("state.applied")
+    applied = applied_codec(registry)
     engine = Engine(
         app,
         _settings.kafka_bootstrap,
-        registry.encoder(APPLIED_SUBJECT, applied),
-        registry.decoder(applied),
+        applied.encoder,
+        applied.decoder,
         partial(resumed_offset, _settings.kafka_bootstrap, registry),
     )
     encoders = shared_encoders(registry)
@@ -117,14 +116,15 @@ class _RegisteredStage:
 
     def stage(self, registry: Registry, encoders: Encoders) -> Stage:
         """The stage with its work."""
-        state = state_codec(registry, self.declared.changelog(_settings.app_id))
-        compute = self._factory(registry, state, encoders)
+        changelog = self.declared.changelog(_settings.app_id)
+        compute = self._factory(registry, changelog, encoders)
         return Stage(self.declared.name, self.declared.input.name, self._table, compute)
 
 
 def _normalize(connector: type[InfrastructureConnector]) -> Factory:
-    def normalize(registry: Registry, state: StateCodec, encoders: Encoders) -> Compute:
-        decoder = topic_decoder(registry, raw_topic(connector.name))
+    def normalize(registry: Registry, changelog: Topic, encoders: Encoders) -> Compute:
+        decoder = topic_decoder(registry, raw_topic(connector.name), avro.RawRecord)
+        state = state_codec(registry, changelog, avro.Location)
         reader = RawReader(connector, decoder, _tolerances)
         limits = _settings.rejection_limits()
         return Normalize(reader, state, encoders, _settings.generation, limits)
@@ -132,30 +132,36 @@ def _normalize(connector: type[InfrastructureConnector]) -> Factory:
     return normalize
 
 
-def _reconcile(registry: Registry, state: StateCodec, encoders: Encoders) -> Compute:
-    decoder = topic_decoder(registry, RECONCILE.input)
+def _reconcile(registry: Registry, changelog: Topic, encoders: Encoders) -> Compute:
+    decoder = topic_decoder(registry, RECONCILE.input, avro.NormalizedAsset)
+    state = state_codec(registry, changelog, avro.AssetState)
     return Reconcile(decoder, state, encoders, _settings.generation)
 
 
-def _observe(registry: Registry, state: StateCodec, encoders: Encoders) -> Compute:
-    decoder = topic_decoder(registry, OBSERVE.input)
+def _observe(registry: Registry, changelog: Topic, encoders: Encoders) -> Compute:
+    decoder = topic_decoder(registry, OBSERVE.input, avro.NormalizedObservation)
+    state = state_codec(registry, changelog, avro.ObservationState)
     return Observe(decoder, state, encoders, _settings.generation, _tolerances)
 
 
-def _scopes(registry: Registry, state: StateCodec, encoders: Encoders) -> Compute:
-    return Scopes(topic_decoder(registry, SCOPES.input), state, encoders, _tolerances)
+def _scopes(registry: Registry, changelog: Topic, encoders: Encoders) -> Compute:
+    decoder = topic_decoder(registry, SCOPES.input, avro.GasDayReport)
+    state = state_codec(registry, changelog, avro.GasDayScopes)
+    return Scopes(decoder, state, encoders, _tolerances)
 
 
-def _decide(registry: Registry, state: StateCodec, encoders: Encoders) -> Compute:
-    return Decide(topic_decoder(registry, DECIDE.input), encoders)
+def _decide(registry: Registry, changelog: Topic, encoders: Encoders) -> Compute:
+    return Decide(topic_decoder(registry, DECIDE.input, avro.ManualDecision), encoders)
 
 
-def _count(registry: Registry, state: StateCodec, encoders: Encoders) -> Compute:
-    return Count(topic_decoder(registry, COUNT.input), state, encoders)
+def _count(registry: Registry, changelog: Topic, encoders: Encoders) -> Compute:
+    decoder = topic_decoder(registry, COUNT.input, avro.RecordOutcome)
+    return Count(decoder, state_codec(registry, changelog, avro.CountState), encoders)
 
 
-def _score(registry: Registry, state: StateCodec, encoders: Encoders) -> Compute:
-    decoder = topic_decoder(registry, SCORE.input)
+def _score(registry: Registry, changelog: Topic, encoders: Encoders) -> Compute:
+    decoder = topic_decoder(registry, SCORE.input, avro.QualityCounts)
+    state = state_codec(registry, changelog, avro.ScoreState)
     weights = _tolerances.quality.weights
     return Score(decoder, state, encoders, _settings.generation, weights)
 

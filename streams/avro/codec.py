@@ -11,7 +11,7 @@ from collections.abc import Callable, Mapping
 from dataclasses import dataclass, field
 from io import BytesIO
 from types import TracebackType
-from typing import Any, Self, TypeAlias, cast
+from typing import Any, Generic, Self, TypeAlias, TypeVar, cast
 
 from fastavro import schemaless_reader
 from fastavro.read import SchemaResolutionError
@@ -32,7 +32,13 @@ _HEADER = struct.Struct(">bi")
 # What fastavro raises on values that another version of the schema has no place for.
 _UNRESOLVABLE = (SchemaResolutionError, ValueError, LookupError, ArithmeticError, TypeError)
 
-_Read: TypeAlias = Callable[[bytes, int], dict[str, Any]]
+AvroRecord: TypeAlias = dict[str, Any]
+"""A record whose contract is not known before; where it is, see `streams.avro.topic_codecs`."""
+
+_Written = TypeVar("_Written", bound=Mapping[str, Any], contravariant=True)
+_Decoded = TypeVar("_Decoded", bound=Mapping[str, Any], covariant=True)
+
+_Read: TypeAlias = Callable[[bytes, int], AvroRecord]
 
 _CONFLICT = 409
 _NOT_FOUND = 404
@@ -57,7 +63,7 @@ class UndecodableError(Exception):
 
 
 @dataclass(frozen=True, slots=True)
-class Encoder:
+class Encoder(Generic[_Written]):
     """Writes records of one contract. Create it with `Registry.encoder`."""
 
     schema: AvroSchema
@@ -68,7 +74,7 @@ class Encoder:
         header = _HEADER.pack(MAGIC, self.schema_id)
         object.__setattr__(self, "_write", compile_writer(self.schema, header))
 
-    def encode(self, record: Mapping[str, Any]) -> bytes:
+    def encode(self, record: _Written) -> bytes:
         """Framed bytes of one record; timestamps are aware datetimes.
 
         Raises:
@@ -119,7 +125,7 @@ class Registry:
             raise self._error(f"register {subject}", error) from error
         return schema_id
 
-    def encoder(self, subject: str, contract: Contract) -> Encoder:
+    def encoder(self, subject: str, contract: Contract) -> Encoder[Mapping[str, Any]]:
         """Encoder for the latest version of a registered subject.
 
         Raises:
@@ -134,11 +140,11 @@ class Registry:
             raise RegistryError(f"The registry gave no id for {subject}.")
         return Encoder(contract.parsed(), registered.schema_id)
 
-    def decoder(self, contract: Contract) -> "Decoder":
+    def decoder(self, contract: Contract) -> "Decoder[AvroRecord]":
         """Decoder that resolves any writer's version to the contract's latest."""
         return Decoder(self, contract.parsed())
 
-    def any_decoder(self) -> "Decoder":
+    def any_decoder(self) -> "Decoder[AvroRecord]":
         """Decoder that reads any record as its writer wrote it, whatever its contract."""
         return Decoder(self, None)
 
@@ -181,7 +187,7 @@ class Registry:
         return RegistryError(f"Schema registry {address} could not {what}: {error}. {advice}")
 
 
-class Decoder:
+class Decoder(Generic[_Decoded]):
     """Reads framed records, whatever version wrote them. Get it from `Registry`.
 
     With a reader schema records come out as that schema has them, without one as written.
@@ -193,7 +199,7 @@ class Decoder:
         # Compiling costs more than reading hundreds of records: done once per schema id.
         self._readers: dict[int, _Read] = {}
 
-    def decode(self, value: bytes | None) -> dict[str, Any]:
+    def decode(self, value: bytes | None) -> _Decoded:
         """Record with the fields of the latest version; timestamps are aware UTC datetimes.
 
         Raises:
@@ -206,7 +212,7 @@ class Decoder:
         _, schema_id = _HEADER.unpack_from(value)
         read = self._readers.get(schema_id) or self._reader(schema_id)
         try:
-            return read(value, _HEADER.size)
+            return cast(_Decoded, read(value, _HEADER.size))
         except AvroError as error:
             raise UndecodableError(
                 "bad_avro", f"The bytes do not fit schema {schema_id}: {error}", schema_id
@@ -226,13 +232,13 @@ class Decoder:
 
 
 def _resolving(read: _Read, writer: AvroSchema, reader: AvroSchema) -> _Read:
-    def resolve(value: bytes, offset: int) -> dict[str, Any]:
+    def resolve(value: bytes, offset: int) -> AvroRecord:
         # The strict reader goes first: fastavro believes any count.
         read(value, offset)
         body = BytesIO(value)
         body.seek(offset)
         try:
-            return cast(dict[str, Any], schemaless_reader(body, writer, reader))
+            return cast(AvroRecord, schemaless_reader(body, writer, reader))
         except _UNRESOLVABLE as error:
             raise AvroError(f"{writer['name']} cannot be read as {reader['name']}") from error
 

@@ -3,14 +3,16 @@
 from collections import Counter
 from collections.abc import Mapping
 from dataclasses import dataclass
+from typing import cast
 
 from rich.table import Table
 
-from streams.avro.codec import Decoder, Registry
-from streams.avro.contracts import contract
+from streams.avro.codec import Registry
+from streams.avro.topic_codecs import topic_decoder
+from streams.core import contract_types as avro
 from streams.core.conservation import OUTCOMES, Account, Ledger
 from streams.core.putting_back import original_of
-from streams.core.records import RawCoordinates
+from streams.core.records import Outcome, RawCoordinates
 from streams.kafka.topic_reader import read_all
 from streams.settings import Settings
 from streams.topics import (
@@ -19,7 +21,6 @@ from streams.topics import (
     NORMALIZED_ASSETS,
     NORMALIZED_OBSERVATIONS,
     RECORD_OUTCOMES,
-    Topic,
     raw_topic,
 )
 
@@ -38,19 +39,20 @@ def take_account(settings: Settings, sources: Mapping[str, str]) -> Account:
         topics = {raw_topic(name).name: source_id for name, source_id in sources.items()}
         ledger = Ledger()
         # Outcomes first: what they are about then stands in the raw topics, which are read later.
-        decoder = _decoder(registry, RECORD_OUTCOMES)
+        outcomes = topic_decoder(registry, RECORD_OUTCOMES, avro.RecordOutcome)
         for record in read_all(settings.kafka_bootstrap, RECORD_OUTCOMES.name):
-            outcome = decoder.decode(record.value)
+            outcome = outcomes.decode(record.value)
             ledger.add_outcome(
                 RawCoordinates.from_avro(outcome["raw"]),
                 outcome["output_kind"],
-                outcome["outcome"],
+                cast(Outcome, outcome["outcome"]),
                 outcome["generation"],
                 again=outcome["again"],
             )
-        decoder = _decoder(registry, DEAD_LETTERS)
+        dead_letters = topic_decoder(registry, DEAD_LETTERS, avro.DeadLetter)
         for record in read_all(settings.kafka_bootstrap, DEAD_LETTERS.name):
-            ledger.dead_letters.add(RawCoordinates.from_avro(decoder.decode(record.value)["raw"]))
+            raw = dead_letters.decode(record.value)["raw"]
+            ledger.dead_letters.add(RawCoordinates.from_avro(raw))
         for topic, source_id in topics.items():
             for record in read_all(settings.kafka_bootstrap, topic):
                 if original_of(topic, record.partition, record.headers) is not None:
@@ -78,16 +80,21 @@ def count_published(settings: Settings) -> Published:
     """Read normalized and canonical topics, read committed, and count."""
     with Registry(settings.schema_registry_url) as registry:
         normalized: Counter[str] = Counter()
-        for topic in (NORMALIZED_ASSETS, NORMALIZED_OBSERVATIONS):
-            decoder = _decoder(registry, topic)
+        for decoder, topic in (
+            (topic_decoder(registry, NORMALIZED_ASSETS, avro.NormalizedAsset), NORMALIZED_ASSETS),
+            (
+                topic_decoder(registry, NORMALIZED_OBSERVATIONS, avro.NormalizedObservation),
+                NORMALIZED_OBSERVATIONS,
+            ),
+        ):
             for record in read_all(settings.kafka_bootstrap, topic.name):
                 event = decoder.decode(record.value)
                 # A verdict is about a record that was counted already.
                 normalized[event["source_id"]] += event["event"] != "verdict"
         newest: dict[str, tuple[int, str, str, frozenset[str]]] = {}
-        decoder = _decoder(registry, MARKET_INFRASTRUCTURE)
+        assets = topic_decoder(registry, MARKET_INFRASTRUCTURE, avro.InfrastructureRecord)
         for record in read_all(settings.kafka_bootstrap, MARKET_INFRASTRUCTURE.name):
-            canonical = decoder.decode(record.value)
+            canonical = assets.decode(record.value)
             identity, version = canonical["record_id"], canonical["version"]
             if identity not in newest or newest[identity][0] < version:
                 sources = frozenset(member["source_id"] for member in canonical["members"])
@@ -123,7 +130,3 @@ def account_table(account: Account, published: Published, polled: Mapping[str, i
     for name, values in rows.items():
         table.add_row(name, *("-" if value is None else f"{value:,}" for value in values))
     return table
-
-
-def _decoder(registry: Registry, topic: Topic) -> Decoder:
-    return registry.decoder(contract(topic.contract_name))

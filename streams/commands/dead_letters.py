@@ -5,6 +5,7 @@ from collections import Counter
 from collections.abc import Iterable, Sequence
 from contextlib import ExitStack
 from dataclasses import dataclass, field
+from typing import cast
 
 from rich.console import Console
 from rich.progress import track
@@ -12,7 +13,8 @@ from rich.table import Table
 
 from producers.connectors import CONNECTORS
 from streams.avro.codec import Registry
-from streams.avro.contracts import contract
+from streams.avro.topic_codecs import topic_decoder
+from streams.core import contract_types as avro
 from streams.core.dead_letters import Choice, Content, Letter, Policy, groups, letters
 from streams.core.errors import Rejected
 from streams.core.putting_back import PUT_BACK
@@ -39,16 +41,17 @@ def find_letters(settings: Settings, choice: Choice) -> list[Letter]:
     """
     bootstrap = settings.kafka_bootstrap
     with Registry(settings.schema_registry_url) as registry:
-        decoder = registry.decoder(contract(DEAD_LETTERS.contract_name))
+        decoder = topic_decoder(registry, DEAD_LETTERS, avro.DeadLetter)
         records = [decoder.decode(it.value) for it in read_all(bootstrap, DEAD_LETTERS.name)]
         keys = {RawCoordinates.from_avro(it["raw"]).key.encode() for it in records}
         outcomes: dict[RawCoordinates, dict[str, Outcome]] = {}
-        decoder = registry.decoder(contract(RECORD_OUTCOMES.contract_name))
+        outcome_decoder = topic_decoder(registry, RECORD_OUTCOMES, avro.RecordOutcome)
         for record in read_all(bootstrap, RECORD_OUTCOMES.name):
             if record.key in keys:
-                outcome = decoder.decode(record.value)
+                outcome = outcome_decoder.decode(record.value)
                 raw = RawCoordinates.from_avro(outcome["raw"])
-                outcomes.setdefault(raw, {})[outcome["output_kind"]] = outcome["outcome"]
+                by_kind = outcomes.setdefault(raw, {})
+                by_kind[outcome["output_kind"]] = cast(Outcome, outcome["outcome"])
     return [letter for letter in letters(records, outcomes) if choice.has(letter)]
 
 
@@ -196,9 +199,7 @@ def print_report(report: PutBack, console: Console, *, dry_run: bool) -> None:
 def _readers(registry: Registry, settings: Settings) -> dict[str, RawReader]:
     tolerances = load_tolerances(settings.tolerances_file)
     return {
-        topic.name: RawReader(
-            connector, registry.decoder(contract(topic.contract_name)), tolerances
-        )
+        topic.name: RawReader(connector, topic_decoder(registry, topic, avro.RawRecord), tolerances)
         for name, connector in CONNECTORS.items()
         for topic in (raw_topic(name),)
     }

@@ -5,6 +5,7 @@ from typing import Literal
 
 from streams.avro.codec import Registry
 from streams.avro.topic_codecs import topic_encoder
+from streams.core import contract_types as avro
 from streams.core.errors import SettingsError
 from streams.core.reconcile.assign import ordered
 from streams.core.reconcile.prepare import EntityKey
@@ -72,7 +73,7 @@ def decide(
     value = None
     if verdict is not None:
         with Registry(settings.schema_registry_url) as registry:
-            value = topic_encoder(registry, DECISIONS).encode(
+            value = topic_encoder(registry, DECISIONS, avro.ManualDecision).encode(
                 {
                     "verdict": verdict,
                     "kind": first[0],

@@ -12,8 +12,8 @@ from datetime import UTC, date, datetime, timedelta
 from itertools import islice
 from typing import TextIO
 
-from streams.avro.codec import Decoder, Registry, UndecodableError, frame_schema_id
-from streams.core.records import EPOCH, AvroRecord
+from streams.avro.codec import AvroRecord, Decoder, Registry, UndecodableError, frame_schema_id
+from streams.core.records import EPOCH
 from streams.kafka.topic_reader import Record, read
 
 # Damaged texts hold them, terminals obey them, and JSON does not ask to escape them.
@@ -36,7 +36,7 @@ class Inspected:
     offset: int
     timestamp: datetime
     key: str | bytes | None
-    headers: tuple[tuple[str, bytes], ...]
+    headers: tuple[tuple[str, bytes | None], ...]
     schema_id: int | None
     value: AvroRecord | bytes | None
     reason: str | None
@@ -87,7 +87,7 @@ def print_records(records: Iterator[Inspected], out: TextIO = sys.stdout) -> int
     return count
 
 
-def _inspected(record: Record, decoder: Decoder) -> Inspected:
+def _inspected(record: Record, decoder: Decoder[AvroRecord]) -> Inspected:
     value: AvroRecord | bytes | None = record.value
     reason = None
     if record.value is not None:

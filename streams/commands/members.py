@@ -5,8 +5,8 @@ from collections.abc import Iterator, Mapping
 from typing import TextIO
 
 from streams.avro.codec import Registry
-from streams.avro.contracts import contract
-from streams.core.records import AvroRecord
+from streams.avro.topic_codecs import topic_decoder
+from streams.core import contract_types as avro
 from streams.kafka.topic_reader import read_all
 from streams.settings import Settings
 from streams.topics import MARKET_INFRASTRUCTURE
@@ -24,7 +24,7 @@ _SOURCES: Mapping[tuple[str, str], str] = {
 """Names that published lists of pairs use, by kind and source."""
 
 
-def current_assets(settings: Settings) -> Iterator[AvroRecord]:
+def current_assets(settings: Settings) -> Iterator[avro.InfrastructureRecord]:
     """The highest version of every live canonical record.
 
     Raises:
@@ -32,7 +32,7 @@ def current_assets(settings: Settings) -> Iterator[AvroRecord]:
     """
     newest: dict[str, tuple[int, bytes | None]] = {}
     with Registry(settings.schema_registry_url) as registry:
-        decoder = registry.decoder(contract(MARKET_INFRASTRUCTURE.contract_name))
+        decoder = topic_decoder(registry, MARKET_INFRASTRUCTURE, avro.InfrastructureRecord)
         for record in read_all(settings.kafka_bootstrap, MARKET_INFRASTRUCTURE.name):
             canonical = decoder.decode(record.value)
             live = record.value if canonical["status"] == "current" else None
@@ -45,7 +45,7 @@ def current_assets(settings: Settings) -> Iterator[AvroRecord]:
                 yield decoder.decode(value)
 
 
-def member_rows(canonical: AvroRecord) -> list[tuple[str, str, str]]:
+def member_rows(canonical: avro.InfrastructureRecord) -> list[tuple[str, str, str]]:
     """Asset id, source and source id of every member entity, each once.
 
     A unit stands for its plant: the entity of a source with units is what pairs are published for.
@@ -67,7 +67,7 @@ def write_members(settings: Settings, out: TextIO) -> int:
     return len(rows)
 
 
-def _published_id(source: str, member: AvroRecord) -> str:
+def _published_id(source: str, member: avro.Member) -> str:
     """What published pairs call an entity: GEM the site, ALSI the facility, others as they are."""
-    entity_id: str = member["entity_id"]
+    entity_id = member["entity_id"] or member["record_id"]
     return entity_id.split("/")[0] if source in ("GEM", "ALSI") else entity_id

@@ -8,6 +8,7 @@ from datetime import UTC, datetime
 
 from streams.avro.codec import Registry
 from streams.avro.topic_codecs import topic_encoder
+from streams.core import contract_types as avro
 from streams.kafka.topic_admin import end_offsets
 from streams.kafka.topic_writer import TopicWriter
 from streams.settings import Settings
@@ -22,14 +23,14 @@ def resume(settings: Settings, connector_name: str) -> dict[int, int]:
     """
     topic = raw_topic(connector_name).name
     with Registry(settings.schema_registry_url) as registry:
-        encoder = topic_encoder(registry, RESUMES)
+        encoder = topic_encoder(registry, RESUMES, avro.Resume)
     resumed = {}
     with TopicWriter(settings.kafka_bootstrap, [RESUMES.name]) as writer:
         for (_, partition), end in end_offsets(settings.kafka_bootstrap, [topic]).items():
             if not end:
                 continue
             resumed[partition] = end - 1
-            entry = {
+            entry: avro.Resume = {
                 "topic": topic,
                 "partition": partition,
                 "offset": end - 1,

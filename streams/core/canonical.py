@@ -1,44 +1,44 @@
 """The canonical record that readers of `market.infrastructure` see."""
 
-from typing import Any
+from collections.abc import Mapping
+from datetime import datetime
 
-from streams.core.records import AvroRecord
-from streams.core.succession import Held
+from streams.core import contract_types as avro
+from streams.core.payload_field import payload_fields, set_payload
+from streams.core.succession import Held, Normalized
 from streams.core.unloading import NOT_DERIVED
 
 _DERIVED_FIELDS = frozenset({"fullness_pct", "terminal_id", "virtual", *NOT_DERIVED})
-_EVENT_TIME_FIELD = {"lng_inventory": "gas_day_start"}
 
 
-def canonical_record(held: Held, normalized: AvroRecord) -> AvroRecord:
-    """`InfrastructureRecord` of a held source record; one member, so every field has one source.
+def canonical_record(held: Held, normalized: Normalized) -> avro.InfrastructureRecord:
+    """Canonical record of a held source record; one member, so every field has one source.
 
     Args:
         held: State to publish.
         normalized: Its last accepted record.
     """
-    kind = normalized["kind"]
-    payload: dict[str, Any] = normalized[kind]
-    event_time_field = _EVENT_TIME_FIELD.get(kind)
-    return {
+    payload = payload_fields(normalized)
+    record: avro.InfrastructureRecord = {
         "record_id": held.canonical_id,
-        "kind": kind,
+        "kind": normalized["kind"],
         "status": held.status,
         "replaced_by": None,
         "version": held.version,
-        "event_time": payload[event_time_field] if event_time_field else None,
+        "event_time": _event_time(normalized),
         "observed_at": held.order.fetched_at,
         "members": [member_of(normalized)],
         "provenance": _provenance(payload),
         "flags": normalized["flags"],
         "position_spread_km": None,
         "links": [],
-        kind: payload,
     }
+    set_payload(record, record["kind"], payload)
+    return record
 
 
-def member_of(normalized: AvroRecord) -> AvroRecord:
-    """`Member` of a canonical record: the source record that a normalized one stands for."""
+def member_of(normalized: Normalized) -> avro.Member:
+    """The source record that a normalized one stands for, as member of a canonical record."""
     order = normalized["order"]
     return {
         "source_id": normalized["source_id"],
@@ -52,7 +52,14 @@ def member_of(normalized: AvroRecord) -> AvroRecord:
     }
 
 
-def _provenance(payload: AvroRecord) -> list[AvroRecord]:
+def _event_time(normalized: Normalized) -> datetime | None:
+    """Start of the period that a point of a series is about; None for an asset."""
+    if "lng_inventory" not in normalized or normalized["lng_inventory"] is None:
+        return None
+    return normalized["lng_inventory"]["gas_day_start"]
+
+
+def _provenance(payload: Mapping[str, object]) -> list[avro.Provenance]:
     filled = sorted(name for name, value in payload.items() if value is not None and value != [])
     groups = {
         "only_source": [name for name in filled if name not in _DERIVED_FIELDS],

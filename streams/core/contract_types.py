@@ -513,13 +513,13 @@ class NormalizedObservation(TypedDict):
 
 
 @final
-class Release(TypedDict):
+class Resume(TypedDict):
     """Lets a paused partition of a raw topic go on."""
 
     topic: str
     partition: int
     offset: int
-    released_at: datetime
+    resumed_at: datetime
 
 
 @final

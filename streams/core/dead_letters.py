@@ -11,7 +11,8 @@ from dataclasses import dataclass, replace
 from datetime import date, datetime
 from enum import StrEnum
 
-from streams.core.records import AvroRecord, Outcome, RawCoordinates
+from streams.core import contract_types as avro
+from streams.core.records import Outcome, RawCoordinates
 
 
 class Policy(StrEnum):
@@ -57,7 +58,7 @@ class Content:
 
     key: bytes | None
     value: bytes | None
-    headers: tuple[tuple[str, bytes], ...]
+    headers: tuple[tuple[str, bytes | None], ...]
 
 
 @dataclass(frozen=True, slots=True)
@@ -90,7 +91,7 @@ class Choice:
 
 
 def letters(
-    records: Iterable[AvroRecord], outcomes: Mapping[RawCoordinates, Mapping[str, Outcome]]
+    records: Iterable[avro.DeadLetter], outcomes: Mapping[RawCoordinates, Mapping[str, Outcome]]
 ) -> list[Letter]:
     """One letter for each raw record, by coordinates.
 
@@ -108,7 +109,7 @@ def letters(
     return [found[raw] for raw in sorted(found)]
 
 
-def _letter(record: AvroRecord) -> Letter:
+def _letter(record: avro.DeadLetter) -> Letter:
     headers = tuple((it["name"], it["value"]) for it in record["headers"])
     return Letter(
         RawCoordinates.from_avro(record["raw"]),

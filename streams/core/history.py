@@ -5,16 +5,16 @@ and the day after. When a day changes, its dependents are judged again, so that 
 gives the same flags. These rules flag, they never reject: the neighbour may be the wrong one.
 """
 
-from collections.abc import Callable, Iterator, Mapping, Sequence
+from collections.abc import Callable, Iterator, Sequence
 from dataclasses import dataclass
 from datetime import date, datetime, timedelta
-from typing import Any, Self
+from typing import Self
 
+from streams.core import contract_types as avro
 from streams.core import flag_rules as rules
-from streams.core.records import AvroRecord
 from streams.core.rule import Rule
 from streams.core.tolerances import EnergyPerVolume, Tolerances
-from streams.core.unloading import NOT_DERIVED, GasDayBalance, unloading_gwh
+from streams.core.unloading import NOT_DERIVED, GasDayBalance, UnloadingFields, unloading_gwh
 
 ONE_DAY = timedelta(days=1)
 
@@ -39,7 +39,7 @@ class GasDay:
     stored_gwh: tuple[float, ...]
 
     @classmethod
-    def from_avro(cls, lng_inventory: Mapping[str, Any], limits: Tolerances) -> Self:
+    def from_avro(cls, lng_inventory: avro.LngInventory, limits: Tolerances) -> Self:
         """From the payload `lng_inventory` of a normalized record."""
         balance = GasDayBalance.from_avro(lng_inventory)
         return cls(
@@ -107,7 +107,7 @@ class Judgement:
     """
 
     flags: tuple[str, ...]
-    derived: Mapping[str, Any]
+    derived: UnloadingFields
 
 
 def days_before(tolerances: Tolerances) -> int:
@@ -139,13 +139,16 @@ def judge(day: GasDay, window: Window, fetched_at: datetime, limits: Tolerances)
     return Judgement(tuple(flags), unloaded.to_avro() if unloaded else NOT_DERIVED)
 
 
-def judged(record: AvroRecord, judgement: Judgement, scope_flags: Sequence[str] = ()) -> AvroRecord:
+def judged(
+    record: avro.NormalizedObservation, judgement: Judgement, scope_flags: Sequence[str] = ()
+) -> avro.NormalizedObservation:
     """A normalized record with the verdicts of its neighbours and of the checks across scopes."""
-    kind = record["kind"]
+    day = record["lng_inventory"]
+    assert day is not None
     flags = record["flags"]
     if judgement.flags or scope_flags:
         flags = sorted({*flags, *judgement.flags, *scope_flags})
-    return {**record, "flags": flags, kind: {**record[kind], **judgement.derived}}
+    return {**record, "flags": flags, "lng_inventory": {**day, **judgement.derived}}
 
 
 def inventory_jump(day: GasDay, window: Window, _fetched_at: datetime, limits: Tolerances) -> bool:

@@ -5,12 +5,13 @@ key seen. The outcome of an accepted record is decided downstream, where its con
 """
 
 from dataclasses import dataclass, replace
-from typing import Any, Self
+from typing import Self, cast
 
+from streams.core import contract_types as avro
 from streams.core.errors import Rejected
+from streams.core.payload_field import set_payload
 from streams.core.payloads import ASSET_KINDS, LngInventory
 from streams.core.records import (
-    AvroRecord,
     Cause,
     Event,
     Mapped,
@@ -20,6 +21,7 @@ from streams.core.records import (
     RawRecord,
 )
 from streams.core.regions import region_of
+from streams.core.succession import Normalized
 
 NO_REGION = -1
 """Region of observations: their partition follows from the entity."""
@@ -45,7 +47,7 @@ class Location:
     order: OrderKey
     lineage: RawCoordinates
 
-    def to_avro(self) -> AvroRecord:
+    def to_avro(self) -> avro.Location:
         """Avro form."""
         return {
             "region": self.region,
@@ -58,7 +60,7 @@ class Location:
         }
 
     @classmethod
-    def from_avro(cls, record: AvroRecord) -> Self:
+    def from_avro(cls, record: avro.Location) -> Self:
         """Inverse of `to_avro`."""
         return cls(
             record["region"],
@@ -84,7 +86,7 @@ class Decision:
     """
 
     location: Location | None
-    normalized: tuple[AvroRecord, ...]
+    normalized: tuple[Normalized, ...]
     outcome: Outcome | None
     kind: str
     rejected: Rejected | None = None
@@ -129,9 +131,10 @@ def _accept(
     move_count = (held.move_count if held else 0) + moved
     location = Location(region, mapped.kind, mapped.entity_id, move_count, True, order, coordinates)
     upsert = _normalized(raw, location, "upsert", None)
-    upsert[mapped.kind] = mapped.payload.to_avro()
+    set_payload(upsert, mapped.kind, mapped.payload.to_avro())
     upsert["flags"] = list(mapped.flags)
     if mapped.corrections:
+        assert "region" in upsert  # only positions of assets are corrected
         upsert["corrections"] = [correction.to_avro() for correction in mapped.corrections]
     if not moved:
         return Decision(location, (upsert,), None, mapped.kind)
@@ -188,8 +191,8 @@ def _region(mapped: Mapped) -> int:
 
 def _normalized(
     raw: RawRecord, location: Location, event: Event, cause: Cause | None
-) -> AvroRecord:
-    record: dict[str, Any] = {
+) -> Normalized:
+    record: avro.NormalizedObservation = {
         "source_id": raw.source_id,
         "record_id": raw.record_id,
         "entity_id": location.entity_id,
@@ -203,6 +206,8 @@ def _normalized(
         "attribution": raw.attribution,
         "flags": [],
     }
-    if location.kind in ASSET_KINDS:
-        record["region"] = location.region
-    return record
+    if location.kind not in ASSET_KINDS:
+        return record
+    asset = cast(avro.NormalizedAsset, record)  # has the same fields, and its region
+    asset["region"] = location.region
+    return asset

@@ -5,11 +5,13 @@ judged again, and each whose content is other than published gets a new version.
 differ, so do those of its raw record's outcome: what counts does not depend on who came first.
 """
 
-from collections.abc import Callable, Iterator
-from dataclasses import dataclass
-from datetime import date, timedelta
+from collections.abc import Callable, Collection, Iterator
+from dataclasses import dataclass, replace
+from datetime import date
+from functools import cache
 from typing import Self
 
+from streams.core import contract_types as avro
 from streams.core.flag_rules import NEXT_DAY_OVERDUE
 from streams.core.history import (
     ONE_DAY,
@@ -21,7 +23,7 @@ from streams.core.history import (
     judged,
 )
 from streams.core.keys import observation_id, observation_record_id
-from streams.core.records import AvroRecord, Outcome
+from streams.core.records import Outcome
 from streams.core.scopes import Report
 from streams.core.succession import Held, content_hash, succeed
 from streams.core.tolerances import Tolerances
@@ -39,7 +41,7 @@ class Point:
     """
 
     held: Held
-    normalized: AvroRecord
+    normalized: avro.NormalizedObservation
     scope_flags: tuple[str, ...]
     day: GasDay | None
 
@@ -47,7 +49,7 @@ class Point:
     def of(
         cls,
         held: Held,
-        normalized: AvroRecord,
+        normalized: avro.NormalizedObservation,
         scope_flags: tuple[str, ...],
         tolerances: Tolerances,
     ) -> Self:
@@ -58,7 +60,7 @@ class Point:
 
 
 Points = Callable[[str], Point | None]
-"""Record id → the point held under it, of the source of the event."""
+"""Record id → the point stored under it, of the source of the event."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -77,7 +79,7 @@ class Change:
     record_id: str
     held: Held | None
     scope_flags: tuple[str, ...]
-    published: AvroRecord | None
+    published: avro.NormalizedObservation | None
     rejudged: tuple[str, ...] | None = None
 
 
@@ -105,7 +107,11 @@ class Observed:
 
 
 def observe(
-    event: AvroRecord, framed: bytes, points: Points, generation: int, tolerances: Tolerances
+    event: avro.NormalizedObservation,
+    framed: bytes,
+    points: Points,
+    generation: int,
+    tolerances: Tolerances,
 ) -> Observed:
     """Apply one normalized observation.
 
@@ -116,58 +122,133 @@ def observe(
         generation: High part of versions.
         tolerances: Limits of the rules.
     """
-    before = points(event["record_id"])
+    before = _Neighbours.stored(event["entity_id"], points, tolerances)
+    previous = points(event["record_id"])
     if event["event"] == "verdict":
-        return _apply_verdict(event, before, points, generation, tolerances)
-    old = None if before is None else before.held
-    near = _Near(event["entity_id"], points, tolerances)
+        return _apply_verdict(event, previous, before, generation)
+    own = _own_point(event, framed, previous, before, generation)
+    if own.change is None:
+        return Observed((), own.outcome, own.flags)
+    previous_day = None if previous is None else previous.day
+    day = None if own.point is None else own.point.day
+    if previous_day == day:
+        return Observed((own.change,), own.outcome, own.flags)
+    changed = sorted({found.gas_day for found in (previous_day, day) if found is not None})
+    after = before.replaced(changed, own.point)
+    dependents = (
+        change
+        for gas_day in changed
+        for change in _dependents_again(gas_day, before, after, generation)
+    )
+    report = None
+    if own.point is not None:
+        version = own.point.held.version
+        report = Report.of(own.point.normalized, version, current=day is not None)
+    return Observed((own.change, *dependents), own.outcome, own.flags, report)
+
+
+@dataclass(frozen=True, slots=True)
+class _Neighbours:
+    """The points of one series, before an event or after it."""
+
+    point_of: Callable[[date], Point | None]
+    tolerances: Tolerances
+
+    @classmethod
+    def stored(cls, entity_id: str, points: Points, tolerances: Tolerances) -> Self:
+        """As the state has them; each is read once."""
+        return cls(cache(lambda day: points(observation_record_id(entity_id, day))), tolerances)
+
+    def replaced(self, days: Collection[date], point: Point | None) -> "_Neighbours":
+        """The same with another point on these days."""
+        before = self.point_of
+        return _Neighbours(lambda day: point if day in days else before(day), self.tolerances)
+
+    def window(self, day: date) -> Window:
+        """The declared neighbours of a day."""
+        distances = range(1, days_before(self.tolerances) + 1)
+        before = [self._day(day - distance * ONE_DAY) for distance in distances]
+        return Window(tuple(before), self._day(day + ONE_DAY))
+
+    def judged(
+        self, record: avro.NormalizedObservation, day: GasDay, scope_flags: tuple[str, ...]
+    ) -> avro.NormalizedObservation:
+        """A record as it is published among these neighbours."""
+        fetched_at = record["order"]["fetched_at"]
+        verdict = judge(day, self.window(day.gas_day), fetched_at, self.tolerances)
+        return judged(record, verdict, scope_flags)
+
+    def _day(self, day: date) -> GasDay | None:
+        point = self.point_of(day)
+        return None if point is None else point.day
+
+
+def window_of(entity_id: str, day: date, points: Points, tolerances: Tolerances) -> Window:
+    """The declared neighbours of a day of an entity, as they are stored."""
+    return _Neighbours.stored(entity_id, points, tolerances).window(day)
+
+
+@dataclass(frozen=True, slots=True)
+class _Own:
+    """What an event makes of its own point.
+
+    Attributes:
+        change: What changes; None when the point stays as it was.
+        point: The point after the event; None when there is none.
+        outcome, flags: Of the event's raw record.
+    """
+
+    change: Change | None
+    point: Point | None
+    outcome: Outcome | None
+    flags: tuple[str, ...]
+
+
+def _own_point(
+    event: avro.NormalizedObservation,
+    framed: bytes,
+    previous: Point | None,
+    before: _Neighbours,
+    generation: int,
+) -> _Own:
     upsert = event["event"] == "upsert"
-    day = _day(event, tolerances) if upsert else None
-    scope_flags = before.scope_flags if before is not None else ()
-    as_judged = _judged(event, day, scope_flags, near) if day is not None else event
-    succession = succeed(as_judged, framed, old, generation, observation_id)
+    day = _day(event, before.tolerances) if upsert else None
+    scope_flags = previous.scope_flags if previous is not None else ()
+    as_judged = event if day is None else before.judged(event, day, scope_flags)
+    stored = None if previous is None else previous.held
+    succession = succeed(as_judged, framed, stored, generation, observation_id)
     flags = _outcome_flags(as_judged, succession.outcome)
-    held = succession.held
-    if held is old:
-        return Observed((), succession.outcome, flags)
-    kept = event if upsert or before is None else before.normalized
+    if succession.held is stored:
+        return _Own(None, previous, succession.outcome, flags)
+    kept = event if upsert or previous is None else previous.normalized
     published = None
     if succession.published is not None:
         published = as_judged if upsert else kept
-    own = Change(event["record_id"], held, scope_flags, published)
-    after = None if held is None else Point(held, kept, scope_flags, day)
-    old_day = None if before is None else before.day
-    if old_day == day:
-        return Observed((own,), succession.outcome, flags)
-    again: list[Change] = []
-    earlier = _Near(event["entity_id"], points, tolerances)
-    for changed in {it.gas_day for it in (old_day, day) if it is not None}:
-        near.replace(changed, after)
-        again += _judge_again(changed, near, earlier, generation)
-    report = None if held is None else Report.of(kept, held.version, current=day is not None)
-    return Observed((own, *again), succession.outcome, flags, report)
+    change = Change(event["record_id"], succession.held, scope_flags, published)
+    point = None if succession.held is None else Point(succession.held, kept, scope_flags, day)
+    return _Own(change, point, succession.outcome, flags)
 
 
 def _apply_verdict(
-    event: AvroRecord,
-    before: Point | None,
-    points: Points,
+    event: avro.NormalizedObservation,
+    previous: Point | None,
+    neighbours: _Neighbours,
     generation: int,
-    tolerances: Tolerances,
 ) -> Observed:
     """Take over what the checks across scopes say; it is no raw record, so it has no outcome."""
     scope_flags = tuple(event["flags"])
-    if before is None or before.scope_flags == scope_flags:
+    if previous is None or previous.scope_flags == scope_flags:
         return Observed((), None, ())
-    near = _Near(event["entity_id"], points, tolerances)
-    point = Point(before.held, before.normalized, scope_flags, before.day)
-    change = _published_again(point, near, before, near, generation)
+    point = replace(previous, scope_flags=scope_flags)
+    change = _published_again(previous, neighbours, point, neighbours, generation)
     if change is None:
-        change = Change(event["record_id"], before.held, scope_flags, None)
+        change = Change(event["record_id"], previous.held, scope_flags, None)
     return Observed((change,), None, ())
 
 
-def _outcome_flags(as_judged: AvroRecord, outcome: Outcome | None) -> tuple[str, ...]:
+def _outcome_flags(
+    as_judged: avro.NormalizedObservation, outcome: Outcome | None
+) -> tuple[str, ...]:
     """Flags of an accepted record, as an outcome keeps them.
 
     The next day may just be on its way in another partition, so its absence is left to the
@@ -176,109 +257,59 @@ def _outcome_flags(as_judged: AvroRecord, outcome: Outcome | None) -> tuple[str,
     return _counted(as_judged) if outcome in ("changed", "unchanged") else ()
 
 
-def _counted(as_judged: AvroRecord) -> tuple[str, ...]:
+def _counted(as_judged: avro.NormalizedObservation) -> tuple[str, ...]:
     return tuple(flag for flag in as_judged["flags"] if flag != NEXT_DAY_OVERDUE.id)
 
 
-class _Near:
-    """Days around the event, each looked up once."""
-
-    def __init__(self, entity_id: str, points: Points, tolerances: Tolerances) -> None:
-        self.tolerances = tolerances
-        self._entity_id = entity_id
-        self._points = points
-        self._found: dict[date, Point | None] = {}
-
-    def at(self, day: date) -> Point | None:
-        """The point of a day."""
-        try:
-            return self._found[day]
-        except KeyError:
-            found = self._points(observation_record_id(self._entity_id, day))
-            self._found[day] = found
-            return found
-
-    def replace(self, day: date, point: Point | None) -> None:
-        """From now on the day is this."""
-        self._found[day] = point
-
-    def window(self, day: date) -> Window:
-        """The declared neighbours of a day."""
-        before = [self._day(day - distance) for distance in _distances(self.tolerances)]
-        return Window(tuple(before), self._day(day + ONE_DAY))
-
-    def _day(self, day: date) -> GasDay | None:
-        point = self.at(day)
-        return None if point is None else point.day
-
-
-def window_of(entity_id: str, day: date, points: Points, tolerances: Tolerances) -> Window:
-    """The declared neighbours of a day of an entity, as they are held."""
-    return _Near(entity_id, points, tolerances).window(day)
-
-
-def _distances(tolerances: Tolerances) -> Iterator[timedelta]:
-    for number in range(1, days_before(tolerances) + 1):
-        yield number * ONE_DAY
-
-
-def _judge_again(changed: date, near: _Near, earlier: _Near, generation: int) -> Iterator[Change]:
-    for gas_day in dependent_days(changed, near.tolerances):
-        point = near.at(gas_day)
+def _dependents_again(
+    changed: date, before: _Neighbours, after: _Neighbours, generation: int
+) -> Iterator[Change]:
+    """The points whose verdict depends on a changed day, where readers see a difference."""
+    for gas_day in dependent_days(changed, after.tolerances):
+        point = after.point_of(gas_day)
         if point is None:
             continue
-        change = _published_again(point, near, point, earlier, generation)
+        change = _published_again(point, before, point, after, generation)
         if change is not None:
             yield change
 
 
 def _published_again(
-    point: Point, near: _Near, before: Point, earlier: _Near, generation: int
+    point_before: Point,
+    before: _Neighbours,
+    point_after: Point,
+    after: _Neighbours,
+    generation: int,
 ) -> Change | None:
     """A point under a new version, when its verdict changes what readers see.
 
     Args:
-        point: The point now.
-        near: Its neighbours now.
-        before: The point before the event.
-        earlier: Its neighbours before the event.
+        point_before: The point before the event.
+        before: Its neighbours then.
+        point_after: The point after the event.
+        after: Its neighbours then.
         generation: High part of the version.
     """
-    if point.day is None or before.day is None:
+    if point_before.day is None or point_after.day is None:
         return None
-    as_judged = _judged(point.normalized, point.day, point.scope_flags, near)
+    as_judged = after.judged(point_after.normalized, point_after.day, point_after.scope_flags)
     content = content_hash(as_judged)
-    held = point.held
-    if content == held.content_hash:
+    stored = point_after.held
+    if content == stored.content_hash:
         return None
-    version = next_version(held.version, generation, point.normalized["move_count"])
-    again = Held(
-        held.record,
-        held.canonical_id,
-        version,
-        held.status,
-        content,
-        held.order,
-        held.lineage,
-    )
+    version = next_version(stored.version, generation, point_after.normalized["move_count"])
+    was_judged = before.judged(point_before.normalized, point_before.day, point_before.scope_flags)
     flags = _counted(as_judged)
-    was = _counted(_judged(before.normalized, before.day, before.scope_flags, earlier))
     return Change(
-        point.normalized["record_id"],
-        again,
-        point.scope_flags,
+        point_after.normalized["record_id"],
+        replace(stored, version=version, content_hash=content),
+        point_after.scope_flags,
         as_judged,
-        rejudged=None if flags == was else flags,
+        rejudged=None if flags == _counted(was_judged) else flags,
     )
 
 
-def _judged(
-    record: AvroRecord, day: GasDay, scope_flags: tuple[str, ...], near: _Near
-) -> AvroRecord:
-    fetched_at = record["order"]["fetched_at"]
-    verdict = judge(day, near.window(day.gas_day), fetched_at, near.tolerances)
-    return judged(record, verdict, scope_flags)
-
-
-def _day(record: AvroRecord, tolerances: Tolerances) -> GasDay:
-    return GasDay.from_avro(record[record["kind"]], tolerances)
+def _day(record: avro.NormalizedObservation, tolerances: Tolerances) -> GasDay:
+    day = record["lng_inventory"]
+    assert day is not None
+    return GasDay.from_avro(day, tolerances)

@@ -8,25 +8,30 @@ from collections.abc import Mapping
 from dataclasses import dataclass, fields
 from datetime import date, datetime
 from functools import cache
-from typing import Any, Literal
+from typing import Generic, Literal, TypeVar, cast
+
+from streams.core import contract_types as avro
 
 Position = tuple[float | None, float | None, str | None]
 """Latitude and longitude (WGS84 degrees) and country (ISO 3166-1 alpha-2)."""
 
 
-class _Payload:
+_Avro = TypeVar("_Avro")
+
+
+class _Payload(Generic[_Avro]):
     """A frozen dataclass whose fields are exactly those of an Avro record."""
 
     __slots__ = ()
 
-    def to_avro(self) -> dict[str, Any]:
+    def to_avro(self) -> _Avro:
         """Avro form; tuples become lists, nested payloads records."""
         record = {name: getattr(self, name) for name in self.field_names()}
         for name in _list_names(type(self)):  # type: ignore[arg-type]
             record[name] = [
                 item.to_avro() if isinstance(item, _Payload) else item for item in record[name]
             ]
-        return record
+        return cast(_Avro, record)  # a test compares the fields of both
 
     @classmethod
     def field_names(cls) -> tuple[str, ...]:
@@ -35,12 +40,12 @@ class _Payload:
 
 
 @cache
-def _field_names(payload: type[_Payload]) -> tuple[str, ...]:
+def _field_names(payload: type[_Payload[object]]) -> tuple[str, ...]:
     return tuple(field.name for field in fields(payload))  # type: ignore[arg-type]
 
 
 @cache
-def _list_names(payload: type[_Payload]) -> tuple[str, ...]:
+def _list_names(payload: type[_Payload[object]]) -> tuple[str, ...]:
     return tuple(
         field.name
         for field in fields(payload)  # type: ignore[arg-type]
@@ -48,7 +53,7 @@ def _list_names(payload: type[_Payload]) -> tuple[str, ...]:
     )
 
 
-class _Placed(_Payload):
+class _Placed(_Payload[_Avro]):
     """An asset that stands at one position."""
 
     __slots__ = ()
@@ -63,7 +68,7 @@ class _Placed(_Payload):
         return self.latitude, self.longitude, self.country_code
 
 
-class _Stretched(_Payload):
+class _Stretched(_Payload[_Avro]):
     """An asset between two ends; the first end says which region it belongs to."""
 
     __slots__ = ()
@@ -79,7 +84,7 @@ class _Stretched(_Payload):
 
 
 @dataclass(frozen=True, slots=True)
-class PlantUnit(_Payload):
+class PlantUnit(_Payload[avro.PlantUnit]):
     """A unit of a power plant that its source reports on its own."""
 
     unit_id: str
@@ -93,7 +98,7 @@ class PlantUnit(_Payload):
 
 
 @dataclass(frozen=True, slots=True)
-class TerminalUnit(_Payload):
+class TerminalUnit(_Payload[avro.TerminalUnit]):
     """A unit or phase of a terminal that its source reports on its own."""
 
     unit_id: str
@@ -105,7 +110,7 @@ class TerminalUnit(_Payload):
 
 
 @dataclass(frozen=True, slots=True)
-class LngUnavailability(_Payload):
+class LngUnavailability(_Payload[avro.LngUnavailability]):
     """A time in which a terminal cannot do all it could, as its operator announced it."""
 
     starts_at: datetime | None
@@ -119,7 +124,7 @@ class LngUnavailability(_Payload):
 
 
 @dataclass(frozen=True, slots=True)
-class ProjectPhase(_Payload):
+class ProjectPhase(_Payload[avro.ProjectPhase]):
     """A phase of a project that its source reports on its own."""
 
     unit_id: str
@@ -132,7 +137,7 @@ class ProjectPhase(_Payload):
 
 
 @dataclass(frozen=True, slots=True)
-class IssuedId(_Payload):
+class IssuedId(_Payload[avro.IssuedId]):
     """Identifier that another issuer gave an asset."""
 
     issuer: str
@@ -140,7 +145,7 @@ class IssuedId(_Payload):
 
 
 @dataclass(frozen=True, slots=True)
-class SiteCount(_Payload):
+class SiteCount(_Payload[avro.SiteCount]):
     """Model sites of one dataset."""
 
     dataset: str
@@ -148,7 +153,7 @@ class SiteCount(_Payload):
 
 
 @dataclass(frozen=True, slots=True)
-class GenerationYear(_Payload):
+class GenerationYear(_Payload[avro.GenerationYear]):
     """Generation of one calendar year, GWh; negative where a plant consumes more than it makes."""
 
     year: int
@@ -158,7 +163,7 @@ class GenerationYear(_Payload):
 
 
 @dataclass(frozen=True, slots=True)
-class PowerPlant(_Placed):
+class PowerPlant(_Placed[avro.PowerPlant]):
     """A power plant: one technology at one site. Units stand in the names; see the contract."""
 
     name: str
@@ -188,7 +193,7 @@ class PowerPlant(_Placed):
 
 
 @dataclass(frozen=True, slots=True)
-class LngTerminal(_Placed):
+class LngTerminal(_Placed[avro.LngTerminal]):
     """An LNG import or export terminal with its tanks. Underground storage is another thing."""
 
     name: str
@@ -217,7 +222,7 @@ class LngTerminal(_Placed):
 
 
 @dataclass(frozen=True, slots=True)
-class RenewableResource(_Placed):
+class RenewableResource(_Placed[avro.RenewableResource]):
     """Long-term solar or wind resource, or modelled yield, at a point."""
 
     name: str
@@ -245,7 +250,7 @@ class RenewableResource(_Placed):
 
 
 @dataclass(frozen=True, slots=True)
-class RenewableProject(_Placed):
+class RenewableProject(_Placed[avro.RenewableProject]):
     """A planned or unfinished solar or wind plant, as trackers list it."""
 
     name: str
@@ -265,7 +270,7 @@ class RenewableProject(_Placed):
 
 
 @dataclass(frozen=True, slots=True)
-class Substation(_Placed):
+class Substation(_Placed[avro.Substation]):
     """A substation or another node of the transmission grid."""
 
     name: str | None
@@ -281,7 +286,7 @@ class Substation(_Placed):
 
 
 @dataclass(frozen=True, slots=True)
-class TransmissionLine(_Stretched):
+class TransmissionLine(_Stretched[avro.TransmissionLine]):
     """An overhead line, cable or direct-current link between two nodes of the grid."""
 
     name: str | None
@@ -312,7 +317,7 @@ class TransmissionLine(_Stretched):
 
 
 @dataclass(frozen=True, slots=True)
-class TransmissionProject(_Stretched):
+class TransmissionProject(_Stretched[avro.TransmissionProject]):
     """A planned line or link, or a planned upgrade of one."""
 
     name: str
@@ -346,7 +351,7 @@ class TransmissionProject(_Stretched):
 
 
 @dataclass(frozen=True, slots=True)
-class LngInventory(_Payload):
+class LngInventory(_Payload[avro.LngInventory]):
     """LNG in tanks and gas sent out of one entity on one gas day. Source: GIE ALSI definitions."""
 
     scope: Literal["eu", "country", "terminal"]

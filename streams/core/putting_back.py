@@ -11,7 +11,7 @@ from streams.core.records import RawCoordinates
 PUT_BACK = "put-back"
 """Header with the original coordinates, as `topic:partition:offset`."""
 
-Headers = Sequence[tuple[str, bytes]]
+Headers = Sequence[tuple[str, bytes | None]]
 
 
 def original_of(topic: str, partition: int, headers: Headers) -> RawCoordinates | None:
@@ -31,6 +31,6 @@ def original_of(topic: str, partition: int, headers: Headers) -> RawCoordinates 
     return None
 
 
-def without_mark(headers: Headers) -> list[tuple[str, bytes]]:
+def without_mark(headers: Headers) -> list[tuple[str, bytes | None]]:
     """Headers as the original had them."""
     return [(name, text) for name, text in headers if name != PUT_BACK]

@@ -4,15 +4,14 @@ Times are aware and UTC; a gas day is a date. `None` means "not reported" everyw
 """
 
 from collections.abc import Mapping
-from dataclasses import dataclass, fields
+from dataclasses import dataclass
 from datetime import UTC, datetime
-from typing import Any, Literal, Self
+from typing import Any, Literal, Self, cast
 
+from streams.core import contract_types as avro
 from streams.core.payloads import PAYLOAD_KINDS, Payload
 
-AvroRecord = dict[str, Any]
-"""A record as fastavro reads and writes it."""
-
+RawEvent = Literal["observed", "no_longer_listed"]
 Event = Literal["upsert", "withdrawal"]
 Cause = Literal["no_longer_listed", "rejected", "moved"]
 Outcome = Literal["changed", "unchanged", "superseded", "rejected", "withdrawn"]
@@ -42,12 +41,12 @@ class RawCoordinates:
             return None
         return cls(topic, int(partition), int(offset))
 
-    def to_avro(self) -> AvroRecord:
-        """Avro form (`infrastructure.RawCoordinates`)."""
+    def to_avro(self) -> avro.RawCoordinates:
+        """Avro form."""
         return {"topic": self.topic, "partition": self.partition, "offset": self.offset}
 
     @classmethod
-    def from_avro(cls, record: Mapping[str, Any]) -> Self:
+    def from_avro(cls, record: avro.RawCoordinates) -> Self:
         """Inverse of `to_avro`."""
         return cls(record["topic"], record["partition"], record["offset"])
 
@@ -70,8 +69,8 @@ class OrderKey:
     def __lt__(self, other: "OrderKey") -> bool:
         return self._rank() < other._rank()
 
-    def to_avro(self) -> AvroRecord:
-        """Avro form (`infrastructure.OrderKey`)."""
+    def to_avro(self) -> avro.OrderKey:
+        """Avro form."""
         return {
             "source_updated_at": self.source_updated_at,
             "fetched_at": self.fetched_at,
@@ -79,7 +78,7 @@ class OrderKey:
         }
 
     @classmethod
-    def from_avro(cls, record: Mapping[str, Any]) -> Self:
+    def from_avro(cls, record: avro.OrderKey) -> Self:
         """Inverse of `to_avro`."""
         return cls(record["source_updated_at"], record["fetched_at"], record["raw_hash"])
 
@@ -100,8 +99,8 @@ class Correction:
     corrected: float
     rule_id: str
 
-    def to_avro(self) -> AvroRecord:
-        """Avro form (`infrastructure.Correction`)."""
+    def to_avro(self) -> avro.Correction:
+        """Avro form."""
         return {
             "field": self.field,
             "reported": self.reported,
@@ -137,14 +136,14 @@ class RawRecord:
     """The envelope of one raw record, decoded.
 
     Attributes:
-        item: The upstream item as the raw contract of the source has it; None when the event is
-            `no_longer_listed`.
+        item: The upstream item as the raw contract of the source has it, which only its connector
+            knows; None when the event is `no_longer_listed`.
     """
 
     source_id: str
     stream: str
     record_id: str
-    event: Literal["observed", "no_longer_listed"]
+    event: RawEvent
     fetched_at: datetime
     source_updated_at: datetime | None
     release: str | None
@@ -155,16 +154,39 @@ class RawRecord:
     item: Mapping[str, Any] | None
 
     @classmethod
-    def from_avro(cls, record: Mapping[str, Any]) -> Self:
+    def from_avro(cls, record: avro.RawRecord) -> Self:
         """From a record of any `raw.*` contract."""
-        return cls(*(record[name] for name in _RAW_FIELDS))
+        return cls(
+            record["source_id"],
+            record["stream"],
+            record["record_id"],
+            cast(RawEvent, record["event"]),
+            record["fetched_at"],
+            record["source_updated_at"],
+            record["release"],
+            record["run_id"],
+            record["origin"],
+            record["licence"],
+            record["attribution"],
+            record["item"],
+        )
 
-    def to_avro(self) -> AvroRecord:
+    def to_avro(self) -> avro.RawRecord:
         """Avro form of the source's raw contract."""
-        return {name: getattr(self, name) for name in _RAW_FIELDS}
-
-
-_RAW_FIELDS = tuple(field.name for field in fields(RawRecord))
+        return {
+            "source_id": self.source_id,
+            "stream": self.stream,
+            "record_id": self.record_id,
+            "event": self.event,
+            "fetched_at": self.fetched_at,
+            "source_updated_at": self.source_updated_at,
+            "release": self.release,
+            "run_id": self.run_id,
+            "origin": self.origin,
+            "licence": self.licence,
+            "attribution": self.attribution,
+            "item": self.item,
+        }
 
 
 def source_key(source_id: str, record_id: str) -> str:

@@ -6,13 +6,13 @@ be told from the sum.
 """
 
 from collections.abc import Iterable, Iterator, Mapping, Sequence
-from dataclasses import dataclass, fields
+from dataclasses import dataclass
 from datetime import date
 from math import fsum
-from typing import Any, Self
+from typing import Self
 
+from streams.core import contract_types as avro
 from streams.core import flag_rules as rules
-from streams.core.records import AvroRecord
 from streams.core.rule import Rule
 from streams.core.tolerances import Tolerances
 
@@ -40,9 +40,10 @@ class Report:
     version: int
 
     @classmethod
-    def of(cls, normalized: AvroRecord, version: int, *, current: bool) -> Self:
+    def of(cls, normalized: avro.NormalizedObservation, version: int, *, current: bool) -> Self:
         """Of a normalized gas day and the canonical version it has become."""
-        day: Mapping[str, Any] = normalized[normalized["kind"]]
+        day = normalized["lng_inventory"]
+        assert day is not None
         reports = current and day["status"] != "no_data"
         return cls(
             normalized["source_id"],
@@ -59,16 +60,38 @@ class Report:
         )
 
     @classmethod
-    def from_avro(cls, record: Mapping[str, Any]) -> Self:
+    def from_avro(cls, record: avro.GasDayReport | avro.HeldGasDayReport) -> Self:
         """Inverse of `to_avro`."""
-        return cls(*(record[name] for name in _REPORT_FIELDS))
+        return cls(
+            record["source_id"],
+            record["record_id"],
+            record["entity_id"],
+            record["scope"],
+            record["country_code"],
+            record["virtual"],
+            record["gas_day"],
+            record["reports"],
+            record["inventory_gwh"],
+            record["send_out_gwh_per_day"],
+            record["version"],
+        )
 
-    def to_avro(self) -> AvroRecord:
+    def to_avro(self) -> avro.GasDayReport:
         """Avro form."""
-        return {name: getattr(self, name) for name in _REPORT_FIELDS}
+        return {
+            "source_id": self.source_id,
+            "record_id": self.record_id,
+            "entity_id": self.entity_id,
+            "scope": self.scope,
+            "country_code": self.country_code,
+            "virtual": self.virtual,
+            "gas_day": self.gas_day,
+            "reports": self.reports,
+            "inventory_gwh": self.inventory_gwh,
+            "send_out_gwh_per_day": self.send_out_gwh_per_day,
+            "version": self.version,
+        }
 
-
-_REPORT_FIELDS = tuple(field.name for field in fields(Report))
 
 Verdicts = Mapping[str, tuple[str, ...]]
 """Record id → ids of the rules that flag it, sorted; records without flags are left out."""
@@ -82,7 +105,7 @@ class Day:
     verdicts: Verdicts
 
     @classmethod
-    def from_avro(cls, record: Mapping[str, Any]) -> Self:
+    def from_avro(cls, record: avro.GasDayScopes) -> Self:
         """Inverse of `to_avro`."""
         reports = (Report.from_avro(it) for it in record["reports"])
         return cls(
@@ -90,7 +113,7 @@ class Day:
             {it["record_id"]: tuple(it["flags"]) for it in record["verdicts"]},
         )
 
-    def to_avro(self) -> AvroRecord:
+    def to_avro(self) -> avro.GasDayScopes:
         """Avro form."""
         return {
             "reports": [report.to_avro() for _, report in sorted(self.reports.items())],

@@ -7,12 +7,17 @@ order key, equal content publishes nothing, and each published change has a high
 from collections.abc import Callable
 from dataclasses import dataclass
 from hashlib import sha256
-from typing import Any, Self
+from typing import Self, TypeAlias
 
 import orjson
 
-from streams.core.records import AvroRecord, OrderKey, Outcome, RawCoordinates
+from streams.core import contract_types as avro
+from streams.core.payload_field import payload_fields
+from streams.core.records import OrderKey, Outcome, RawCoordinates
 from streams.core.versions import next_version
+
+Normalized: TypeAlias = avro.NormalizedAsset | avro.NormalizedObservation
+"""A typed, unit-clean record of one source."""
 
 CanonicalId = Callable[[str, str, str], str]
 """(kind, source id, record id) → canonical id."""
@@ -37,8 +42,8 @@ class Held:
     order: OrderKey
     lineage: RawCoordinates
 
-    def to_avro(self) -> AvroRecord:
-        """Avro form."""
+    def to_avro(self) -> avro.ObservationState:
+        """Avro form, without flags across scopes."""
         return {
             "record": self.record,
             "canonical_id": self.canonical_id,
@@ -50,7 +55,7 @@ class Held:
         }
 
     @classmethod
-    def from_avro(cls, record: AvroRecord) -> Self:
+    def from_avro(cls, record: avro.ObservationState) -> Self:
         """Inverse of `to_avro`."""
         return cls(
             record["record"],
@@ -79,7 +84,7 @@ class Succession:
 
 
 def succeed(
-    event: AvroRecord,
+    event: Normalized,
     framed: bytes,
     held: Held | None,
     generation: int,
@@ -117,7 +122,7 @@ def succeed(
 
 
 def _withdraw(
-    event: AvroRecord,
+    event: Normalized,
     held: Held | None,
     generation: int,
     order: OrderKey,
@@ -136,16 +141,16 @@ def _withdraw(
     return Succession(gone, gone, outcome)
 
 
-def has_outcome(event: AvroRecord) -> bool:
+def has_outcome(event: Normalized) -> bool:
     """A withdrawal after a rejection or a move is not the raw record's own outcome."""
     return event["cause"] in (None, "no_longer_listed")
 
 
-def content_hash(event: AvroRecord) -> str:
+def content_hash(event: Normalized) -> str:
     """SHA-256 of what readers see of a normalized record, without lineage, order and times."""
-    content: dict[str, Any] = {
+    content = {
         "kind": event["kind"],
-        "payload": event[event["kind"]],
+        "payload": payload_fields(event),
         "flags": event["flags"],
         "licence": event["licence"],
         "attribution": event["attribution"],

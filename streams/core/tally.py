@@ -11,7 +11,7 @@ from datetime import datetime, timedelta
 from functools import reduce
 from typing import Self
 
-from streams.core.records import AvroRecord
+from streams.core import contract_types as avro
 
 WINDOW = timedelta(days=1)
 
@@ -40,8 +40,8 @@ class Verdict:
         """Rules it fails under any kind."""
         return frozenset(rule_id for found in self.failed.values() for rule_id in found)
 
-    def to_avro(self) -> AvroRecord:
-        """Avro form (`infrastructure.state.Verdict`)."""
+    def to_avro(self) -> avro.Verdict:
+        """Avro form."""
         return {
             "source_id": self.source_id,
             "window_start": self.window_start,
@@ -50,13 +50,13 @@ class Verdict:
         }
 
     @classmethod
-    def from_avro(cls, record: AvroRecord) -> Self:
+    def from_avro(cls, record: avro.Verdict) -> Self:
         """Inverse of `to_avro`."""
         failed = {kind: tuple(rules) for kind, rules in record["failed"].items()}
         return cls(record["source_id"], record["window_start"], record["generation"], failed)
 
 
-def after_outcome(held: Verdict | None, outcome: AvroRecord) -> Verdict:
+def after_outcome(held: Verdict | None, outcome: avro.RecordOutcome) -> Verdict:
     """The verdict on a raw record after one more outcome of it; `held` itself when none follows.
 
     Args:
@@ -73,7 +73,7 @@ def after_outcome(held: Verdict | None, outcome: AvroRecord) -> Verdict:
         assert held is not None
         return held  # it was read since
     failed = {it: found for it, found in earlier.items() if it != UNKNOWN_KIND} | {kind: rules}
-    record_time: datetime = outcome["record_time"]
+    record_time = outcome["record_time"]
     start = record_time.replace(hour=0, minute=0, second=0, microsecond=0)
     verdict = Verdict(outcome["source_id"], start, generation, failed)
     return held if held is not None and held == verdict else verdict
@@ -129,9 +129,11 @@ class Tally:
         """Whether nothing but the number of changes differs."""
         return self == replace(other, changes=self.changes)
 
-    def to_avro(self) -> AvroRecord:
-        """Avro form of the figures, as every record of counts has them."""
+    def to_avro(self, source_id: str, window_start: datetime) -> avro.WindowCounts:
+        """Avro form, as the figures of a window of a source."""
         return {
+            "source_id": source_id,
+            "window_start": window_start,
             "changes": self.changes,
             "record_count": self.record_count,
             "failed_count": self.failed_count,
@@ -140,8 +142,10 @@ class Tally:
         }
 
     @classmethod
-    def from_avro(cls, record: AvroRecord) -> Self:
-        """Inverse of `to_avro`."""
+    def from_avro(
+        cls, record: avro.WindowCounts | avro.PartitionCounts | avro.QualityCounts
+    ) -> Self:
+        """The figures of any record of counts."""
         return cls(
             record["changes"],
             record["record_count"],

@@ -10,11 +10,12 @@ ship slightly negative. It is never clipped. Source: GIE ALSI data definition.
 Pure: a function of two neighbour days of one entity, whatever the order they arrived in.
 """
 
-from collections.abc import Mapping
 from dataclasses import dataclass
 from datetime import date, timedelta
 from math import hypot
-from typing import Any, Literal, Self
+from typing import Literal, Self, TypedDict
+
+from streams.core import contract_types as avro
 
 Method = Literal["mass_balance_energy", "mass_balance_volume"]
 """Which inventories the balance is made of: energy, or volume times a typical heating value."""
@@ -50,7 +51,7 @@ class GasDayBalance:
     send_out_gwh_per_day: float | None
 
     @classmethod
-    def from_avro(cls, lng_inventory: Mapping[str, Any]) -> Self:
+    def from_avro(cls, lng_inventory: avro.LngInventory) -> Self:
         """From the payload `lng_inventory` of a normalized or canonical record."""
         return cls(
             lng_inventory["gas_day"],
@@ -74,6 +75,14 @@ class GasDayBalance:
         return least <= self.inventory_gwh / self.inventory_thousand_m3_lng <= most
 
 
+class UnloadingFields(TypedDict):
+    """The fields of `LngInventory` that hold an unloading; None where none can be derived."""
+
+    ship_unloading_gwh: float | None
+    ship_unloading_uncertainty_gwh: float | None
+    ship_unloading_method: Method | None
+
+
 @dataclass(frozen=True, slots=True)
 class ShipUnloading:
     """A derived unloading.
@@ -88,8 +97,8 @@ class ShipUnloading:
     uncertainty_gwh: float
     method: Method
 
-    def to_avro(self) -> dict[str, float | str]:
-        """The fields of `LngInventory` that hold it."""
+    def to_avro(self) -> UnloadingFields:
+        """Avro form."""
         return {
             "ship_unloading_gwh": self.unloading_gwh,
             "ship_unloading_uncertainty_gwh": self.uncertainty_gwh,
@@ -97,7 +106,7 @@ class ShipUnloading:
         }
 
 
-NOT_DERIVED: Mapping[str, None] = {
+NOT_DERIVED: UnloadingFields = {
     "ship_unloading_gwh": None,
     "ship_unloading_uncertainty_gwh": None,
     "ship_unloading_method": None,

@@ -12,6 +12,7 @@ from itertools import takewhile
 from faust.types import TP, AppT, EventT
 
 from streams.avro.codec import Decoder, Encoder
+from streams.core import contract_types as avro
 from streams.core.errors import FencedError
 from streams.engine.failpoints import failpoint
 from streams.engine.overlay import Overlay
@@ -37,8 +38,8 @@ class Engine:
         self,
         app: AppT,
         bootstrap: str,
-        applied_encoder: Encoder,
-        applied_decoder: Decoder,
+        applied_encoder: Encoder[avro.Applied],
+        applied_decoder: Decoder[avro.Applied],
         resumed_offset: ResumedOffset,
     ) -> None:
         self._app = app

@@ -12,6 +12,7 @@ from confluent_kafka import Consumer, TopicPartition
 from faust.types import TP
 
 from streams.avro.codec import Decoder
+from streams.core import contract_types as avro
 from streams.core.errors import FencedError, StateError
 from streams.engine.failpoints import failpoint
 from streams.engine.restore import restore_partition
@@ -52,7 +53,7 @@ class Ownership:
         applied_decoder: Reads the last applied offset from a changelog.
     """
 
-    def __init__(self, group: str, bootstrap: str, applied_decoder: Decoder) -> None:
+    def __init__(self, group: str, bootstrap: str, applied_decoder: Decoder[avro.Applied]) -> None:
         self._group = group
         self._bootstrap = bootstrap
         self._applied_decoder = applied_decoder
@@ -153,7 +154,7 @@ class Ownership:
                 f"{tp.topic}/{tp.partition}: the input topic was recreated since the state was "
                 "written. " + _REBUILD
             )
-        applied = int(entry["offset"])
+        applied = entry["offset"]
         if committed is not None and committed > applied + 1:
             raise StateError(
                 f"{tp.topic}/{tp.partition}: committed offset {committed} is ahead of the applied "

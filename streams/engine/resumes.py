@@ -1,7 +1,8 @@
 """Which paused raw partitions may go on, read by the worker that owns one."""
 
 from streams.avro.codec import Registry, UndecodableError
-from streams.avro.contracts import contract
+from streams.avro.topic_codecs import topic_decoder
+from streams.core import contract_types as avro
 from streams.kafka.topic_reader import read_all
 from streams.topics import RESUMES
 
@@ -12,7 +13,7 @@ def resumed_offset(bootstrap: str, registry: Registry, topic: str, partition: in
     Raises:
         BrokerError, TopicMismatchError, RegistryError: it could not be read.
     """
-    decoder = registry.decoder(contract(RESUMES.contract_name))
+    decoder = topic_decoder(registry, RESUMES, avro.Resume)
     offset = -1
     for record in read_all(bootstrap, RESUMES.name):
         try:

@@ -33,7 +33,7 @@ class ConsumedRecord(Protocol):
         """Message value; None is a tombstone."""
 
     @property
-    def headers(self) -> Sequence[tuple[str, bytes]]:
+    def headers(self) -> Sequence[tuple[str, bytes | None]]:
         """Message headers, in order."""
 
 

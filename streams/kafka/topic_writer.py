@@ -81,7 +81,7 @@ class TopicWriter:
         *,
         partition: int = ANY_PARTITION,
         timestamp_ms: int = 0,
-        headers: Sequence[tuple[str, bytes]] = (),
+        headers: Sequence[tuple[str, bytes | None]] = (),
     ) -> None:
         """Queue one record; waits while the queue is full.
 

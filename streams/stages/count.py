@@ -9,6 +9,7 @@ from datetime import datetime
 
 from streams.avro.codec import Decoder
 from streams.avro.topic_codecs import Encoders, StateCodec
+from streams.core import contract_types as avro
 from streams.core.quality import failed_dimensions
 from streams.core.tally import NOTHING, Tally, Verdict, after_outcome
 from streams.engine.overlay import Overlay
@@ -26,7 +27,12 @@ _Window = tuple[str, datetime]
 class Count:
     """Work of the count stage."""
 
-    def __init__(self, decoder: Decoder, state: StateCodec, encoders: Encoders) -> None:
+    def __init__(
+        self,
+        decoder: Decoder[avro.RecordOutcome],
+        state: StateCodec[avro.CountState],
+        encoders: Encoders,
+    ) -> None:
         self._decoder = decoder
         self._state = state
         self._encoders = encoders
@@ -40,11 +46,13 @@ class Count:
             stored = overlay.get(key)
             held = None
             if stored is not None:
-                held = Verdict.from_avro(self._state.decoder.decode(stored)["verdict"])
+                known = self._state.decoder.decode(stored)["verdict"]
+                assert known is not None
+                held = Verdict.from_avro(known)
             verdict = after_outcome(held, event)
             if verdict is held:
                 continue
-            entry = {"verdict": verdict.to_avro(), "counts": None}
+            entry: avro.CountState = {"verdict": verdict.to_avro(), "counts": None}
             overlay.put(key, self._state.encoder.encode(entry))
             if held is not None:
                 window = (held.source_id, held.window_start)
@@ -71,12 +79,14 @@ class Count:
         stored = overlay.get(_key(window))
         if stored is None:
             return NOTHING
-        return Tally.from_avro(self._state.decoder.decode(stored)["counts"])
+        counts = self._state.decoder.decode(stored)["counts"]
+        assert counts is not None
+        return Tally.from_avro(counts)
 
     def _counts(self, window: _Window, tally: Tally, partition: int, overlay: Overlay) -> Outgoing:
         source_id, start = window
-        counts = {"source_id": source_id, "window_start": start, **tally.to_avro()}
-        entry = {"verdict": None, "counts": counts}
+        counts = tally.to_avro(source_id, start)
+        entry: avro.CountState = {"verdict": None, "counts": counts}
         overlay.put(_key(window), self._state.encoder.encode(entry))
         return Outgoing(
             QUALITY_COUNTS.name,

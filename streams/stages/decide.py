@@ -9,9 +9,10 @@ from collections.abc import Sequence
 
 from streams.avro.codec import Decoder, UndecodableError
 from streams.avro.topic_codecs import Encoders
+from streams.core import contract_types as avro
 from streams.core.errors import Rejected
 from streams.core.reconcile.resolver import DECISION
-from streams.core.records import EPOCH, AvroRecord, OrderKey
+from streams.core.records import EPOCH, OrderKey
 from streams.core.regions import REGION_NAMES
 from streams.engine.overlay import Overlay
 from streams.engine.transactions import Outgoing
@@ -26,7 +27,7 @@ SOURCE_ID = "decisions"
 class Decide:
     """Work of the decide stage."""
 
-    def __init__(self, decoder: Decoder, encoders: Encoders) -> None:
+    def __init__(self, decoder: Decoder[avro.ManualDecision], encoders: Encoders) -> None:
         self._decoder = decoder
         self._encoders = encoders
 
@@ -48,36 +49,46 @@ class Decide:
         )
 
     def _to_all_regions(
-        self, record: ConsumedRecord, decision: AvroRecord | None
+        self, record: ConsumedRecord, decision: avro.ManualDecision | None
     ) -> list[Outgoing]:
         pair = (record.key or b"").decode("utf-8", "replace")
         # Only the place in the log orders decisions: clocks of those who decide may differ.
         order = OrderKey(None, EPOCH, f"{record.offset:020d}")
-        event: AvroRecord = {
-            "source_id": SOURCE_ID,
-            "record_id": pair,
-            "entity_id": pair,
-            "kind": DECISION,
-            "event": "upsert" if decision else "withdrawal",
-            "cause": None if decision else "no_longer_listed",
-            "move_count": 0,
-            "order": order.to_avro(),
-            "lineage": coordinates_of(record).to_avro(),
-            "licence": "",
-            "attribution": "",
-            "flags": [],
-            DECISION: None if decision is None else _content(decision),
-        }
         return [
             Outgoing(
                 NORMALIZED_ASSETS.name,
                 f"{SOURCE_ID}:{pair}".encode(),
-                self._encoders.assets.encode({**event, "region": region}),
+                self._encoders.assets.encode(
+                    {
+                        "source_id": SOURCE_ID,
+                        "record_id": pair,
+                        "entity_id": pair,
+                        "kind": DECISION,
+                        "event": "upsert" if decision else "withdrawal",
+                        "cause": None if decision else "no_longer_listed",
+                        "region": region,
+                        "move_count": 0,
+                        "order": order.to_avro(),
+                        "lineage": coordinates_of(record).to_avro(),
+                        "licence": "",
+                        "attribution": "",
+                        "flags": [],
+                        "decision": None if decision is None else _content(decision),
+                    }
+                ),
                 region,
             )
             for region in range(len(REGION_NAMES))
         ]
 
 
-def _content(decision: AvroRecord) -> AvroRecord:
-    return {name: value for name, value in decision.items() if name != "decided_at"}
+def _content(decision: avro.ManualDecision) -> avro.Decision:
+    return {
+        "verdict": decision["verdict"],
+        "kind": decision["kind"],
+        "one_source_id": decision["one_source_id"],
+        "one_entity_id": decision["one_entity_id"],
+        "other_source_id": decision["other_source_id"],
+        "other_entity_id": decision["other_entity_id"],
+        "reason": decision["reason"],
+    }

@@ -4,17 +4,17 @@ from collections.abc import Sequence
 from hashlib import sha256
 
 from streams.avro.topic_codecs import Encoders, StateCodec
+from streams.core import contract_types as avro
 from streams.core.errors import Rejected
 from streams.core.normalize import Decision, Location, decide
-from streams.core.payloads import ASSET_KINDS
 from streams.core.records import (
-    AvroRecord,
     OrderKey,
     RawCoordinates,
     RawRecord,
     source_key,
 )
 from streams.core.rejection_limits import RecentVerdicts, RejectionLimits
+from streams.core.succession import Normalized
 from streams.core.tally import UNKNOWN_KIND
 from streams.engine.overlay import Overlay
 from streams.engine.pause import PauseRequest
@@ -40,7 +40,7 @@ class Normalize:
     def __init__(
         self,
         reader: RawReader,
-        state: StateCodec,
+        state: StateCodec[avro.Location],
         encoders: Encoders,
         generation: int,
         limits: RejectionLimits,
@@ -128,9 +128,7 @@ class Normalize:
         if decision.location is not None:
             overlay.put(key, self._state.encoder.encode(decision.location.to_avro()))
         again = was_put_back(record)
-        outputs = [
-            self._outgoing({**normalized, "again": again}) for normalized in decision.normalized
-        ]
+        outputs = [self._outgoing(normalized, again=again) for normalized in decision.normalized]
         if decision.rejected is not None:
             outputs.append(
                 dead_letter(
@@ -164,18 +162,18 @@ class Normalize:
             again=again,
         )
 
-    def _outgoing(self, normalized: AvroRecord) -> Outgoing:
-        if normalized["kind"] in ASSET_KINDS:
+    def _outgoing(self, normalized: Normalized, *, again: bool) -> Outgoing:
+        if "region" in normalized:
             key = source_key(normalized["source_id"], normalized["record_id"])
             return Outgoing(
                 NORMALIZED_ASSETS.name,
                 key.encode(),
-                self._encoders.assets.encode(normalized),
+                self._encoders.assets.encode({**normalized, "again": again}),
                 normalized["region"],
             )
         key = source_key(normalized["source_id"], normalized["entity_id"])
         return Outgoing(
             NORMALIZED_OBSERVATIONS.name,
             key.encode(),
-            self._encoders.observations.encode(normalized),
+            self._encoders.observations.encode({**normalized, "again": again}),
         )

@@ -5,9 +5,10 @@ from functools import lru_cache
 
 from streams.avro.codec import Decoder
 from streams.avro.topic_codecs import Encoders, StateCodec
+from streams.core import contract_types as avro
 from streams.core.canonical import canonical_record
 from streams.core.observe import Change, Observed, Point, observe
-from streams.core.records import AvroRecord, RawCoordinates, source_key
+from streams.core.records import RawCoordinates, source_key
 from streams.core.scopes import Report
 from streams.core.succession import Held
 from streams.core.tolerances import Tolerances
@@ -29,8 +30,8 @@ class Observe:
 
     def __init__(
         self,
-        decoder: Decoder,
-        state: StateCodec,
+        decoder: Decoder[avro.NormalizedObservation],
+        state: StateCodec[avro.ObservationState],
         encoders: Encoders,
         generation: int,
         tolerances: Tolerances,
@@ -51,7 +52,9 @@ class Observe:
             outputs += self._apply(event, record.value, overlay)
         return outputs
 
-    def _apply(self, event: AvroRecord, framed: bytes, overlay: Overlay) -> list[Outgoing]:
+    def _apply(
+        self, event: avro.NormalizedObservation, framed: bytes, overlay: Overlay
+    ) -> list[Outgoing]:
         source_id = event["source_id"]
 
         def points(record_id: str) -> Point | None:
@@ -65,7 +68,8 @@ class Observe:
             if change.held is None:
                 overlay.delete(key)
                 continue
-            state = change.held.to_avro() | {"scope_flags": list(change.scope_flags)}
+            state = change.held.to_avro()
+            state["scope_flags"] = list(change.scope_flags)
             overlay.put(key, self._state.encoder.encode(state))
             if change.published is not None:
                 outputs.append(self._canonical(change.held, change.published))
@@ -83,7 +87,7 @@ class Observe:
         normalized = self._decoder.decode(held.record)
         return Point.of(held, normalized, tuple(state["scope_flags"]), self._tolerances)
 
-    def _canonical(self, held: Held, normalized: AvroRecord) -> Outgoing:
+    def _canonical(self, held: Held, normalized: avro.NormalizedObservation) -> Outgoing:
         return Outgoing(
             MARKET_INFRASTRUCTURE.name,
             held.canonical_id.encode(),
@@ -112,7 +116,7 @@ class Observe:
             again=True,
         )
 
-    def _outcome(self, event: AvroRecord, observed: Observed) -> Outgoing:
+    def _outcome(self, event: avro.NormalizedObservation, observed: Observed) -> Outgoing:
         assert observed.outcome is not None
         published = observed.published
         return outcome(

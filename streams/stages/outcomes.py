@@ -6,6 +6,7 @@ from importlib.metadata import version
 
 from streams.avro.codec import frame_schema_id
 from streams.avro.topic_codecs import Encoders
+from streams.core import contract_types as avro
 from streams.core.errors import Rejected
 from streams.core.putting_back import original_of, without_mark
 from streams.core.records import Outcome, RawCoordinates
@@ -33,7 +34,9 @@ def outcome(
     again: bool = False,
 ) -> Outgoing:
     """One `RecordOutcome`, keyed by its raw coordinates."""
-    published = [{"record_id": identity, "version": number} for identity, number in canonical]
+    published: list[avro.CanonicalVersion] = [
+        {"record_id": identity, "version": number} for identity, number in canonical
+    ]
     value = encoders.outcomes.encode(
         {
             "raw": raw.to_avro(),

@@ -2,6 +2,7 @@
 
 from producers.connector import InfrastructureConnector
 from streams.avro.codec import Decoder, UndecodableError
+from streams.core import contract_types as avro
 from streams.core.errors import Rejected
 from streams.core.records import Mapped, RawRecord
 from streams.core.tolerances import Tolerances
@@ -15,7 +16,7 @@ class RawReader:
     def __init__(
         self,
         connector: type[InfrastructureConnector],
-        decoder: Decoder,
+        decoder: Decoder[avro.RawRecord],
         tolerances: Tolerances,
     ) -> None:
         self._connector = connector

@@ -1,25 +1,27 @@
 """Reading a batch: the records that can be read, and dead letters for the others."""
 
-from collections.abc import Iterator
+from collections.abc import Iterator, Mapping
+from typing import Any, TypeVar
 
 from streams.avro.codec import Decoder, UndecodableError
 from streams.avro.topic_codecs import Encoders
 from streams.core.errors import Rejected
-from streams.core.records import AvroRecord
 from streams.engine.transactions import Outgoing
 from streams.kafka.batch import Batch, ConsumedRecord
 from streams.stages.outcomes import dead_letter
 
+_Record = TypeVar("_Record", bound=Mapping[str, Any])
+
 
 def readable(
     batch: Batch,
-    decoder: Decoder,
+    decoder: Decoder[_Record],
     encoders: Encoders,
     outputs: list[Outgoing],
     *,
     stage: str,
     source_id: str = "",
-) -> Iterator[tuple[ConsumedRecord, AvroRecord]]:
+) -> Iterator[tuple[ConsumedRecord, _Record]]:
     """Yield each record of a batch with its content, in order.
 
     Args:

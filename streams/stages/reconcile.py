@@ -9,9 +9,10 @@ from collections.abc import Iterable, Sequence
 
 from streams.avro.codec import Decoder
 from streams.avro.topic_codecs import Encoders, StateCodec
+from streams.core import contract_types as avro
 from streams.core.reconcile.resolver import Resolution, Resolver
 from streams.core.reconcile.state import StateEntry, entry_from_avro
-from streams.core.records import AvroRecord, RawCoordinates
+from streams.core.records import RawCoordinates
 from streams.engine.overlay import Overlay
 from streams.engine.transactions import Outgoing
 from streams.kafka.batch import Batch
@@ -25,7 +26,7 @@ STAGE = "reconcile"
 class OverlayTable:
     """The typed view of one batch's overlay."""
 
-    def __init__(self, overlay: Overlay, state: StateCodec) -> None:
+    def __init__(self, overlay: Overlay, state: StateCodec[avro.AssetState]) -> None:
         self._overlay = overlay
         self._state = state
 
@@ -47,7 +48,11 @@ class Reconcile:
     """Work of the reconcile stage, with its derived index for each partition held."""
 
     def __init__(
-        self, decoder: Decoder, state: StateCodec, encoders: Encoders, generation: int
+        self,
+        decoder: Decoder[avro.NormalizedAsset],
+        state: StateCodec[avro.AssetState],
+        encoders: Encoders,
+        generation: int,
     ) -> None:
         self._decoder = decoder
         self._state = state
@@ -79,7 +84,7 @@ class Reconcile:
             outputs += self._outgoing(event, resolution)
         return outputs
 
-    def _outgoing(self, event: AvroRecord, resolution: Resolution) -> list[Outgoing]:
+    def _outgoing(self, event: avro.NormalizedAsset, resolution: Resolution) -> list[Outgoing]:
         outputs = [
             Outgoing(
                 MARKET_INFRASTRUCTURE.name,

@@ -9,8 +9,9 @@ from functools import lru_cache
 
 from streams.avro.codec import Decoder
 from streams.avro.topic_codecs import Encoders, StateCodec
+from streams.core import contract_types as avro
 from streams.core.history import ONE_DAY
-from streams.core.records import EPOCH, AvroRecord, OrderKey, source_key
+from streams.core.records import EPOCH, OrderKey, source_key
 from streams.core.scopes import EMPTY, Day, Report, changed_verdicts, judge_scopes
 from streams.core.tolerances import Tolerances
 from streams.engine.overlay import Overlay
@@ -29,7 +30,11 @@ class Scopes:
     """Work of the scopes stage."""
 
     def __init__(
-        self, decoder: Decoder, state: StateCodec, encoders: Encoders, tolerances: Tolerances
+        self,
+        decoder: Decoder[avro.GasDayReport],
+        state: StateCodec[avro.GasDayScopes],
+        encoders: Encoders,
+        tolerances: Tolerances,
     ) -> None:
         self._decoder = decoder
         self._state = state
@@ -79,7 +84,7 @@ class Scopes:
         return Day.from_avro(self._state.decoder.decode(stored))
 
     def _verdict(self, report: Report, flags: Sequence[str], record: ConsumedRecord) -> Outgoing:
-        verdict: AvroRecord = {
+        verdict: avro.NormalizedObservation = {
             "source_id": report.source_id,
             "record_id": report.record_id,
             "entity_id": report.entity_id,

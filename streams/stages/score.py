@@ -9,8 +9,8 @@ from datetime import datetime
 
 from streams.avro.codec import Decoder
 from streams.avro.topic_codecs import Encoders, StateCodec
+from streams.core import contract_types as avro
 from streams.core.quality import TOTAL, Weights, scores
-from streams.core.records import AvroRecord
 from streams.core.tally import WINDOW, Tally, total
 from streams.core.versions import first_version
 from streams.engine.overlay import Overlay
@@ -22,7 +22,7 @@ from streams.topics import QUALITY_SCORES
 
 STAGE = "score"
 
-_Parts = dict[int, AvroRecord]
+_Parts = dict[int, avro.PartitionCounts]
 """Counts of a window by partition."""
 
 
@@ -31,8 +31,8 @@ class Score:
 
     def __init__(
         self,
-        decoder: Decoder,
-        state: StateCodec,
+        decoder: Decoder[avro.QualityCounts],
+        state: StateCodec[avro.ScoreState],
         encoders: Encoders,
         generation: int,
         weights: Weights,
@@ -72,7 +72,7 @@ class Score:
                 before[key] = _sum(after[key])
             after[key][counts["partition"]] = counts
         for key, parts in after.items():
-            entry = {"partitions": [parts[number] for number in sorted(parts)]}
+            entry: avro.ScoreState = {"partitions": [parts[number] for number in sorted(parts)]}
             overlay.put(key, self._state.encoder.encode(entry))
             self._remember(parts)
             if not _sum(parts).same_figures(before[key]):

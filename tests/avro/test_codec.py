@@ -9,7 +9,14 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from streams.avro.codec import Decoder, Encoder, Registry, UndecodableError, frame_schema_id
+from streams.avro.codec import (
+    AvroRecord,
+    Decoder,
+    Encoder,
+    Registry,
+    UndecodableError,
+    frame_schema_id,
+)
 from streams.avro.contracts import AvroSchema, canonical_json, contract, contract_names, parse
 from streams.core.errors import RegistryError
 from tests.avro.values import values
@@ -31,12 +38,12 @@ class KnownSchemas(Registry):
 REGISTRY = KnownSchemas({number: contract(name).parsed() for name, number in IDS.items()})
 
 
-def encoder(name: str) -> Encoder:
+def encoder(name: str) -> Encoder[AvroRecord]:
     """Encoder of one contract."""
     return Encoder(contract(name).parsed(), IDS[name])
 
 
-def decoder(name: str) -> Decoder:
+def decoder(name: str) -> Decoder[AvroRecord]:
     """Decoder of one contract."""
     return REGISTRY.decoder(contract(name))
 
@@ -47,7 +54,7 @@ def an_outcome() -> bytes:
     return encoder(OUTCOMES).encode(to_record(contract(OUTCOMES).latest, example.value))
 
 
-def refusal(found: Decoder, framed: bytes) -> tuple[str, int | None] | None:
+def refusal(found: Decoder[AvroRecord], framed: bytes) -> tuple[str, int | None] | None:
     """Why bytes cannot be decoded, None when they can."""
     try:
         found.decode(framed)
@@ -134,7 +141,8 @@ def test_a_later_writer_is_read_by_an_earlier_reader() -> None:
     later["fields"] = [*later["fields"], added]
     parsed = parse(canonical_json(later))
     record = decoder(OUTCOMES).decode(an_outcome())
-    framed = Encoder(parsed, 99).encode(record | {"added": "later"})
+    writer: Encoder[AvroRecord] = Encoder(parsed, 99)
+    framed = writer.encode(record | {"added": "later"})
     registry = KnownSchemas({99: parsed})
     assert registry.decoder(contract(OUTCOMES)).decode(framed) == record
     assert registry.any_decoder().decode(framed) == record | {"added": "later"}

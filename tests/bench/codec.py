@@ -17,7 +17,6 @@ from rich.table import Table
 from streams.avro.contracts import AvroSchema, contract, contract_names
 from streams.avro.reader import compile_reader
 from streams.avro.writer import compile_writer
-from streams.core.records import AvroRecord
 from tests.bench.measure import VoidRunError
 from tests.contract.examples import Example, examples, to_record
 
@@ -90,7 +89,7 @@ def _measured(name: str, of_contract: Sequence[Example]) -> CodecCost:
     )
 
 
-def _fastavro_write(schema: AvroSchema, record: AvroRecord) -> bytes:
+def _fastavro_write(schema: AvroSchema, record: dict[str, Any]) -> bytes:
     body = BytesIO()
     schemaless_writer(body, schema, record)
     return body.getvalue()

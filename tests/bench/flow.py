@@ -7,12 +7,13 @@ insert_alone        the embedded ClickHouse without Kafka
 
 import re
 import time
-from collections.abc import Iterator, Sequence
+from collections.abc import Iterator, Mapping, Sequence
 from concurrent.futures import ThreadPoolExecutor
 from contextlib import contextmanager
 from dataclasses import dataclass
 from functools import cache
 from pathlib import Path
+from typing import Any
 
 import httpx
 from confluent_kafka import Producer
@@ -217,7 +218,7 @@ def _publish_plants(cluster: Cluster, records: int) -> None:
         raise InfrastructureError("The broker did not confirm the input; see its log.")
 
 
-def _produce(producer: Producer, encoder: Encoder, number: int) -> None:
+def _produce(producer: Producer, encoder: Encoder[Mapping[str, Any]], number: int) -> None:
     record = plant(number)
     while True:
         try:

@@ -1,8 +1,9 @@
 """Input of the comparison: made-up ALSI days of many terminals, each day once."""
 
-from collections.abc import Iterator
+from collections.abc import Iterator, Mapping
 from datetime import UTC, date, datetime, timedelta
 from random import Random
+from typing import Any
 
 from confluent_kafka import Producer
 
@@ -14,7 +15,7 @@ _FIRST_DAY = date(2012, 1, 1)
 _FETCHED = datetime(2026, 5, 3, 19, 45, tzinfo=UTC)
 
 
-def publish(bootstrap: str, topic: str, encoder: Encoder, records: int) -> None:
+def publish(bootstrap: str, topic: str, encoder: Encoder[Mapping[str, Any]], records: int) -> None:
     """Send so many records, every key once, spread over the partitions by key."""
     producer = Producer(
         {

@@ -8,10 +8,10 @@ from datetime import timedelta
 from pathlib import Path
 from statistics import median
 
+from streams.core import contract_types as avro
 from streams.core.reconcile.graph import Graph
 from streams.core.reconcile.prepare import EntityKey, prepare
 from streams.core.reconcile.score import KINDS
-from streams.core.records import AvroRecord
 from tests.core.reconcile.real_records import gem_records, gppd_records
 from tests.core.reconcile.regions import Regions
 
@@ -43,7 +43,7 @@ def reconcile_cost(folder: Path) -> ReconcileCost:
     held, arriving = records[:_IN_STATE], records[_IN_STATE : _IN_STATE + _ARRIVING]
     regions = Regions().apply_all(held)
     whole = [_milliseconds(lambda event=event: regions.apply(event)) for event in _newer(arriving)]
-    entities: dict[EntityKey, list[AvroRecord]] = {}
+    entities: dict[EntityKey, list[avro.NormalizedAsset]] = {}
     for record in held:
         key = (record["kind"], record["source_id"], record["entity_id"])
         entities.setdefault(key, []).append(record)
@@ -57,14 +57,14 @@ def reconcile_cost(folder: Path) -> ReconcileCost:
     return ReconcileCost(median(resolve), _p99(resolve), median(whole), _p99(whole), len(held))
 
 
-def _resolve(graph: Graph, members: list[AvroRecord]) -> None:
+def _resolve(graph: Graph, members: list[avro.NormalizedAsset]) -> None:
     entity = prepare(members)
     before = graph.component(entity.key)
     graph.put(entity)
     graph.regroup(before | graph.component(entity.key))
 
 
-def _newer(records: Iterable[AvroRecord]) -> list[AvroRecord]:
+def _newer(records: Iterable[avro.NormalizedAsset]) -> list[avro.NormalizedAsset]:
     later = timedelta(days=1)
     return [
         {**it, "order": {**it["order"], "fetched_at": it["order"]["fetched_at"] + later}}

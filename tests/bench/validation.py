@@ -21,14 +21,15 @@ from producers.connectors import CONNECTORS
 from producers.http import HttpSource
 from producers.run import Envelope
 from producers.sandbox.settings import SandboxSettings
+from streams.core import contract_types as avro
 from streams.core.checks.check import Check
 from streams.core.history import HISTORY_CHECKS, GasDay, HistoryCheck, Window
 from streams.core.keys import observation_id
 from streams.core.normalize import decide
 from streams.core.observe import Point, observe, window_of
-from streams.core.payloads import ASSET_KINDS, Payload
-from streams.core.records import AvroRecord, Mapped, OrderKey, RawCoordinates, RawRecord
-from streams.core.succession import succeed
+from streams.core.payloads import Payload
+from streams.core.records import Mapped, OrderKey, RawCoordinates, RawRecord
+from streams.core.succession import Normalized, succeed
 from streams.core.tolerances import Tolerances
 from streams.core.validate import CHECKS, validate
 from streams.tolerance_file import load_tolerances
@@ -124,7 +125,7 @@ def _measure(
         if isinstance(it, Mapped)
     ]
 
-    def decided(it: tuple[int, RawRecord, Mapped]) -> AvroRecord:
+    def decided(it: tuple[int, RawRecord, Mapped]) -> Normalized:
         number, raw, mapped = it
         order = OrderKey(
             raw.source_updated_at, raw.fetched_at, sha256(raw.record_id.encode()).hexdigest()
@@ -134,7 +135,7 @@ def _measure(
 
     records, decide_us = _timed(decided, numbered)
     _, succeed_us = _timed(lambda it: succeed(it, b"", None, 1, observation_id), records)
-    days = [it for it in records if it["kind"] not in ASSET_KINDS]
+    days = [it for it in records if "region" not in it]
     points, observe_us = _observed(days, tolerances)
     judge_us = max(0.0, observe_us - succeed_us) if days else 0.0
     rules = [
@@ -145,10 +146,12 @@ def _measure(
     return stage, rules
 
 
-def _observed(days: Sequence[AvroRecord], tolerances: Tolerances) -> tuple[dict[str, Point], float]:
+def _observed(
+    days: Sequence[avro.NormalizedObservation], tolerances: Tolerances
+) -> tuple[dict[str, Point], float]:
     points: dict[str, Point] = {}
 
-    def step(record: AvroRecord) -> None:
+    def step(record: avro.NormalizedObservation) -> None:
         for change in observe(record, b"", points.get, 1, tolerances).changes:
             if change.held is not None:
                 own = change.record_id == record["record_id"]
@@ -171,16 +174,17 @@ def _record_rules(
 
 
 def _history_rules(
-    days: Sequence[AvroRecord], points: Mapping[str, Point], tolerances: Tolerances
+    days: Sequence[avro.NormalizedObservation], points: Mapping[str, Point], tolerances: Tolerances
 ) -> Iterator[RuleCost]:
     kind = days[0]["kind"]
     neighbourhoods = [
         (
-            day := GasDay.from_avro(record[kind], tolerances),
+            day := GasDay.from_avro(payload, tolerances),
             window_of(record["entity_id"], day.gas_day, points.get, tolerances),
             record["order"]["fetched_at"],
         )
         for record in days
+        if (payload := record["lng_inventory"]) is not None
     ]
     for check in HISTORY_CHECKS:
         found, cost = _timed(partial(_of_day, check, tolerances), neighbourhoods)

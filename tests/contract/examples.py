@@ -12,8 +12,8 @@ from typing import Any, Literal
 
 from fastavro.schema import expand_schema
 
+from streams.avro.codec import AvroRecord
 from streams.avro.contracts import AvroSchema, contract_names
-from streams.core.records import AvroRecord
 from streams.settings import settings
 
 Side = Literal["valid", "invalid"]

@@ -11,6 +11,7 @@ import fastavro
 import pytest
 from fastavro.validation import ValidationError
 
+from streams.avro.codec import AvroRecord
 from streams.avro.contracts import (
     AvroSchema,
     Contract,
@@ -20,7 +21,6 @@ from streams.avro.contracts import (
     parse,
 )
 from streams.avro.writer import compile_writer
-from streams.core.records import AvroRecord
 from tests.contract.examples import Example, examples, folder, to_record
 
 VALID = examples("valid")

@@ -3,9 +3,11 @@
 from datetime import UTC, datetime, timedelta
 from hashlib import sha256
 
+from streams.core import contract_types as avro
 from streams.core.errors import Rejected
 from streams.core.payloads import GenerationYear, PowerPlant
 from streams.core.records import Mapped, OrderKey, RawCoordinates, RawRecord
+from streams.core.succession import Normalized
 
 START = datetime(2026, 1, 1, tzinfo=UTC)
 
@@ -68,6 +70,12 @@ def plant(
 def mapped(payload: PowerPlant | None = None, record_id: str = "P1") -> Mapped:
     """A mapped plant."""
     return Mapped(record_id, payload or plant())
+
+
+def asset(record: Normalized) -> avro.NormalizedAsset:
+    """A normalized record that is one of an asset."""
+    assert "region" in record
+    return record
 
 
 REJECTED = Rejected(

@@ -9,9 +9,11 @@ from pathlib import Path
 from typing import Any
 
 from producers.sources.alsi_lng.connector import AlsiLngConnector
+from streams.avro.codec import AvroRecord
+from streams.core import contract_types as avro
 from streams.core.normalize import Location, decide
 from streams.core.observe import Observed, Point, observe
-from streams.core.records import AvroRecord, Mapped, OrderKey, RawCoordinates, RawRecord
+from streams.core.records import Mapped, OrderKey, RawCoordinates, RawRecord
 from streams.core.validate import validate
 from streams.tolerance_file import load_tolerances
 
@@ -119,7 +121,7 @@ class Series:
         for record in self.normalize(arrival):
             self.observe(record)
 
-    def normalize(self, arrival: Arrival) -> tuple[AvroRecord, ...]:
+    def normalize(self, arrival: Arrival) -> tuple[avro.NormalizedObservation, ...]:
         """What the normalize stage sends on."""
         raw = arrival.raw
         mapped = AlsiLngConnector.map_to_schema(raw)
@@ -130,9 +132,9 @@ class Series:
         decision = decide(raw, mapped, KIND, order, at, self.locations.get(raw.record_id))
         if decision.location is not None:
             self.locations[raw.record_id] = decision.location
-        return decision.normalized
+        return tuple(it for it in decision.normalized if "region" not in it)
 
-    def observe(self, record: AvroRecord) -> Observed:
+    def observe(self, record: avro.NormalizedObservation) -> Observed:
         """One normalized record, as the observe stage does it."""
         framed = repr(record).encode()
         found = observe(record, framed, self.points.get, 1, TOLERANCES)
@@ -144,7 +146,10 @@ class Series:
                 change.held, kept, change.scope_flags, TOLERANCES
             )
             if change.published is not None:
-                self.published[change.record_id] = change.published | {"status": change.held.status}
+                self.published[change.record_id] = {
+                    **change.published,
+                    "status": change.held.status,
+                }
         self.observed.append(found)
         return found
 

@@ -1,14 +1,15 @@
 """Which dead letters are open, chosen and put back."""
 
 from datetime import UTC, datetime, timedelta
-from typing import Any
+from typing import Any, cast
 
 import pytest
 
+from streams.core import contract_types as avro
 from streams.core.conservation import Ledger
 from streams.core.dead_letters import Choice, Group, groups, letters
 from streams.core.putting_back import PUT_BACK, original_of, without_mark
-from streams.core.records import AvroRecord, Outcome, RawCoordinates
+from streams.core.records import Outcome, RawCoordinates
 
 DAY = datetime(2026, 5, 3, 12, tzinfo=UTC)
 TOPIC = "raw.wri_powerplants"
@@ -18,8 +19,8 @@ def at(offset: int) -> RawCoordinates:
     return RawCoordinates(TOPIC, 1, offset)
 
 
-def dead(offset: int, rule_id: str = "bad_avro", **changes: Any) -> AvroRecord:
-    return {
+def dead(offset: int, rule_id: str = "bad_avro", **changes: Any) -> avro.DeadLetter:
+    known = {
         "raw": at(offset).to_avro(),
         "source_id": "wri_powerplants",
         "record_id": None,
@@ -30,8 +31,8 @@ def dead(offset: int, rule_id: str = "bad_avro", **changes: Any) -> AvroRecord:
         "stage": "normalize",
         "rule_id": rule_id,
         "message": "Broken.",
-        **changes,
     }
+    return cast(avro.DeadLetter, known | changes)
 
 
 def test_the_newest_rejection_of_a_record_is_its_letter() -> None:

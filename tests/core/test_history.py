@@ -4,7 +4,8 @@ from datetime import UTC, date, datetime, timedelta
 
 import pytest
 
-from streams.core.records import RawRecord
+from streams.core import contract_types as avro
+from streams.core.records import EPOCH, OrderKey, RawCoordinates, RawRecord
 from tests.core.series import Arrival, raw_day, series_of
 
 MONDAY = date(2026, 3, 2)
@@ -127,12 +128,17 @@ def test_other_entities_are_no_neighbours() -> None:
 
 def test_a_verdict_across_scopes_flags_the_day_until_it_is_taken_back() -> None:
     series = series_of([raw_day(day(0))])
-    verdict = {
+    verdict: avro.NormalizedObservation = {
         "source_id": "alsi_lng_inventory",
         "record_id": f"ES/{day(0)}",
         "entity_id": "ES",
         "kind": "lng_inventory",
         "event": "verdict",
+        "move_count": 0,
+        "order": OrderKey(None, EPOCH, "").to_avro(),
+        "lineage": RawCoordinates("lng.gas_days", 0, 0).to_avro(),
+        "licence": "",
+        "attribution": "",
         "flags": ["scopes_disagree"],
     }
     found = series.observe(verdict)
@@ -141,7 +147,7 @@ def test_a_verdict_across_scopes_flags_the_day_until_it_is_taken_back() -> None:
     assert not series.observe(verdict).changes
     series.arrive(Arrival(raw_day(day(0), fetched=datetime(2026, 3, 3, 21, tzinfo=UTC)), 1))
     assert series.flags(str(day(0))) == {"scopes_disagree"}, "a newer row does not lift it"
-    series.observe(verdict | {"flags": []})
+    series.observe({**verdict, "flags": []})
     assert series.flags(str(day(0))) == set()
 
 

@@ -8,9 +8,10 @@ from hypothesis import strategies as st
 
 from streams.core.errors import Rejected
 from streams.core.normalize import NO_REGION, Decision, Location, decide
+from streams.core.payload_field import payload_fields
 from streams.core.records import Mapped, RawRecord
 from streams.core.regions import EUROPE, NORTH_AMERICA
-from tests.core.builders import REJECTED, at, mapped, order_of, plant, raw
+from tests.core.builders import REJECTED, asset, at, mapped, order_of, plant, raw
 
 KIND = "power_plant"
 
@@ -24,7 +25,7 @@ def judge(
 def test_first_record_goes_to_the_region_of_its_position() -> None:
     decision = judge(raw(), mapped(), 0, None)
     (upsert,) = decision.normalized
-    assert (upsert["event"], upsert["region"], upsert["move_count"]) == ("upsert", EUROPE, 0)
+    assert (upsert["event"], asset(upsert)["region"], upsert["move_count"]) == ("upsert", EUROPE, 0)
     assert decision.outcome is None, "the next stage decides"
 
 
@@ -42,15 +43,19 @@ def test_source_update_time_beats_a_later_fetch() -> None:
 def test_same_raw_record_read_again_after_a_code_change_replaces_what_it_gave() -> None:
     held = judge(raw(), mapped(), 7, None).location
     decision = judge(raw(), mapped(plant(55.0)), 7, held)
-    assert decision.normalized[0][KIND]["capacity_mw"] == 55.0
+    assert payload_fields(decision.normalized[0])["capacity_mw"] == 55.0
 
 
 def test_move_withdraws_from_the_old_region_and_raises_the_move_count() -> None:
     held = judge(raw(), mapped(), 0, None).location
     decision = judge(raw(fetched=1), mapped(plant(latitude=40.0, longitude=-100.0)), 1, held)
     leave, arrive = decision.normalized
-    assert (leave["event"], leave["cause"], leave["region"]) == ("withdrawal", "moved", EUROPE)
-    assert (arrive["event"], arrive["region"], arrive["move_count"]) == (
+    assert (leave["event"], leave["cause"], asset(leave)["region"]) == (
+        "withdrawal",
+        "moved",
+        EUROPE,
+    )
+    assert (arrive["event"], asset(arrive)["region"], arrive["move_count"]) == (
         "upsert",
         NORTH_AMERICA,
         1,

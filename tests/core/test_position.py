@@ -18,7 +18,7 @@ from streams.core.reconcile.publish import canonical_content
 from streams.core.records import Correction, Mapped, RawRecord
 from streams.core.regions import EUROPE
 from streams.core.validate import validate
-from tests.core.builders import at, order_of, plant, raw
+from tests.core.builders import asset, at, order_of, plant, raw
 from tests.core.series import TOLERANCES
 from tests.core.test_checks import LINE, PROJECT, RESOURCE, STATION, TERMINAL
 
@@ -127,7 +127,7 @@ def test_the_correction_reaches_region_and_readers() -> None:
     record = raw()
     found = checked(spanish(-2.9997, 37.2174))
     decision = decide(record, found, "power_plant", order_of(record), at(0), None)
-    (normalized,) = decision.normalized
+    normalized = asset(decision.normalized[0])
     assert normalized["region"] == EUROPE
     assert [it["field"] for it in normalized["corrections"]] == ["latitude", "longitude"]
     canonical = canonical_content("id", "power_plant", "current", None, [normalized], [], {})

@@ -8,17 +8,18 @@ from streams.core.canonical import canonical_record
 from streams.core.errors import Rejected
 from streams.core.keys import asset_id
 from streams.core.normalize import Location, decide
-from streams.core.records import AvroRecord, Mapped, Outcome
-from streams.core.succession import Held, Succession, succeed
+from streams.core.payload_field import payload_fields
+from streams.core.records import Mapped, Outcome
+from streams.core.succession import Held, Normalized, Succession, succeed
 from tests.core.builders import REJECTED, at, mapped, order_of, plant, raw
 
 GENERATION = 1
 
 
-def events(*arrivals: tuple[int, Mapped | Rejected | None]) -> list[AvroRecord]:
+def events(*arrivals: tuple[int, Mapped | Rejected | None]) -> list[Normalized]:
     """Normalized events of raw records given as (minute, content); content None delists."""
     held: Location | None = None
-    found: list[AvroRecord] = []
+    found: list[Normalized] = []
     for minute, content in arrivals:
         record = raw(fetched=minute, listed=content is not None)
         decision = decide(
@@ -34,21 +35,21 @@ def events(*arrivals: tuple[int, Mapped | Rejected | None]) -> list[AvroRecord]:
     return found
 
 
-def apply(event: AvroRecord, held: Held | None) -> Succession:
+def apply(event: Normalized, held: Held | None) -> Succession:
     return succeed(event, framed(event), held, GENERATION, asset_id)
 
 
-def framed(event: AvroRecord) -> bytes:
+def framed(event: Normalized) -> bytes:
     """Bytes that stand for an event in the state."""
     return orjson.dumps(event)
 
 
-def content_of(held: Held) -> AvroRecord:
-    content: AvroRecord = orjson.loads(held.record)
+def content_of(held: Held) -> Normalized:
+    content: Normalized = orjson.loads(held.record)
     return content
 
 
-def run(found: list[AvroRecord]) -> tuple[Held | None, list[Held], list[Outcome | None]]:
+def run(found: list[Normalized]) -> tuple[Held | None, list[Held], list[Outcome | None]]:
     held: Held | None = None
     published: list[Held] = []
     outcomes: list[Outcome | None] = []
@@ -76,7 +77,7 @@ def test_each_change_publishes_a_higher_version_of_the_same_id() -> None:
 
 def test_change_and_change_back_is_published_twice() -> None:
     _, published, _ = run(events((0, mapped()), (1, mapped(plant(5.0))), (2, mapped())))
-    assert [content_of(held)["power_plant"]["capacity_mw"] for held in published] == [
+    assert [payload_fields(content_of(held))["capacity_mw"] for held in published] == [
         100.0,
         5.0,
         100.0,
@@ -89,7 +90,7 @@ def test_delisting_publishes_the_last_content_as_withdrawn() -> None:
     assert [entry.status for entry in published] == ["current", "withdrawn"]
     assert outcomes == ["changed", "withdrawn"]
     record = canonical_record(held, content_of(held))
-    assert (record["status"], record["power_plant"]["name"]) == ("withdrawn", "Plant")
+    assert (record["status"], payload_fields(record)["name"]) == ("withdrawn", "Plant")
 
 
 def test_withdrawal_after_a_rejection_has_no_outcome_of_its_own() -> None:
@@ -150,7 +151,7 @@ def test_every_filled_field_has_a_provenance() -> None:
     published = apply(event, None).published
     assert published is not None
     record = canonical_record(published, event)
-    filled = {name for name, value in record["power_plant"].items() if value not in (None, [])}
+    filled = {name for name, value in payload_fields(record).items() if value not in (None, [])}
     named = [name for entry in record["provenance"] for name in entry["fields"]]
     assert sorted(named) == sorted(filled)
 

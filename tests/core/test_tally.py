@@ -1,14 +1,14 @@
 """Counting verdicts: any order, any repetition, and the last verdict of each record."""
 
 from datetime import UTC, datetime, timedelta
-from typing import Any
+from typing import Any, cast
 
 import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
+from streams.core import contract_types as avro
 from streams.core.quality import DIMENSIONS, TOTAL, failed_dimensions, scores
-from streams.core.records import AvroRecord
 from streams.core.rules import RULES
 from streams.core.tally import NOTHING, Tally, Verdict, after_outcome, total
 from tests.core.series import TOLERANCES
@@ -18,19 +18,19 @@ DAY = datetime(2026, 5, 3, tzinfo=UTC)
 RULE_IDS = [*sorted(RULES)[:6], "rule_of_a_later_version"]
 
 
-def outcome(**changes: Any) -> AvroRecord:
-    return {
+def outcome(**changes: Any) -> avro.RecordOutcome:
+    known = {
         "source_id": "wri_powerplants",
         "output_kind": "power_plant",
         "generation": 1,
         "record_time": DAY + timedelta(hours=23),
         "rule_id": None,
         "flags": [],
-        **changes,
     }
+    return cast(avro.RecordOutcome, known | changes)
 
 
-def verdict(*outcomes: AvroRecord) -> Verdict:
+def verdict(*outcomes: avro.RecordOutcome) -> Verdict:
     held = None
     for it in outcomes:
         held = after_outcome(held, it)
@@ -102,6 +102,6 @@ def test_figures_depend_neither_on_order_nor_on_partitions(
 
 def test_a_tally_survives_its_avro_form() -> None:
     tally = NOTHING.with_record(["missing_name"], ["completeness"]).with_record([], [])
-    assert Tally.from_avro(tally.to_avro()) == tally
+    assert Tally.from_avro(tally.to_avro("wri_powerplants", DAY)) == tally
     held = verdict(outcome(flags=["missing_name"]), outcome(output_kind="other"))
     assert Verdict.from_avro(held.to_avro()) == held

@@ -9,8 +9,9 @@ from zlib import crc32
 from confluent_kafka import Producer
 
 from streams.avro.codec import Encoder, Registry
-from streams.avro.contracts import contract
-from streams.core.records import AvroRecord, RawRecord
+from streams.avro.topic_codecs import topic_encoder
+from streams.core import contract_types as avro
+from streams.core.records import RawRecord
 from streams.topics import PARTITIONS, Topic, raw_topic
 
 CONNECTOR = "wri_powerplants"
@@ -46,7 +47,7 @@ class Load:
 
     def publish(self, bootstrap: str, registry: Registry) -> None:
         """Send everything to the raw topic, each record to the partition of its key."""
-        encoder = registry.encoder(RAW.subject(), contract(RAW.contract_name))
+        encoder = topic_encoder(registry, RAW, avro.RawRecord)
         producer = Producer(
             {"bootstrap.servers": bootstrap, "linger.ms": 20, "enable.idempotence": True}
         )
@@ -67,7 +68,7 @@ class Load:
                     break
         assert producer.flush(60) == 0
 
-    def _messages(self, encoder: Encoder) -> Iterator[tuple[bytes, bytes]]:
+    def _messages(self, encoder: Encoder[avro.RawRecord]) -> Iterator[tuple[bytes, bytes]]:
         for index in range(self.first, self.first + self.records):
             random = Random(index)
             plant = random.randrange(self.plants)
@@ -113,7 +114,7 @@ def plant_record(
     fetched_at: datetime = _START,
 ) -> RawRecord:
     """A raw plant as the source would say it."""
-    item: AvroRecord = {
+    item: dict[str, object] = {
         "country": country,
         "country_long": country,
         "name": name or f"Plant {record_id}",

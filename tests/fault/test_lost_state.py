@@ -2,10 +2,9 @@
 
 import pytest
 
-from streams.avro.codec import Registry
+from streams.avro.codec import AvroRecord, Registry
 from streams.avro.contracts import contract
 from streams.commands.rebuild import rebuild
-from streams.core.records import AvroRecord
 from streams.kafka.topic_reader import read_all
 from streams.settings import Settings
 from streams.topics import MARKET_INFRASTRUCTURE

@@ -16,6 +16,7 @@ from streams.avro.contracts import AvroSchema, Contract, canonical_json, contrac
 from streams.avro.topic_codecs import APPLIED_SUBJECT, topic_encoder
 from streams.commands.audit import take_account
 from streams.commands.dead_letters import find_letters
+from streams.core import contract_types as avro
 from streams.core.dead_letters import Choice, Letter
 from streams.core.putting_back import PUT_BACK
 from streams.kafka.topic_reader import read_all
@@ -67,7 +68,7 @@ def plant_ids(cluster: Cluster) -> set[str]:
     }
 
 
-def registered_later(cluster: Cluster, name: str) -> tuple[Contract, Encoder]:
+def registered_later(cluster: Cluster, name: str) -> tuple[Contract, Encoder[avro.RawRecord]]:
     """A version of a contract that the registry will know later, and its writer.
 
     The registry counts its ids up, so that of the next schema is known before.
@@ -87,7 +88,7 @@ def _test_only(schema: AvroSchema) -> Contract:
 
 
 def test_poison_becomes_dead_letters_and_a_fix_brings_them_back(cluster: Cluster) -> None:
-    encoder = topic_encoder(cluster.registry, RAW)
+    encoder = topic_encoder(cluster.registry, RAW, avro.RawRecord)
     good = [encoder.encode(plant_record(f"GOOD{number}").to_avro()) for number in range(50)]
     one = good[0]
     name = one.index(b"Plant GOOD0")
@@ -152,7 +153,7 @@ def test_poison_becomes_dead_letters_and_a_fix_brings_them_back(cluster: Cluster
 
 
 def test_a_flood_of_rejections_pauses_one_source_until_it_is_resumed(cluster: Cluster) -> None:
-    encoder = topic_encoder(cluster.registry, RAW)
+    encoder = topic_encoder(cluster.registry, RAW, avro.RawRecord)
     bad = [
         encoder.encode(plant_record(f"BAD{number}", capacity="-5").to_avro())
         for number in range(150)

@@ -7,10 +7,11 @@ from typing import Any
 import pytest
 from confluent_kafka import Producer
 
+from streams.avro.codec import AvroRecord
 from streams.avro.contracts import contract
 from streams.avro.topic_codecs import topic_encoder
 from streams.commands.audit import take_account
-from streams.core.records import AvroRecord
+from streams.core import contract_types as avro
 from streams.core.regions import region_of
 from streams.kafka.topic_reader import read_all
 from streams.topics import MARKET_INFRASTRUCTURE, RECORD_OUTCOMES
@@ -27,7 +28,7 @@ MOVES = (GERMANY, KANSAS, GERMANY)
 
 def publish(cluster: Cluster, number: int, place: dict[str, Any]) -> None:
     """The plant as reported on a day, among others that stay."""
-    encoder = topic_encoder(cluster.registry, RAW)
+    encoder = topic_encoder(cluster.registry, RAW, avro.RawRecord)
     producer = Producer({"bootstrap.servers": cluster.settings.kafka_bootstrap})
     fetched_at = START + timedelta(days=number)
     records = [plant_record("MOVED", fetched_at=fetched_at, **place)]

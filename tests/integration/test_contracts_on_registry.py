@@ -2,8 +2,9 @@
 
 import io
 import json
-from collections.abc import Iterator
+from collections.abc import Iterator, Mapping
 from copy import deepcopy
+from typing import Any
 from uuid import uuid4
 
 import pytest
@@ -191,7 +192,7 @@ def test_inspect_shows_what_cannot_be_decoded_and_why(
     stack: LocalStack, registry: Registry, topic: Topic
 ) -> None:
     registry.register(topic.subject(), contract(OUTCOMES))
-    encoder: Encoder = registry.encoder(topic.subject(), contract(OUTCOMES))
+    encoder: Encoder[Mapping[str, Any]] = registry.encoder(topic.subject(), contract(OUTCOMES))
     good = encoder.encode(to_record(contract(OUTCOMES).latest, of(OUTCOMES)[0].value))
     unknown = b"\x00\x7f\xff\xff\xffbody"
     publish(

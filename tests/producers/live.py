@@ -19,6 +19,8 @@ from producers.connectors import CONNECTORS
 from producers.run import RunOptions, RunSummary, Services, run_once
 from streams.avro.codec import Registry
 from streams.avro.contracts import contract
+from streams.avro.topic_codecs import topic_decoder
+from streams.core import contract_types as avro
 from streams.core.records import RawRecord
 from streams.kafka.topic_admin import PartitionId, end_offsets, ensure_topics
 from streams.local.stack import LocalStack
@@ -92,7 +94,7 @@ class Live:
     def published(self, name: str) -> list[PublishedRecord]:
         """Records of a raw topic, by partition and offset."""
         with Registry(self.environment["SCHEMA_REGISTRY_URL"]) as registry:
-            decoder = registry.decoder(contract(raw_topic(name).contract_name))
+            decoder = topic_decoder(registry, raw_topic(name), avro.RawRecord)
             return [
                 PublishedRecord(
                     message.partition(),

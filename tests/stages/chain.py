@@ -1,14 +1,15 @@
 """The stages behind observe in one process: topics are lists, tables are dicts."""
 
 from collections import defaultdict, deque
-from collections.abc import Iterable
+from collections.abc import Iterable, Mapping
 from dataclasses import dataclass, field
 from datetime import datetime
+from typing import Any
 
-from streams.avro.codec import Encoder, Registry
+from streams.avro.codec import AvroRecord, Encoder, Registry
 from streams.avro.contracts import Contract, contract
-from streams.avro.topic_codecs import StateCodec, shared_encoders, topic_decoder
-from streams.core.records import AvroRecord
+from streams.avro.topic_codecs import shared_encoders, state_codec, topic_decoder
+from streams.core import contract_types as avro
 from streams.engine.overlay import Overlay
 from streams.engine.stage import Compute
 from streams.kafka.batch import Batch
@@ -25,6 +26,7 @@ from streams.topics import (
     RECORD_OUTCOMES,
     Topic,
 )
+from streams.topology import COUNT, OBSERVE, SCOPES, SCORE
 from tests.core.series import TOLERANCES
 
 
@@ -34,7 +36,7 @@ class OfflineRegistry(Registry):
     def __init__(self) -> None:
         super().__init__("http://127.0.0.1:1")
 
-    def encoder(self, subject: str, contract: Contract) -> Encoder:
+    def encoder(self, subject: str, contract: Contract) -> Encoder[Mapping[str, Any]]:
         schema = contract.parsed()
         schema_id = len(self._writers) + 1
         self._writers[schema_id] = schema
@@ -63,44 +65,40 @@ class Chain:
     _waiting: deque[Record] = field(default_factory=deque)
     _tables: defaultdict[str, dict[bytes, bytes]] = field(default_factory=lambda: defaultdict(dict))
     _stages: dict[str, Compute] = field(default_factory=dict)
-    _observations: Encoder | None = None
+    _observations: Encoder[avro.NormalizedObservation] | None = None
 
     def __post_init__(self) -> None:
         encoders = shared_encoders(self.registry)
         self._observations = encoders.observations
         self._stages = {
             NORMALIZED_OBSERVATIONS.name: Observe(
-                topic_decoder(self.registry, NORMALIZED_OBSERVATIONS),
-                self._state("state.observations"),
+                topic_decoder(self.registry, NORMALIZED_OBSERVATIONS, avro.NormalizedObservation),
+                state_codec(self.registry, OBSERVE.changelog("test"), avro.ObservationState),
                 encoders,
                 1,
                 TOLERANCES,
             ),
             LNG_GAS_DAYS.name: Scopes(
-                topic_decoder(self.registry, LNG_GAS_DAYS),
-                self._state("state.scopes"),
+                topic_decoder(self.registry, LNG_GAS_DAYS, avro.GasDayReport),
+                state_codec(self.registry, SCOPES.changelog("test"), avro.GasDayScopes),
                 encoders,
                 TOLERANCES,
             ),
             RECORD_OUTCOMES.name: Count(
-                topic_decoder(self.registry, RECORD_OUTCOMES),
-                self._state("state.counts"),
+                topic_decoder(self.registry, RECORD_OUTCOMES, avro.RecordOutcome),
+                state_codec(self.registry, COUNT.changelog("test"), avro.CountState),
                 encoders,
             ),
             QUALITY_COUNTS.name: Score(
-                topic_decoder(self.registry, QUALITY_COUNTS),
-                self._state("state.scores"),
+                topic_decoder(self.registry, QUALITY_COUNTS, avro.QualityCounts),
+                state_codec(self.registry, SCORE.changelog("test"), avro.ScoreState),
                 encoders,
                 1,
                 TOLERANCES.quality.weights,
             ),
         }
 
-    def _state(self, name: str) -> StateCodec:
-        held = contract(name)
-        return StateCodec(self.registry.encoder(name, held), self.registry.decoder(held))
-
-    def feed(self, normalized: Iterable[AvroRecord]) -> None:
+    def feed(self, normalized: Iterable[avro.NormalizedObservation]) -> None:
         """Run the stages until nothing is left to read."""
         assert self._observations is not None
         for event in normalized:
@@ -146,5 +144,5 @@ class Chain:
         return list(self._read(RECORD_OUTCOMES))
 
     def _read(self, topic: Topic) -> Iterable[AvroRecord]:
-        decoder = topic_decoder(self.registry, topic)
+        decoder = self.registry.decoder(contract(topic.contract_name))
         return (decoder.decode(record.value) for record in self.topics[topic.name])

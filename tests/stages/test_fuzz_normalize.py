@@ -7,9 +7,10 @@ from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
 
 from producers.connectors import CONNECTORS
+from streams.avro.codec import AvroRecord
 from streams.avro.contracts import contract
-from streams.avro.topic_codecs import StateCodec, shared_encoders, topic_decoder
-from streams.core.records import AvroRecord
+from streams.avro.topic_codecs import shared_encoders, state_codec, topic_decoder
+from streams.core import contract_types as avro
 from streams.core.rejection_limits import RejectionLimits
 from streams.engine.overlay import Overlay
 from streams.engine.transactions import Outgoing
@@ -21,8 +22,10 @@ from streams.topics import (
     NORMALIZED_ASSETS,
     NORMALIZED_OBSERVATIONS,
     RECORD_OUTCOMES,
+    changelog_topic,
     raw_topic,
 )
+from streams.topology import normalize_stage
 from tests.avro.values import values
 from tests.contract.examples import examples, to_record
 from tests.core.series import TOLERANCES
@@ -38,9 +41,10 @@ TEXTS = NUMBERS | st.sampled_from(["2026-05-03", "2026-02-30", "Gas", "DEU", "\x
 def _stage(name: str) -> tuple[Callable[[bytes | None], Sequence[Outgoing]], OfflineRegistry]:
     registry = OfflineRegistry()
     topic = raw_topic(name)
-    held = contract("state.locations")
-    state = StateCodec(registry.encoder("state", held), registry.decoder(held))
-    reader = RawReader(CONNECTORS[name], topic_decoder(registry, topic), TOLERANCES)
+    changelog = changelog_topic("test", normalize_stage(name), "state.locations", topic.partitions)
+    state = state_codec(registry, changelog, avro.Location)
+    decoder = topic_decoder(registry, topic, avro.RawRecord)
+    reader = RawReader(CONNECTORS[name], decoder, TOLERANCES)
     stage = Normalize(reader, state, shared_encoders(registry), 1, NO_LIMITS)
 
     def run(value: bytes | None) -> Sequence[Outgoing]:

@@ -7,7 +7,8 @@ from random import Random
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from streams.core.records import AvroRecord
+from streams.avro.codec import AvroRecord
+from streams.core import contract_types as avro
 from tests.core.series import Series, arrivals, raw_day
 from tests.stages.chain import Chain
 
@@ -17,7 +18,7 @@ CODES = ("BE", "DE", "ES", "FI", "FR", "GR", "HR", "IT", "LT", "NL")
 
 def rows(
     eu_gwh: int = 67_000, later: dict[str, str] | None = None, countries: int = len(CODES)
-) -> list[AvroRecord]:
+) -> list[avro.NormalizedObservation]:
     """Two gas days of the EU and its countries, normalized; `later` revises the second day."""
     eu = {"scope": "eu", "country": None}
     volume = str(eu_gwh / 6.7)
@@ -81,7 +82,7 @@ def test_a_day_on_which_countries_are_missing_is_flagged_until_they_come() -> No
 @given(st.permutations(rows(eu_gwh=61_000, later={"ES": "20100", "FR": "6800"}, countries=9)))
 @settings(max_examples=10, deadline=None)
 def test_any_order_of_arrival_ends_with_the_same_records_and_flags(
-    records: list[AvroRecord],
+    records: list[avro.NormalizedObservation],
 ) -> None:
     expected, chain = Chain(), Chain()
     expected.feed(rows(eu_gwh=61_000, later={"ES": "20100", "FR": "6800"}, countries=9))

@@ -4,13 +4,13 @@ from datetime import UTC, datetime
 
 from prometheus_client import REGISTRY
 
-from streams.avro.contracts import contract
-from streams.avro.topic_codecs import StateCodec, shared_encoders, topic_decoder, topic_encoder
-from streams.core.records import AvroRecord
+from streams.avro.topic_codecs import shared_encoders, state_codec, topic_decoder, topic_encoder
+from streams.core import contract_types as avro
 from streams.engine.overlay import Overlay
 from streams.kafka.batch import Batch
 from streams.stages.score import Score
 from streams.topics import QUALITY_COUNTS
+from streams.topology import SCORE
 from tests.core.series import TOLERANCES
 from tests.stages.chain import OfflineRegistry, Record
 
@@ -18,7 +18,7 @@ SOURCE = "source_of_these_tests"
 DAY = datetime(2026, 5, 3, tzinfo=UTC)
 
 
-def counts(partition: int, failed: dict[str, int], day: datetime = DAY) -> AvroRecord:
+def counts(partition: int, failed: dict[str, int], day: datetime = DAY) -> avro.QualityCounts:
     return {
         "source_id": SOURCE,
         "window_start": day,
@@ -42,17 +42,16 @@ def total() -> float | None:
 
 def test_metrics_follow_the_windows_and_survive_a_restart() -> None:
     registry = OfflineRegistry()
-    held = contract("state.scores")
-    state = StateCodec(registry.encoder("state", held), registry.decoder(held))
+    state = state_codec(registry, SCORE.changelog("test"), avro.ScoreState)
     encoders = shared_encoders(registry)
-    encoder = topic_encoder(registry, QUALITY_COUNTS)
-    decoder = topic_decoder(registry, QUALITY_COUNTS)
+    encoder = topic_encoder(registry, QUALITY_COUNTS, avro.QualityCounts)
+    decoder = topic_decoder(registry, QUALITY_COUNTS, avro.QualityCounts)
     table: dict[bytes, bytes] = {}
 
     def stage() -> Score:
         return Score(decoder, state, encoders, 1, TOLERANCES.quality.weights)
 
-    def feed(score: Score, *events: AvroRecord) -> None:
+    def feed(score: Score, *events: avro.QualityCounts) -> None:
         overlay = Overlay(table.get)
         records = [
             Record(QUALITY_COUNTS.name, offset, b"", encoder.encode(event))

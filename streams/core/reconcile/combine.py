@@ -5,10 +5,14 @@ Capacities and unit lists are summed and joined; everything else comes from the 
 largest share, so that nothing is averaged.
 """
 
-from collections.abc import Callable, Mapping, Sequence
-from typing import Any
+from collections.abc import Callable, Iterable, Mapping, Sequence
+from typing import cast
 
-Payload = Mapping[str, Any]
+from streams.core import contract_types as avro
+from streams.core.payload_field import AssetPayload
+
+Fields = Mapping[str, object]
+"""A payload field by field: what is said of a field holds for every kind that has it."""
 
 STATUS_ORDER = (
     "operating",
@@ -27,39 +31,46 @@ _JOINED = ("other_fuels", "aliases", "other_ids", "units", "plant_ids_wepp", "vo
 _EARLIEST = ("commissioning_year", "start_year")
 
 
-def combine(payloads: Sequence[Payload]) -> dict[str, Any]:
+def combine(payloads: Sequence[AssetPayload]) -> AssetPayload:
     """One payload of several of one kind and source, in a fixed order.
 
     Capacity is the sum over those that share the asset's status: the running ones of a running
     plant. The start year is the earliest of these.
     """
     if len(payloads) == 1:
-        return dict(payloads[0])
-    status = min((payload["status"] for payload in payloads), key=status_rank)
-    counted = [payload for payload in payloads if payload["status"] == status]
+        return payloads[0]
+    status = min(map(_status, payloads), key=status_rank)
+    counted = [payload for payload in payloads if _status(payload) == status]
     main = max(counted, key=_capacity)  # the first of equals
-    combined = dict(main)
+    combined: dict[str, object] = {**main}
     for name in main:
         if name in _SUMMED:
             combined[name] = _known(counted, name, _total)
         elif name in _EARLIEST:
             combined[name] = _known(counted, name, min)
         elif name in _JOINED:
-            combined[name] = _union(payload[name] for payload in payloads)
+            combined[name] = _union(payloads, name)
     if "primary_fuel" in main:
-        fuels = {fuel for it in payloads for fuel in (it["primary_fuel"], *it["other_fuels"])}
+        plants = [payload for payload in payloads if "primary_fuel" in payload]
+        fuels = {fuel for it in plants for fuel in (it["primary_fuel"], *it["other_fuels"])}
         combined["other_fuels"] = sorted(fuels - {main["primary_fuel"]})
+        if main["generation"]:
+            combined["generation"] = _generation(
+                [payload for payload in counted if "primary_fuel" in payload]
+            )
     if "aliases" in main:
-        names = {*combined["aliases"], *(it["name"] for it in payloads if it["name"])}
+        named = [payload for payload in payloads if "aliases" in payload]
+        names = {payload["name"] for payload in named if payload["name"]}
+        names.update(alias for payload in named for alias in payload["aliases"])
         combined["aliases"] = sorted(names - {main["name"]})
-    if main.get("generation"):
-        combined["generation"] = _generation(counted)
-    return combined
+    return cast(AssetPayload, combined)  # has the fields of `main`
 
 
-def _known(payloads: Sequence[Payload], name: str, join: Callable[[list[float]], float]) -> Any:
+def _known(
+    payloads: Sequence[Fields], name: str, join: Callable[[list[float]], float]
+) -> float | None:
     """One number of those that are reported; None when none is."""
-    values = [payload[name] for payload in payloads if payload[name] is not None]
+    values = [value for it in payloads if isinstance(value := it[name], int | float)]
     return join(values) if values else None
 
 
@@ -72,34 +83,50 @@ def status_rank(status: str) -> int:
     return STATUS_ORDER.index(status) if status in STATUS_ORDER else len(STATUS_ORDER)
 
 
-def _capacity(payload: Payload) -> float:
-    capacity: float | None = payload.get("capacity_mw", payload.get("capacity_mtpa"))
+def _status(payload: AssetPayload) -> str:
+    assert "status" in payload  # a resource has none, and one record an entity
+    return payload["status"]
+
+
+def _capacity(payload: AssetPayload) -> float:
+    capacity = None
+    if "capacity_mw" in payload:
+        capacity = payload["capacity_mw"]
+    elif "capacity_mtpa" in payload:
+        capacity = payload["capacity_mtpa"]
     return capacity or 0.0
 
 
-def _union(lists: Any) -> list[Any]:
+def _union(payloads: Sequence[Fields], name: str) -> list[object]:
+    lists = (cast(Iterable[object], payload[name]) for payload in payloads)
     found = {repr(item): item for items in lists for item in items}
     return [found[key] for key in sorted(found, key=lambda key: (_sort_key(found[key]), key))]
 
 
-def _sort_key(item: Any) -> str:
+def _sort_key(item: object) -> str:
     if isinstance(item, Mapping):
         return str(item.get("unit_id") or item.get("id") or "")
     return str(item)
 
 
-def _generation(payloads: Sequence[Payload]) -> list[dict[str, Any]]:
+def _generation(plants: Sequence[avro.PowerPlant]) -> list[avro.GenerationYear]:
     """Sums of the years that all of them report in the same way; other years are left out."""
-    if len(payloads) == 1:
-        return list(payloads[0]["generation"])
-    by_year = [{entry["year"]: entry for entry in payload["generation"]} for payload in payloads]
+    if len(plants) == 1:
+        return list(plants[0]["generation"])
+    by_year = [{entry["year"]: entry for entry in plant["generation"]} for plant in plants]
     years = sorted(set.intersection(*(set(entries) for entries in by_year)))
     return [_year(year, [entries[year] for entries in by_year]) for year in years]
 
 
-def _year(year: int, entries: Sequence[Mapping[str, Any]]) -> dict[str, Any]:
-    total: dict[str, Any] = {"year": year, "estimation_method": entries[0]["estimation_method"]}
-    for name in ("generation_gwh", "estimated_generation_gwh"):
-        values = [entry[name] for entry in entries]
-        total[name] = None if None in values else round(sum(values), 6)
-    return total
+def _year(year: int, entries: Sequence[avro.GenerationYear]) -> avro.GenerationYear:
+    return {
+        "year": year,
+        "generation_gwh": _sum([entry["generation_gwh"] for entry in entries]),
+        "estimated_generation_gwh": _sum([entry["estimated_generation_gwh"] for entry in entries]),
+        "estimation_method": entries[0]["estimation_method"],
+    }
+
+
+def _sum(values: Sequence[float | None]) -> float | None:
+    known = [value for value in values if value is not None]
+    return round(sum(known), 6) if len(known) == len(values) else None

@@ -5,19 +5,21 @@ substations at both ends. Kept up to date from both sides: a substation that arr
 to the plants that wait for it. Links name entities; asset ids are looked up when they are shown.
 """
 
-from collections.abc import Callable, Iterable, Sequence
+from collections.abc import Callable, Iterable, Mapping, Sequence
 from dataclasses import dataclass
-from typing import Any
+from typing import TypeAlias
 
+from streams.core import contract_types as avro
 from streams.core.geodesy import Position
+from streams.core.payload_field import asset_payload
 from streams.core.reconcile.nearby import PointIndex
 from streams.core.reconcile.prepare import EntityKey
 from streams.core.reconcile.settings import SETTINGS
-from streams.core.records import AvroRecord
 from streams.core.regions import region_of
 
 _PLANTS = frozenset({"power_plant", "renewable_project"})
-LINES = frozenset({"transmission_line", "transmission_project"})
+_LINES = frozenset({"transmission_line", "transmission_project"})
+_Line: TypeAlias = avro.TransmissionLine | avro.TransmissionProject
 _RESOURCES = {
     "solar": ("solar", "pv_yield", "solar_dataset"),
     "wind": ("wind_dataset",),
@@ -71,21 +73,21 @@ class Enrichment:
 
     def __init__(self) -> None:
         self._targets: dict[EntityKey, _Target] = {}
-        self._points: dict[str, PointIndex] = {}
+        self._points: dict[str, PointIndex[tuple[EntityKey, str]]] = {}
         self._nodes: dict[tuple[str, str], set[EntityKey]] = {}
         self._wishes: dict[EntityKey, tuple[Wish, ...]] = {}
-        self._waiting: dict[str, PointIndex] = {}
+        self._waiting: dict[str, PointIndex[tuple[EntityKey, str]]] = {}
         self._waiting_nodes: dict[tuple[str, str], set[EntityKey]] = {}
         self._links: dict[EntityKey, dict[str, Found]] = {}
         self._linked: dict[EntityKey, set[EntityKey]] = {}
 
-    def update(self, key: EntityKey, records: Sequence[AvroRecord]) -> set[EntityKey]:
+    def update(self, key: EntityKey, records: Sequence[avro.NormalizedAsset]) -> set[EntityKey]:
         """Take over what an entity is now (no records: it is gone).
 
         Returns:
             Other entities whose links differ now.
         """
-        if key[0] in _PLANTS or key[0] in LINES:
+        if key[0] in _PLANTS or key[0] in _LINES:
             self._update_seeker(key, _wishes(key, records))
             return set()
         if key[0] in ("substation", "renewable_resource"):
@@ -98,7 +100,7 @@ class Enrichment:
 
     def links(
         self, group: Iterable[EntityKey], id_of: Callable[[EntityKey], str]
-    ) -> list[AvroRecord]:
+    ) -> list[avro.Link]:
         """Links of an asset, sorted by relation: the nearest that one of its entities found."""
         best: dict[str, Found] = {}
         for key in sorted(group):
@@ -231,28 +233,28 @@ def _closeness(found: Found) -> tuple[float, EntityKey]:
     return (-1.0 if found.km is None else found.km), found.target
 
 
-def _wishes(key: EntityKey, records: Sequence[AvroRecord]) -> tuple[Wish, ...]:
+def _wishes(key: EntityKey, records: Sequence[avro.NormalizedAsset]) -> tuple[Wish, ...]:
     if not records:
         return ()
-    kind, source_id, _ = key
-    payload = records[0][kind]
-    if kind in LINES:
-        return tuple(
-            Wish(
-                f"{end}_substation",
-                "substation",
-                _position(payload, f"{end}_latitude", f"{end}_longitude"),
-                SETTINGS.line_end_reach_km,
-                (source_id, payload[f"{end}_node_id"]) if payload[f"{end}_node_id"] else None,
-                payload["voltage_kv"],
-            )
-            for end in ("from", "to")
+    payload = asset_payload(records[0])
+    if "from_latitude" in payload:
+        source_id = key[1]
+        start = _position(payload["from_latitude"], payload["from_longitude"])
+        end = _position(payload["to_latitude"], payload["to_longitude"])
+        return (
+            _end("from_substation", start, source_id, payload["from_node_id"], payload),
+            _end("to_substation", end, source_id, payload["to_node_id"], payload),
         )
-    position = _position(payload, "latitude", "longitude")
+    if "latitude" not in payload:
+        return ()
+    position = _position(payload["latitude"], payload["longitude"])
     if position is None:
         return ()
-    technology = payload.get("technology" if kind == "renewable_project" else "primary_fuel")
-    resources = _RESOURCES.get(technology or "", ())
+    technology = None
+    if "primary_fuel" in payload:
+        technology = payload["primary_fuel"]
+    elif "technology" in payload:
+        technology = payload["technology"]
     return (
         Wish("nearest_substation", "substation", position, SETTINGS.substation_reach_km),
         *(
@@ -262,36 +264,48 @@ def _wishes(key: EntityKey, records: Sequence[AvroRecord]) -> tuple[Wish, ...]:
                 position,
                 SETTINGS.resource_reach_km,
             )
-            for resource in resources
+            for resource in _RESOURCES.get(technology or "", ())
         ),
     )
 
 
-def _target(key: EntityKey, records: Sequence[AvroRecord]) -> _Target | None:
+def _end(
+    relation: str, position: Position | None, source_id: str, node_id: str | None, line: _Line
+) -> Wish:
+    """What one end of a line looks for."""
+    return Wish(
+        relation,
+        "substation",
+        position,
+        SETTINGS.line_end_reach_km,
+        (source_id, node_id) if node_id else None,
+        line["voltage_kv"],
+    )
+
+
+def _target(key: EntityKey, records: Sequence[avro.NormalizedAsset]) -> _Target | None:
     if not records:
         return None
-    kind, source_id, entity_id = key
-    payload = records[0][kind]
-    position = _position(payload, "latitude", "longitude")
-    if kind == "renewable_resource":
+    _, source_id, entity_id = key
+    payload = asset_payload(records[0])
+    if "coverage" in payload:
         if payload["coverage"] != "covered":
             return None
-        return _Target(
-            (f"resource:{payload['resource_type']}",), position, frozenset(), frozenset()
-        )
-    if payload["node_type"] == "joint":
+        position = _position(payload["latitude"], payload["longitude"])
+        resource = f"resource:{payload['resource_type']}"
+        return _Target((resource,), position, frozenset(), frozenset())
+    if "node_type" not in payload or payload["node_type"] == "joint":
         return None  # a branching point without equipment is no substation
     nodes = {(source_id, entity_id), *((source_id, record["record_id"]) for record in records)}
     if payload["station_id"]:
         nodes.add((source_id, payload["station_id"]))
     voltages = frozenset(round(voltage) for voltage in payload["voltages_kv"])
+    position = _position(payload["latitude"], payload["longitude"])
     return _Target(("substation",), position, frozenset(nodes), voltages)
 
 
-def _position(payload: AvroRecord, latitude: str, longitude: str) -> Position | None:
-    if payload[latitude] is None or payload[longitude] is None:
-        return None
-    return payload[latitude], payload[longitude]
+def _position(latitude: float | None, longitude: float | None) -> Position | None:
+    return None if latitude is None or longitude is None else (latitude, longitude)
 
 
 def _reason(wish: Wish, region: int | None) -> str:
@@ -303,16 +317,17 @@ def _reason(wish: Wish, region: int | None) -> str:
 
 
 def resolved_ends(
-    payload: dict[str, Any], links: Sequence[AvroRecord], unresolved: dict[str, str]
+    line: _Line, links: Sequence[avro.Link], unresolved: Mapping[str, str]
 ) -> list[str]:
     """Write the substations of a line's ends into its payload; returns the fields it filled."""
     found = {link["relation"]: link["record_id"] for link in links}
-    filled = []
-    for end in ("from", "to"):
-        relation = f"{end}_substation"
-        payload[f"{end}_substation_id"] = found.get(relation)
-        payload[f"{end}_unresolved"] = unresolved.get(relation)
-        name = f"{end}_substation_id" if relation in found else f"{end}_unresolved"
-        if payload[name] is not None:
-            filled.append(name)
-    return filled
+    line["from_substation_id"] = found.get("from_substation")
+    line["from_unresolved"] = unresolved.get("from_substation")
+    line["to_substation_id"] = found.get("to_substation")
+    line["to_unresolved"] = unresolved.get("to_substation")
+    names = (
+        "from_substation_id" if "from_substation" in found else "from_unresolved",
+        "to_substation_id" if "to_substation" in found else "to_unresolved",
+    )
+    fields: Mapping[str, object] = line
+    return [name for name in names if fields[name] is not None]

@@ -2,7 +2,7 @@
 
 from collections.abc import Hashable, Iterator
 from math import ceil, cos, floor, radians
-from typing import Any
+from typing import Generic, TypeVar
 
 from streams.core.geodesy import KM_PER_DEGREE, Position, distance_km
 
@@ -13,17 +13,20 @@ _NARROWEST = 0.1
 """Of a cell's width, near the poles: bounds the search."""
 
 
-class PointIndex:
+Key = TypeVar("Key", bound=Hashable)
+
+
+class PointIndex(Generic[Key]):
     """Keys with a position each."""
 
     def __init__(self) -> None:
-        self._cells: dict[tuple[int, int], dict[Hashable, Position]] = {}
+        self._cells: dict[tuple[int, int], dict[Key, Position]] = {}
 
-    def add(self, key: Hashable, position: Position) -> None:
+    def add(self, key: Key, position: Position) -> None:
         """Add a key."""
         self._cells.setdefault(_cell(position), {})[key] = position
 
-    def remove(self, key: Hashable, position: Position) -> None:
+    def remove(self, key: Key, position: Position) -> None:
         """Remove a key that was added at this position."""
         cell = _cell(position)
         held = self._cells[cell]
@@ -31,7 +34,7 @@ class PointIndex:
         if not held:
             del self._cells[cell]
 
-    def near(self, position: Position, reach_km: float) -> Iterator[tuple[float, Any]]:
+    def near(self, position: Position, reach_km: float) -> Iterator[tuple[float, Key]]:
         """Distance (km) and key of everything within reach, in no order."""
         row, column = _cell(position)
         up = ceil(reach_km / _KM_PER_CELL)

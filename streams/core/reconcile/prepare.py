@@ -7,14 +7,15 @@ together.
 
 import re
 import unicodedata
-from collections.abc import Mapping, Sequence
+from collections.abc import Sequence
 from dataclasses import dataclass
 from functools import lru_cache
 from math import log
-from typing import Any
+from typing import Literal, TypeAlias, cast
 
 from anyascii import anyascii
 
+from streams.core import contract_types as avro
 from streams.core.reconcile.settings import SETTINGS, TOKEN_COUNTS
 
 EntityKey = tuple[str, str, str]
@@ -119,7 +120,24 @@ def weight(word: str) -> float:
     return 1.0 if count is None else max(0.05, 1.0 - log(count) / _MOST_COMMON)
 
 
-def prepare(records: Sequence[Mapping[str, Any]]) -> Entity:
+_Payload: TypeAlias = avro.PowerPlant | avro.LngTerminal | avro.RenewableProject | avro.Substation
+_Kind: TypeAlias = Literal["power_plant", "lng_terminal", "renewable_project", "substation"]
+"""What is compared: the kinds that `rules.yaml` has weights for."""
+
+_Unit: TypeAlias = avro.PlantUnit | avro.TerminalUnit | avro.ProjectPhase
+_Part: TypeAlias = (
+    avro.PlantUnit
+    | avro.TerminalUnit
+    | avro.ProjectPhase
+    | avro.PowerPlant
+    | avro.LngTerminal
+    | avro.RenewableProject
+    | avro.Substation
+)
+"""What has a capacity and years of its own; spelled out, since mypy narrows flat unions only."""
+
+
+def prepare(records: Sequence[avro.NormalizedAsset]) -> Entity:
     """The entity that these normalized records of one source entity describe.
 
     Args:
@@ -127,14 +145,14 @@ def prepare(records: Sequence[Mapping[str, Any]]) -> Entity:
     """
     first = records[0]
     kind = first["kind"]
-    payloads = [record[kind] for record in records]
+    payloads = [_payload(record) for record in records]
     return Entity(
         (kind, first["source_id"], first["entity_id"]),
         *_names(payloads),
         frozenset(filter(None, (payload["country_code"] for payload in payloads))),
         _positions(payloads),
         _capacities(payloads),
-        _groups(kind, payloads),
+        _groups(payloads),
         _years(payloads),
         any(payload["status"] not in NOT_BUILT for payload in payloads),
         any(
@@ -145,9 +163,17 @@ def prepare(records: Sequence[Mapping[str, Any]]) -> Entity:
     )
 
 
-def _names(payloads: Sequence[Mapping[str, Any]]) -> tuple[tuple[Name, ...], frozenset[str]]:
+def _payload(record: avro.NormalizedAsset) -> _Payload:
+    payload = record[cast(_Kind, record["kind"])]
+    assert payload is not None
+    return payload
+
+
+def _names(payloads: Sequence[_Payload]) -> tuple[tuple[Name, ...], frozenset[str]]:
     mains = dict.fromkeys(payload["name"] for payload in payloads if payload["name"])
-    others = dict.fromkeys(alias for it in payloads for alias in it.get("aliases", ()))
+    others = dict.fromkeys(
+        alias for payload in payloads if "aliases" in payload for alias in payload["aliases"]
+    )
     found = dict.fromkeys(filter(None, map(comparable, [*mains, *others])))
     names = tuple(found)[: SETTINGS.most_names]
     numbers = frozenset(
@@ -156,7 +182,7 @@ def _names(payloads: Sequence[Mapping[str, Any]]) -> tuple[tuple[Name, ...], fro
     return names, numbers
 
 
-def _positions(payloads: Sequence[Mapping[str, Any]]) -> tuple[tuple[float, float], ...]:
+def _positions(payloads: Sequence[_Payload]) -> tuple[tuple[float, float], ...]:
     found = set()
     for payload in payloads:
         latitude, longitude = payload["latitude"], payload["longitude"]
@@ -165,51 +191,76 @@ def _positions(payloads: Sequence[Mapping[str, Any]]) -> tuple[tuple[float, floa
     return tuple(sorted(found))[: SETTINGS.most_positions]
 
 
-def _capacities(payloads: Sequence[Mapping[str, Any]]) -> tuple[float, ...]:
+def _capacities(payloads: Sequence[_Payload]) -> tuple[float, ...]:
     everything = built = by_vintage = running = 0.0
     for payload in payloads:
-        for part in payload.get("units") or (payload,):
-            capacity = part.get("capacity_mw", part.get("capacity_mtpa"))
+        for part in _units(payload) or (payload,):
+            capacity = _capacity(part)
             if not capacity:
                 continue
-            status = part["status"]
             everything += capacity
-            if status in NOT_BUILT:
+            if part["status"] in NOT_BUILT:
                 continue
             built += capacity
-            start = part.get("start_year")
-            end = part.get("retired_year")
-            vintage = SETTINGS.snapshot_year
-            if (start is None or start <= vintage) and (end is None or end > vintage):
+            if _stood(part, SETTINGS.snapshot_year):
                 by_vintage += capacity
-            if status == "operating":
+            if part["status"] == "operating":
                 running += capacity
     sums = dict.fromkeys(round(total, 6) for total in (everything, built, by_vintage, running))
     return tuple(total for total in sums if total)
 
 
-def _groups(kind: str, payloads: Sequence[Mapping[str, Any]]) -> frozenset[str]:
+def _units(payload: _Payload) -> Sequence[_Unit]:
+    """What a source reports on its own, if it does."""
+    if "units" in payload:
+        return payload["units"]
+    return ()
+
+
+def _capacity(part: _Part) -> float | None:
+    """Capacity in the kind's unit; a substation has none."""
+    if "capacity_mw" in part:
+        return part["capacity_mw"]
+    if "capacity_mtpa" in part:
+        return part["capacity_mtpa"]
+    return None
+
+
+def _stood(part: _Part, year: int) -> bool:
+    """Whether something that was built stood in a year, as far as its years are known."""
+    if "start_year" in part and part["start_year"] is not None and part["start_year"] > year:
+        return False
+    if "retired_year" in part and part["retired_year"] is not None:
+        return part["retired_year"] > year
+    return True
+
+
+def _groups(payloads: Sequence[_Payload]) -> frozenset[str]:
     found: set[str] = set()
     for payload in payloads:
-        if kind == "power_plant":
+        if "primary_fuel" in payload:
             for fuel in (payload["primary_fuel"], *payload["other_fuels"]):
                 found |= SETTINGS.fuel_groups.get(fuel, {fuel})
-        elif kind == "substation":
+        elif "voltages_kv" in payload:
             found |= {str(round(voltage)) for voltage in payload["voltages_kv"]}
-        elif kind == "renewable_project":
+        elif "technology" in payload:
             found.add(payload["technology"])
-        elif payload["terminal_type"] != "unknown":
+        elif "terminal_type" in payload and payload["terminal_type"] != "unknown":
             found.add(payload["terminal_type"])
     return frozenset(found)
 
 
-def _years(payloads: Sequence[Mapping[str, Any]]) -> tuple[float, ...]:
+def _years(payloads: Sequence[_Payload]) -> tuple[float, ...]:
     years = set()
     for payload in payloads:
-        year = payload.get("commissioning_year", payload.get("start_year"))
+        year: float | None = None
+        if "commissioning_year" in payload:
+            year = payload["commissioning_year"]
+        elif "start_year" in payload:
+            year = payload["start_year"]
         if year is not None:
             years.add(float(year))
-        for unit in payload.get("units", ()):
+        for unit in _units(payload):
             if unit["start_year"] is not None:
                 years.add(float(unit["start_year"]))
     return tuple(sorted(years))

@@ -1,15 +1,15 @@
 """The canonical record of a group of source records."""
 
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from hashlib import sha256
-from typing import Any
 
 import orjson
 
+from streams.core import contract_types as avro
 from streams.core.canonical import member_of
-from streams.core.reconcile.enrich import LINES, resolved_ends
+from streams.core.payload_field import set_payload
+from streams.core.reconcile.enrich import resolved_ends
 from streams.core.reconcile.survive import survive
-from streams.core.records import AvroRecord
 
 _DERIVED = "derived"
 _CORRECTED = "corrected"
@@ -24,10 +24,10 @@ def canonical_content(
     kind: str,
     status: str,
     replaced_by: str | None,
-    records: Sequence[AvroRecord],
-    links: list[AvroRecord],
-    unresolved: dict[str, str],
-) -> AvroRecord:
+    records: Sequence[avro.NormalizedAsset],
+    links: Sequence[avro.Link],
+    unresolved: Mapping[str, str],
+) -> avro.InfrastructureRecord:
     """`InfrastructureRecord` without its version.
 
     Args:
@@ -42,7 +42,7 @@ def canonical_content(
     members = sorted(records, key=lambda record: (record["source_id"], record["record_id"]))
     survived = survive(kind, members)
     provenance = _set_apart(kind, survived.provenance, members)
-    if kind in LINES and status == "current":
+    if status == "current" and "from_substation_id" in survived.payload:
         filled = resolved_ends(survived.payload, links, unresolved)
         if filled:
             provenance = [
@@ -50,7 +50,7 @@ def canonical_content(
                 {"member": 0, "rule": _DERIVED, "fields": sorted(filled), "losing": []},
             ]
     flags = {flag for record in members for flag in record["flags"]}
-    return {
+    canonical: avro.InfrastructureRecord = {
         "record_id": record_id,
         "kind": kind,
         "status": status,
@@ -63,25 +63,26 @@ def canonical_content(
         "flags": sorted(flags | set(survived.flags)),
         "position_spread_km": survived.position_spread_km,
         "links": [*links, *_series(kind, members)],
-        kind: survived.payload,
     }
+    set_payload(canonical, kind, survived.payload)
+    return canonical
 
 
-def visible_hash(content: AvroRecord) -> str:
+def visible_hash(canonical: avro.InfrastructureRecord) -> str:
     """SHA-256 of what readers see of a canonical record, without version, times and lineage."""
-    visible: dict[str, Any] = {
-        name: value for name, value in content.items() if name not in _INVISIBLE
+    visible: dict[str, object] = {
+        name: value for name, value in canonical.items() if name not in _INVISIBLE
     }
     visible["members"] = [
         (it["source_id"], it["record_id"], it["licence"], it["attribution"])
-        for it in content["members"]
+        for it in canonical["members"]
     ]
     return sha256(orjson.dumps(visible, option=orjson.OPT_SORT_KEYS)).hexdigest()
 
 
 def _set_apart(
-    kind: str, provenance: list[AvroRecord], members: Sequence[AvroRecord]
-) -> list[AvroRecord]:
+    kind: str, provenance: list[avro.Provenance], members: Sequence[avro.NormalizedAsset]
+) -> list[avro.Provenance]:
     """Provenance with derived and corrected fields in groups of their own."""
     derived = _DERIVED_FIELDS.get(kind, frozenset())
     corrected = {
@@ -91,7 +92,7 @@ def _set_apart(
     }
     if not derived and not corrected:
         return provenance
-    apart = []
+    apart: list[avro.Provenance] = []
     for group in provenance:
         source_id = members[group["member"]]["source_id"]
         names_of: dict[str, list[str]] = {}
@@ -113,7 +114,7 @@ def _set_apart(
     return apart
 
 
-def _series(kind: str, members: Sequence[AvroRecord]) -> list[AvroRecord]:
+def _series(kind: str, members: Sequence[avro.NormalizedAsset]) -> list[avro.Link]:
     """The time series of a terminal, one for each operator that its source lists it under.
 
     A listing has the record id that the observations of its series carry as entity id.

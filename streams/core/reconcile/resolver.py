@@ -5,14 +5,16 @@ touches its entity's component before and after; only that is resolved again, an
 content differs are published. The outcome depends on the set of events, not on their order.
 """
 
-from collections.abc import Callable, Iterable, Mapping
+from collections.abc import Iterable
 from dataclasses import dataclass, field
-from typing import Protocol
 
+from streams.core import contract_types as avro
 from streams.core.keys import asset_id
-from streams.core.reconcile.assign import anchor, ordered
+from streams.core.reconcile.assign import Pair, anchor, ordered
 from streams.core.reconcile.enrich import Enrichment
+from streams.core.reconcile.entity_records import Decode, EntityRecords, entity_key
 from streams.core.reconcile.graph import Graph, Group
+from streams.core.reconcile.plan import Left, Plan, plan
 from streams.core.reconcile.prepare import EntityKey, prepare
 from streams.core.reconcile.publish import canonical_content, visible_hash
 from streams.core.reconcile.score import KINDS
@@ -22,31 +24,14 @@ from streams.core.reconcile.state import (
     AssetState,
     RecordState,
     StateEntry,
+    Table,
 )
-from streams.core.records import AvroRecord, OrderKey, Outcome, RawCoordinates, source_key
+from streams.core.records import OrderKey, Outcome, RawCoordinates, source_key
 from streams.core.succession import content_hash, has_outcome
 from streams.core.versions import next_version
 
-Decode = Callable[[bytes], AvroRecord]
-"""From framed bytes to a normalized record."""
-
 DECISION = "decision"
 """Kind of the events that carry manual decisions."""
-
-_CACHED_RECORDS = 20_000
-
-
-class Table(Protocol):
-    """Durable state as the current batch sees it."""
-
-    def get(self, key: str) -> StateEntry | None:
-        """Entry of a key."""
-
-    def put(self, key: str, entry: StateEntry) -> None:
-        """Set an entry."""
-
-    def delete(self, key: str) -> None:
-        """Remove an entry."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -59,7 +44,7 @@ class Resolution:
     """
 
     outcome: Outcome | None
-    published: tuple[AvroRecord, ...] = ()
+    published: tuple[avro.InfrastructureRecord, ...] = ()
 
 
 @dataclass(slots=True)
@@ -80,31 +65,31 @@ class Resolver:
 
     def __init__(self, generation: int, decode: Decode) -> None:
         self._generation = generation
-        self._decode = decode
         self._graph = Graph()
         self._enrichment = Enrichment()
-        self._records: dict[EntityKey, set[str]] = {}
-        self._cache: dict[str, AvroRecord] = {}
+        self._records = EntityRecords(decode)
 
     def load(self, entries: Iterable[tuple[str, StateEntry]]) -> None:
         """Rebuild the derived index from durable state; the resolver must be new."""
-        events: dict[EntityKey, dict[str, AvroRecord]] = {}
+        records: dict[EntityKey, dict[str, avro.NormalizedAsset]] = {}
         for key, entry in entries:
             if isinstance(entry, RecordState) and entry.status == "current":
-                event = self._decode(entry.record)
-                if event["kind"] == DECISION:
-                    self._decide(event, event[DECISION]["verdict"])
+                record = self._records.decode(entry.record)
+                if record["kind"] == DECISION:
+                    decision = _decision(record)
+                    self._graph.decide(_pair(decision), decision["verdict"])
                 else:
-                    events.setdefault(_entity_key(event), {})[key] = event
-        for entity, records in events.items():
-            self._records[entity] = set(records)
-            held = [records[key] for key in sorted(records)]
+                    records.setdefault(entity_key(record), {})[key] = record
+        for entity, by_key in records.items():
+            for key in by_key:
+                self._records.add(entity, key)
+            members = [by_key[key] for key in sorted(by_key)]
             if entity[0] in KINDS:
-                self._graph.put(prepare(held))
-            self._enrichment.update(entity, held)
-        self._graph.regroup(key for key in events if key[0] in KINDS)
+                self._graph.put(prepare(members))
+            self._enrichment.update(entity, members)
+        self._graph.regroup(key for key in records if key[0] in KINDS)
 
-    def apply(self, event: AvroRecord, framed: bytes, table: Table) -> Resolution:
+    def apply(self, event: avro.NormalizedAsset, framed: bytes, table: Table) -> Resolution:
         """Apply one normalized record.
 
         Args:
@@ -113,88 +98,112 @@ class Resolver:
             table: Durable state.
         """
         key = RECORD_PREFIX + source_key(event["source_id"], event["record_id"])
-        held = table.get(key)
-        assert held is None or isinstance(held, RecordState)
+        previous = table.get(key)
+        assert previous is None or isinstance(previous, RecordState)
         order = OrderKey.from_avro(event["order"])
         lineage = RawCoordinates.from_avro(event["lineage"])
-        if held is not None and order < held.order and lineage != held.lineage:
+        if previous is not None and order < previous.order and lineage != previous.lineage:
             return Resolution("superseded" if has_outcome(event) else None)
+        if event["kind"] == DECISION:
+            return self._apply_decision(event, framed, key, previous, table)
         if event["event"] == "withdrawal":
-            return self._withdraw(event, key, held, table)
-        content = content_hash(event)
-        new = RecordState(framed, "current", content, order, lineage, event["move_count"])
-        table.put(key, new)
-        earlier = self._entity_of(held) if held is not None and held.status == "current" else None
-        self._remember(key, event)
-        same = held is not None and (held.content_hash, held.move_count) == (
-            content,
-            event["move_count"],
-        )
-        if same and earlier == _entity_key(event):
-            return Resolution(None if event["kind"] == DECISION else "unchanged")
-        touched = _Touched()
-        if earlier is not None and earlier != _entity_key(event):
-            self._leave(earlier, key, table, touched)
-        self._join(event, key, table, touched)
-        published = self._publish(touched, table, forget=frozenset(), gone={})
-        outcome: Outcome = "changed" if published else "unchanged"
-        return Resolution(None if event["kind"] == DECISION else outcome, published)
+            return self._withdraw(event, key, previous, table)
+        return self._upsert(event, framed, key, previous, table)
 
     # -- one event -------------------------------------------------------------------------------
 
+    def _apply_decision(
+        self,
+        event: avro.NormalizedAsset,
+        framed: bytes,
+        key: str,
+        previous: RecordState | None,
+        table: Table,
+    ) -> Resolution:
+        """Set or withdraw a manual decision; it is no raw record, so it has no outcome."""
+        current = previous if previous is not None and previous.status == "current" else None
+        if event["event"] == "withdrawal":
+            table.put(key, _withdrawn(event, previous))
+            if current is None:
+                return Resolution(None)
+            decision, verdict = _decision(self._records.decode(current.record)), None
+        else:
+            state = _stored(event, framed)
+            table.put(key, state)
+            decision, verdict = _decision(event), _decision(event)["verdict"]
+            if current is not None and _same(current, state):
+                return Resolution(None)
+        touched = _Touched()
+        pair = _pair(decision)
+        keys = self._graph.component(pair[0]) | self._graph.component(pair[1])
+        self._graph.decide(pair, verdict)
+        keys |= self._graph.component(pair[0]) | self._graph.component(pair[1])
+        self._regroup(keys, touched)
+        return Resolution(None, self._publish(touched, table))
+
+    def _upsert(
+        self,
+        event: avro.NormalizedAsset,
+        framed: bytes,
+        key: str,
+        previous: RecordState | None,
+        table: Table,
+    ) -> Resolution:
+        current = previous if previous is not None and previous.status == "current" else None
+        earlier = None if current is None else entity_key(self._records.decode(current.record))
+        state = _stored(event, framed)
+        table.put(key, state)
+        self._records.remember(key, event)
+        entity = entity_key(event)
+        if current is not None and earlier == entity and _same(current, state):
+            return Resolution("unchanged")
+        touched = _Touched()
+        if earlier is not None and earlier != entity:
+            self._leave(earlier, key, table, touched)
+        self._records.add(entity, key)
+        self._update(entity, table, touched)
+        published = self._publish(touched, table)
+        return Resolution("changed" if published else "unchanged", published)
+
     def _withdraw(
-        self, event: AvroRecord, key: str, held: RecordState | None, table: Table
+        self,
+        event: avro.NormalizedAsset,
+        key: str,
+        previous: RecordState | None,
+        table: Table,
     ) -> Resolution:
         moved = event["cause"] == "moved"
         outcome: Outcome | None = "withdrawn" if has_outcome(event) else None
-        if event["kind"] == DECISION:
-            outcome = None
-        current = held is not None and held.status == "current"
-        entity = self._entity_of(held) if held is not None and held.record else None
-        last = self._record(key, table) if current else None
+        last = (
+            self._records.decode(previous.record)
+            if previous is not None and previous.record
+            else None
+        )
         if moved:
             table.delete(key)
         else:
-            record, content = (held.record, held.content_hash) if held else (b"", "")
-            order = OrderKey.from_avro(event["order"])
-            lineage = RawCoordinates.from_avro(event["lineage"])
-            table.put(
-                key, RecordState(record, "withdrawn", content, order, lineage, event["move_count"])
-            )
-        if entity is None or not current:
-            if moved and entity is not None and entity not in self._records:
+            table.put(key, _withdrawn(event, previous))
+        if previous is None or previous.status != "current" or last is None:
+            if moved and last is not None and entity_key(last) not in self._records.entities():
                 # The new region publishes this id now, whatever it was here.
-                table.delete(_asset_key(entity))
+                table.delete(_asset_key(entity_key(last)))
             return Resolution(outcome and "unchanged")
         touched = _Touched()
+        entity = entity_key(last)
         self._leave(entity, key, table, touched)
-        left = frozenset((entity,)) if moved and entity not in self._records else frozenset()
-        gone = {entity: [last]} if last is not None and not moved else {}
-        published = self._publish(touched, table, forget=left, gone=gone)
-        self._cache.pop(key, None)
+        left = None if entity in self._records.entities() else Left(entity, moved)
+        published = self._publish(touched, table, left, last)
+        self._records.forget(key)
         return Resolution(outcome, published)
 
-    def _join(self, event: AvroRecord, key: str, table: Table, touched: _Touched) -> None:
-        if event["kind"] == DECISION:
-            self._touch_decision(event, event[DECISION]["verdict"], touched)
-            return
-        entity = _entity_key(event)
-        self._records.setdefault(entity, set()).add(key)
-        self._update(entity, table, touched)
-
     def _leave(self, entity: EntityKey, key: str, table: Table, touched: _Touched) -> None:
-        if entity[0] == DECISION:
-            self._touch_decision(self._record(key, table), None, touched)
-            return
-        records = self._records[entity]
-        records.discard(key)
-        if not records:
-            del self._records[entity]
+        """Take a record from its entity."""
+        self._records.remove(entity, key)
         self._update(entity, table, touched)
 
     def _update(self, entity: EntityKey, table: Table, touched: _Touched) -> None:
         """Bring the derived index to the records the entity has now."""
-        records = self._entity_records(entity, table) if entity in self._records else []
+        records = self._records.of(entity, table)
         touched.keys.add(entity)
         touched.before.add(self._graph.group(entity))
         touched.keys |= self._enrichment.update(entity, records)
@@ -218,65 +227,45 @@ class Resolver:
                 touched.before.add(group)
                 touched.keys |= group | self._graph.group(key)
 
-    def _touch_decision(self, event: AvroRecord, verdict: str | None, touched: _Touched) -> None:
-        pair = self._pair(event)
-        keys = self._graph.component(pair[0]) | self._graph.component(pair[1])
-        self._decide(event, verdict)
-        keys |= self._graph.component(pair[0]) | self._graph.component(pair[1])
-        self._regroup(keys, touched)
-
-    def _decide(self, event: AvroRecord, verdict: str | None) -> None:
-        self._graph.decide(self._pair(event), verdict)
-
-    @staticmethod
-    def _pair(event: AvroRecord) -> tuple[EntityKey, EntityKey]:
-        decision = event[DECISION]
-        return ordered(
-            (decision["kind"], decision["one_source_id"], decision["one_entity_id"]),
-            (decision["kind"], decision["other_source_id"], decision["other_entity_id"]),
-        )
-
     # -- what is published -----------------------------------------------------------------------
 
     def _publish(
         self,
         touched: _Touched,
         table: Table,
-        *,
-        forget: frozenset[EntityKey],
-        gone: Mapping[EntityKey, list[AvroRecord]],
-    ) -> tuple[AvroRecord, ...]:
+        left: Left | None = None,
+        last: avro.NormalizedAsset | None = None,
+    ) -> tuple[avro.InfrastructureRecord, ...]:
         """Compare every touched asset with what was published last; return what differs.
 
         Args:
             touched: What the event touched.
             table: Durable state.
-            forget: Entities that moved to another region: their ids are published there.
-            gone: Last records of entities that were withdrawn.
+            left: The entity that the event has left without records here, if it has.
+            last: The last record of that entity.
         """
-        groups = {self._graph.group(key) for key in touched.keys if key in self._records}
-        holders = {anchor(group) for group in groups}
-        published: list[AvroRecord] = []
-        renamed: set[EntityKey] = set()
-        for group in sorted(groups, key=anchor):
-            current = self._publish_group(group, table)
+        planned = plan(
+            touched.keys, touched.before, self._graph.group, self._records.entities(), left
+        )
+        published: list[avro.InfrastructureRecord] = []
+        differing = set(planned.ended)
+        for group in planned.current:
+            current = self._publish_current(group, table)
             if current:
-                renamed |= group
+                differing |= group
             published += current
-        retired = {key for group in touched.before for key in group} | touched.keys
-        for key in sorted(retired - holders):
-            renamed.add(key)
-            if key in forget:
-                table.delete(_asset_key(key))
-            else:
-                published += self._retire(key, touched.before, table, gone)
-        for seeker in sorted(self._enrichment.seekers(renamed) - touched.keys):
-            published += self._publish_group(self._graph.group(seeker), table)
+        for key in planned.forgotten:
+            table.delete(_asset_key(key))
+        for key in planned.retired:
+            published += self._publish_retired(key, planned, last, table)
+        # What is linked to them shows their ids.
+        for seeker in sorted(self._enrichment.seekers(differing) - touched.keys):
+            published += self._publish_current(self._graph.group(seeker), table)
         return tuple(published)
 
-    def _publish_group(self, group: Group, table: Table) -> list[AvroRecord]:
+    def _publish_current(self, group: Group, table: Table) -> list[avro.InfrastructureRecord]:
         holder = anchor(group)
-        records = self._group_records(group, table)
+        records = self._records.of_group(group, table)
         links = self._enrichment.links(group, self._id_of)
         unresolved = self._enrichment.unresolved(holder)
         content = canonical_content(
@@ -284,67 +273,48 @@ class Resolver:
         )
         return self._publish_content(holder, content, table)
 
-    def _retire(
-        self,
-        key: EntityKey,
-        before: set[Group],
-        table: Table,
-        gone: Mapping[EntityKey, list[AvroRecord]],
-    ) -> list[AvroRecord]:
-        """Publish that the id of an entity is none of an asset now: merged, or withdrawn."""
-        held = table.get(_asset_key(key))
-        if held is None:
+    def _publish_retired(
+        self, key: EntityKey, planned: Plan, last: avro.NormalizedAsset | None, table: Table
+    ) -> list[avro.InfrastructureRecord]:
+        """Publish that an id is none of an asset now, where it ever was one."""
+        published = table.get(_asset_key(key))
+        if published is None:
             return []
-        assert isinstance(held, AssetState)
-        heir = self._heir(key, before)
-        if heir is not None:
-            replaced_by = self._id_of(heir)
-            if held.status == "merged" and held.replaced_by == replaced_by:
+        assert isinstance(published, AssetState)
+        group = planned.merged.get(key)
+        if group is not None:
+            replaced_by = asset_id(*anchor(group))
+            if published.status == "merged" and published.replaced_by == replaced_by:
                 return []
-            records = self._group_records(self._graph.group(heir), table)
+            records = self._records.of_group(group, table)
             content = canonical_content(
                 asset_id(*key), key[0], "merged", replaced_by, records, [], {}
             )
-        elif key in gone and held.status == "current":
-            content = canonical_content(
-                asset_id(*key), key[0], "withdrawn", None, gone[key], [], {}
-            )
+        elif last is not None and published.status == "current":
+            content = canonical_content(asset_id(*key), key[0], "withdrawn", None, [last], [], {})
         else:
             return []
         return self._publish_content(key, content, table)
 
-    def _heir(self, key: EntityKey, before: set[Group]) -> EntityKey | None:
-        """The entity whose asset took an id over: the entity itself, else its best companion."""
-        if key in self._records:
-            return key
-        companions = {
-            other for group in before if key in group for other in group if other in self._records
-        }
-        return anchor(companions) if companions else None
-
-    def _group_records(self, group: Group, table: Table) -> list[AvroRecord]:
-        return [record for key in sorted(group) for record in self._entity_records(key, table)]
-
     def _publish_content(
-        self, holder: EntityKey, content: AvroRecord, table: Table
-    ) -> list[AvroRecord]:
+        self, holder: EntityKey, content: avro.InfrastructureRecord, table: Table
+    ) -> list[avro.InfrastructureRecord]:
         key = _asset_key(holder)
-        held = table.get(key)
-        assert held is None or isinstance(held, AssetState)
+        stored = table.get(key)
+        assert stored is None or isinstance(stored, AssetState)
         seen = visible_hash(content)
-        floor = next_version(None, self._generation, self._move_count(holder, table))
-        if held is not None and held.content_hash == seen and held.version >= floor:
+        move_count = self._move_count(holder, table)
+        floor = next_version(None, self._generation, move_count)
+        if stored is not None and stored.content_hash == seen and stored.version >= floor:
             return []
-        version = next_version(
-            held.version if held else None, self._generation, self._move_count(holder, table)
-        )
+        version = next_version(stored.version if stored else None, self._generation, move_count)
         table.put(key, AssetState(version, content["status"], content["replaced_by"], seen))
         return [{**content, "version": version}]
 
     def _move_count(self, holder: EntityKey, table: Table) -> int:
         counts = [
             entry.move_count
-            for key in self._records.get(holder, ())
+            for key in self._records.keys(holder)
             if isinstance(entry := table.get(key), RecordState)
         ]
         return max(counts, default=0)
@@ -352,32 +322,48 @@ class Resolver:
     def _id_of(self, key: EntityKey) -> str:
         return asset_id(*anchor(self._graph.group(key)))
 
-    # -- records ---------------------------------------------------------------------------------
 
-    def _entity_records(self, entity: EntityKey, table: Table) -> list[AvroRecord]:
-        return [self._record(key, table) for key in sorted(self._records[entity])]
-
-    def _record(self, key: str, table: Table) -> AvroRecord:
-        found = self._cache.get(key)
-        if found is None:
-            entry = table.get(key)
-            assert isinstance(entry, RecordState)
-            found = self._decode(entry.record)
-            self._remember(key, found)
-        return found
-
-    def _remember(self, key: str, record: AvroRecord) -> None:
-        self._cache.pop(key, None)
-        self._cache[key] = record
-        if len(self._cache) > _CACHED_RECORDS:
-            del self._cache[next(iter(self._cache))]
-
-    def _entity_of(self, held: RecordState) -> EntityKey:
-        return _entity_key(self._decode(held.record))
+def _stored(event: avro.NormalizedAsset, framed: bytes) -> RecordState:
+    """State of a source record after an upsert."""
+    return RecordState(
+        framed,
+        "current",
+        content_hash(event),
+        OrderKey.from_avro(event["order"]),
+        RawCoordinates.from_avro(event["lineage"]),
+        event["move_count"],
+    )
 
 
-def _entity_key(event: AvroRecord) -> EntityKey:
-    return event["kind"], event["source_id"], event["entity_id"]
+def _withdrawn(event: avro.NormalizedAsset, previous: RecordState | None) -> RecordState:
+    """State of a source record after a withdrawal: its last record is kept."""
+    record, content = (b"", "") if previous is None else (previous.record, previous.content_hash)
+    return RecordState(
+        record,
+        "withdrawn",
+        content,
+        OrderKey.from_avro(event["order"]),
+        RawCoordinates.from_avro(event["lineage"]),
+        event["move_count"],
+    )
+
+
+def _same(one: RecordState, other: RecordState) -> bool:
+    return (one.content_hash, one.move_count) == (other.content_hash, other.move_count)
+
+
+def _decision(event: avro.NormalizedAsset) -> avro.Decision:
+    decision = event["decision"]
+    assert decision is not None
+    return decision
+
+
+def _pair(decision: avro.Decision) -> Pair:
+    """The two entities that a decision is about."""
+    return ordered(
+        (decision["kind"], decision["one_source_id"], decision["one_entity_id"]),
+        (decision["kind"], decision["other_source_id"], decision["other_entity_id"]),
+    )
 
 
 def _asset_key(holder: EntityKey) -> str:

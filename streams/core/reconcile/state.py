@@ -4,9 +4,10 @@ Everything else (cells, edges, groups, links) is derived from it and rebuilt in 
 """
 
 from dataclasses import dataclass
-from typing import Any, Self
+from typing import Protocol, Self
 
-from streams.core.records import AvroRecord, OrderKey, RawCoordinates
+from streams.core import contract_types as avro
+from streams.core.records import OrderKey, RawCoordinates
 
 RECORD_PREFIX = "r:"
 ASSET_PREFIX = "a:"
@@ -32,9 +33,9 @@ class RecordState:
     lineage: RawCoordinates
     move_count: int
 
-    def to_avro(self) -> AvroRecord:
+    def to_avro(self) -> avro.AssetState:
         """Avro form of the state entry."""
-        content: dict[str, Any] = {
+        content: avro.RecordState = {
             "record": self.record,
             "status": self.status,
             "content_hash": self.content_hash,
@@ -45,9 +46,8 @@ class RecordState:
         return {"record": content, "asset": None}
 
     @classmethod
-    def from_avro(cls, entry: AvroRecord) -> Self:
-        """Inverse of `to_avro`."""
-        content = entry["record"]
+    def from_avro(cls, content: avro.RecordState) -> Self:
+        """From the `record` of a state entry."""
         return cls(
             content["record"],
             content["status"],
@@ -74,9 +74,9 @@ class AssetState:
     replaced_by: str | None
     content_hash: str
 
-    def to_avro(self) -> AvroRecord:
+    def to_avro(self) -> avro.AssetState:
         """Avro form of the state entry."""
-        content = {
+        content: avro.PublishedAsset = {
             "version": self.version,
             "status": self.status,
             "replaced_by": self.replaced_by,
@@ -85,9 +85,8 @@ class AssetState:
         return {"record": None, "asset": content}
 
     @classmethod
-    def from_avro(cls, entry: AvroRecord) -> Self:
-        """Inverse of `to_avro`."""
-        content = entry["asset"]
+    def from_avro(cls, content: avro.PublishedAsset) -> Self:
+        """From the `asset` of a state entry."""
         return cls(
             content["version"], content["status"], content["replaced_by"], content["content_hash"]
         )
@@ -96,8 +95,22 @@ class AssetState:
 StateEntry = RecordState | AssetState
 
 
-def entry_from_avro(entry: AvroRecord) -> StateEntry:
+class Table(Protocol):
+    """Durable state as the current batch sees it."""
+
+    def get(self, key: str) -> StateEntry | None:
+        """Entry of a key."""
+
+    def put(self, key: str, entry: StateEntry) -> None:
+        """Set an entry."""
+
+    def delete(self, key: str) -> None:
+        """Remove an entry."""
+
+
+def entry_from_avro(entry: avro.AssetState) -> StateEntry:
     """The state entry in its own type."""
     if entry["record"] is not None:
-        return RecordState.from_avro(entry)
-    return AssetState.from_avro(entry)
+        return RecordState.from_avro(entry["record"])
+    assert entry["asset"] is not None
+    return AssetState.from_avro(entry["asset"])

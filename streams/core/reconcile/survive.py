@@ -4,19 +4,20 @@ Same records, same result: rank first, then newer observation, then source id. V
 kept beside the winner, with flags where sources disagree by more than a tolerance.
 """
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Sequence
 from dataclasses import dataclass
 from datetime import datetime
 from functools import cache, partial
 from itertools import combinations
-from typing import Any
+from typing import cast
 
 import orjson
 
+from streams.core import contract_types as avro
 from streams.core.geodesy import distance_km
-from streams.core.reconcile.combine import combine
+from streams.core.payload_field import AssetPayload, asset_payload
+from streams.core.reconcile.combine import Fields, combine
 from streams.core.reconcile.settings import SETTINGS, FieldRule
-from streams.core.records import AvroRecord
 
 _ONLY_SOURCE = "only_source"
 _UNITS = "sum_of_units"
@@ -34,13 +35,15 @@ class Side:
         source_id: The source.
         member: Index into the members of its first record.
         payload: Its records combined.
+        fields: The same, for rules that name a field of several kinds.
         observed_at: Newest of their fetch times.
         records: How many records.
     """
 
     source_id: str
     member: int
-    payload: Mapping[str, Any]
+    payload: AssetPayload
+    fields: Fields
     observed_at: datetime
     records: int
 
@@ -57,34 +60,34 @@ class Survived:
             than two.
     """
 
-    payload: AvroRecord
-    provenance: list[AvroRecord]
+    payload: AssetPayload
+    provenance: list[avro.Provenance]
     flags: list[str]
     position_spread_km: float | None
 
 
-def survive(kind: str, members: Sequence[AvroRecord]) -> Survived:
+def survive(kind: str, members: Sequence[avro.NormalizedAsset]) -> Survived:
     """Combine the records of one asset.
 
     Args:
         kind: Canonical kind.
         members: Normalized records, sorted by source and record id, at least one.
     """
-    sides = _sides(kind, members)
+    sides = _sides(members)
     if len(sides) == 1:
         return _alone(sides[0])
-    payload: AvroRecord = {}
+    payload: dict[str, object] = {}
     won: dict[tuple[int, str], list[str]] = {}
-    losing: dict[tuple[int, str], list[AvroRecord]] = {}
-    for rule, names in _rules(kind, tuple(sides[0].payload)):
+    losing: dict[tuple[int, str], list[avro.LosingValue]] = {}
+    for rule, names in _rules(kind, tuple(sides[0].fields)):
         ranked = sorted(sides, key=partial(_rank, rule))
         if rule.together:
-            filling = [side for side in ranked if _filled(side.payload[names[0]])]
+            filling = [side for side in ranked if _filled(side.fields[names[0]])]
             ranked = [*filling, *(side for side in ranked if side not in filling)]
         for name in names:
             _choose(name, rule, ranked, payload, won, losing)
     _collect_aliases(payload, sides, won, losing)
-    provenance = [
+    provenance: list[avro.Provenance] = [
         {
             "member": member,
             "rule": rule,
@@ -94,8 +97,9 @@ def survive(kind: str, members: Sequence[AvroRecord]) -> Survived:
         for (member, rule), names in sorted(won.items())
         if names
     ]
-    ordered = {name: payload.get(name) for name in sides[0].payload}
-    return Survived(ordered, provenance, _flags(sides), _spread(sides))
+    # In the order of the contract, and with exactly its fields.
+    ordered = {name: payload.get(name) for name in sides[0].fields}
+    return Survived(cast(AssetPayload, ordered), provenance, _flags(sides), _spread(sides))
 
 
 @cache
@@ -107,32 +111,28 @@ def _rules(kind: str, names: tuple[str, ...]) -> tuple[tuple[FieldRule, tuple[st
     return tuple((rule, rest if rule.fields == ("*",) else rule.fields) for rule in rules)
 
 
-def _sides(kind: str, members: Sequence[AvroRecord]) -> list[Side]:
+def _sides(members: Sequence[avro.NormalizedAsset]) -> list[Side]:
     by_source: dict[str, list[int]] = {}
     for index, member in enumerate(members):
         by_source.setdefault(member["source_id"], []).append(index)
-    return [
-        Side(
-            source_id,
-            indexes[0],
-            combine([members[index][kind] for index in indexes]),
-            max(members[index]["order"]["fetched_at"] for index in indexes),
-            len(indexes),
-        )
-        for source_id, indexes in by_source.items()
-    ]
+    sides = []
+    for source_id, indexes in by_source.items():
+        payload = combine([asset_payload(members[index]) for index in indexes])
+        observed_at = max(members[index]["order"]["fetched_at"] for index in indexes)
+        sides.append(Side(source_id, indexes[0], payload, payload, observed_at, len(indexes)))
+    return sides
 
 
 def _alone(side: Side) -> Survived:
-    filled = [name for name in _sorted_names(tuple(side.payload)) if _filled(side.payload[name])]
+    filled = [name for name in _sorted_names(tuple(side.fields)) if _filled(side.fields[name])]
     sums = [name for name in filled if side.records > 1 and name in _SUMS]
     groups = {_ONLY_SOURCE: [name for name in filled if name not in sums], _UNITS: sums}
-    provenance = [
+    provenance: list[avro.Provenance] = [
         {"member": side.member, "rule": rule, "fields": names, "losing": []}
         for rule, names in groups.items()
         if names
     ]
-    return Survived(dict(side.payload), provenance, [], None)
+    return Survived(cast(AssetPayload, dict(side.fields)), provenance, [], None)
 
 
 @cache
@@ -144,16 +144,16 @@ def _rank(rule: FieldRule, side: Side) -> tuple[int, float, str]:
     """Place in the rule's order; `source/qualifier` entries hold for sides of that quality only."""
     names = [side.source_id]
     if "latitude" in rule.fields:
-        names.insert(0, f"{side.source_id}/{_position_quality(side.payload)}")
+        names.insert(0, f"{side.source_id}/{_position_quality(side.fields)}")
     places = [rule.order.index(name) for name in names if name in rule.order]
     place = min(places, default=len(rule.order))
     return place, -side.observed_at.timestamp(), side.source_id
 
 
-def _position_quality(payload: Mapping[str, Any]) -> str:
-    if payload.get("position_accuracy"):
-        return str(payload["position_accuracy"])
-    source = payload.get("position_source")
+def _position_quality(fields: Fields) -> str:
+    if accuracy := fields.get("position_accuracy"):
+        return str(accuracy)
+    source = fields.get("position_source")
     return "copied" if source in SETTINGS.copied_positions else "own"
 
 
@@ -161,41 +161,43 @@ def _choose(
     name: str,
     rule: FieldRule,
     ranked: Sequence[Side],
-    payload: AvroRecord,
+    payload: dict[str, object],
     won: dict[tuple[int, str], list[str]],
-    losing: dict[tuple[int, str], list[AvroRecord]],
+    losing: dict[tuple[int, str], list[avro.LosingValue]],
 ) -> None:
-    holders = [side for side in ranked if _filled(side.payload[name])]
+    holders = [side for side in ranked if _filled(side.fields[name])]
     winner = ranked[0] if rule.together or not holders else holders[0]
-    if not _filled(winner.payload[name]):
-        payload[name] = winner.payload[name]
+    if not _filled(winner.fields[name]):
+        payload[name] = winner.fields[name]
         return
     holders = [winner, *(side for side in holders if side is not winner)]
-    payload[name] = winner.payload[name]
+    payload[name] = winner.fields[name]
     applied = rule.rule if len(holders) > 1 else _ONLY_SOURCE
     if winner.records > 1 and name in _SUMS:
         applied = _UNITS
     entry = (winner.member, applied)
     won.setdefault(entry, []).append(name)
     losing.setdefault(entry, []).extend(
-        {"field": name, "member": side.member, "value": _text(side.payload[name])}
+        {"field": name, "member": side.member, "value": _text(side.fields[name])}
         for side in holders[1:]
-        if side.payload[name] != payload[name]
+        if side.fields[name] != payload[name]
     )
 
 
 def _collect_aliases(
-    payload: AvroRecord,
+    payload: dict[str, object],
     sides: Sequence[Side],
     won: dict[tuple[int, str], list[str]],
-    losing: dict[tuple[int, str], list[AvroRecord]],
+    losing: dict[tuple[int, str], list[avro.LosingValue]],
 ) -> None:
     """All other names of all sides are aliases; none of them loses."""
     if "aliases" not in payload:
         return
-    names = {side.payload["name"] for side in sides if side.payload["name"]}
-    names.update(alias for side in sides for alias in side.payload["aliases"])
-    payload["aliases"] = sorted(names - {payload["name"]})
+    payloads = [side.payload for side in sides]
+    named = [it for it in payloads if "aliases" in it]
+    names = {it["name"] for it in named if it["name"]}
+    names.update(alias for it in named for alias in it["aliases"])
+    payload["aliases"] = sorted(name for name in names if name != payload["name"])
     for fields in won.values():
         if "aliases" in fields:
             fields.remove("aliases")
@@ -211,7 +213,7 @@ def _flags(sides: Sequence[Side]) -> list[str]:
         values = [
             value
             for side in sides
-            if isinstance(value := side.payload.get(name), int | float) and value > 0
+            if isinstance(value := side.fields.get(name), int | float) and value > 0
         ]
         if len(values) < 2:
             continue
@@ -224,19 +226,22 @@ def _flags(sides: Sequence[Side]) -> list[str]:
 
 
 def _spread(sides: Sequence[Side]) -> float | None:
+    payloads = [side.payload for side in sides]
     positions = [
-        (side.payload["latitude"], side.payload["longitude"])
-        for side in sides
-        if side.payload.get("latitude") is not None and side.payload.get("longitude") is not None
+        (payload["latitude"], payload["longitude"])
+        for payload in payloads
+        if "latitude" in payload
+        and payload["latitude"] is not None
+        and payload["longitude"] is not None
     ]
     if len(positions) < 2:
         return None
     return round(max(distance_km(here, there) for here, there in combinations(positions, 2)), 3)
 
 
-def _filled(value: Any) -> bool:
+def _filled(value: object) -> bool:
     return value is not None and value != [] and value != ()
 
 
-def _text(value: Any) -> str:
+def _text(value: object) -> str:
     return orjson.dumps(value).decode()[:_LONGEST_LOSER]

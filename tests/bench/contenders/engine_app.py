@@ -5,8 +5,7 @@ from collections.abc import Sequence
 from faust.types import StreamT
 
 from streams.avro.codec import Registry
-from streams.avro.contracts import contract
-from streams.avro.topic_codecs import APPLIED_SUBJECT
+from streams.avro.topic_codecs import applied_codec
 from streams.engine.app import EngineApp, faust_settings
 from streams.engine.engine import Engine
 from streams.engine.overlay import Overlay
@@ -25,7 +24,7 @@ _bench = bench_settings()
 
 def _build_engine(app: EngineApp) -> Engine:
     registry = Registry(_settings.schema_registry_url)
-    applied = contract("state.applied")
+    applied = applied_codec(registry)
     job = make_job(registry)
 
     def compute(batch: Batch, state: Overlay) -> Sequence[Outgoing]:
@@ -41,8 +40,8 @@ def _build_engine(app: EngineApp) -> Engine:
     engine = Engine(
         app,
         _settings.kafka_bootstrap,
-        registry.encoder(APPLIED_SUBJECT, applied),
-        registry.decoder(applied),
+        applied.encoder,
+        applied.decoder,
         lambda topic, partition: -1,
     )
     engine.add(Stage(TABLE, _bench.input, _table, compute))

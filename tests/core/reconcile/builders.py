@@ -1,8 +1,9 @@
 """Small normalized records for reconciliation tests."""
 
 from datetime import UTC, datetime, timedelta
-from typing import Any
+from typing import Any, cast
 
+from streams.core import contract_types as avro
 from streams.core.payloads import (
     LngTerminal,
     PlantUnit,
@@ -12,7 +13,6 @@ from streams.core.payloads import (
     TerminalUnit,
     TransmissionLine,
 )
-from streams.core.records import AvroRecord
 from tests.core.reconcile.real_records import ALSI, GEM, GPPD, normalized
 
 NLR = "reexplorer"
@@ -45,14 +45,14 @@ def plant(name: str, **values: Any) -> PowerPlant:
     )
 
 
-def gppd(record_id: str, name: str, minute: int = 0, **values: Any) -> AvroRecord:
+def gppd(record_id: str, name: str, minute: int = 0, **values: Any) -> avro.NormalizedAsset:
     """A GPPD plant."""
     return normalized(GPPD, record_id, record_id, plant(name, **values), fetched_at=_at(minute))
 
 
 def gem(
     unit_id: str, entity_id: str, name: str, capacity_mw: float, minute: int = 0, **values: Any
-) -> AvroRecord:
+) -> avro.NormalizedAsset:
     """A unit of a GEM plant."""
     status = values.get("status", "operating")
     unit = PlantUnit(unit_id, unit_id, capacity_mw, "coal", None, status, 1980, None)
@@ -60,17 +60,34 @@ def gem(
     return normalized(GEM, unit_id, entity_id, content, fetched_at=_at(minute))
 
 
-def withdrawal(record: AvroRecord, minute: int, cause: str = "no_longer_listed") -> AvroRecord:
+def withdrawal(
+    record: avro.NormalizedAsset, minute: int, cause: str = "no_longer_listed"
+) -> avro.NormalizedAsset:
     """The record is gone."""
-    gone = {name: value for name, value in record.items() if name != record["kind"]}
-    order = {**record["order"], "fetched_at": _at(minute), "raw_hash": f"gone-{minute}"}
-    lineage = {**record["lineage"], "offset": record["lineage"]["offset"] + 1}
-    return {**gone, "event": "withdrawal", "cause": cause, "order": order, "lineage": lineage}
+    order: avro.OrderKey = {
+        **record["order"],
+        "fetched_at": _at(minute),
+        "raw_hash": f"gone-{minute}",
+    }
+    lineage: avro.RawCoordinates = {**record["lineage"], "offset": record["lineage"]["offset"] + 1}
+    return {
+        **without_payload(record),
+        "event": "withdrawal",
+        "cause": cause,
+        "order": order,
+        "lineage": lineage,
+    }
+
+
+def without_payload(record: avro.NormalizedAsset) -> avro.NormalizedAsset:
+    """The record without what it says of its asset."""
+    rest = {name: value for name, value in record.items() if name != record["kind"]}
+    return cast(avro.NormalizedAsset, rest)
 
 
 def substation(
     record_id: str, latitude: float, longitude: float, voltages_kv: tuple[float, ...] = (380.0,)
-) -> AvroRecord:
+) -> avro.NormalizedAsset:
     """A substation of the grid source."""
     content = Substation(
         record_id,
@@ -87,7 +104,9 @@ def substation(
     return normalized(GEM, record_id, record_id, content)
 
 
-def line(record_id: str, from_node: str | None, to: tuple[float, float] | None) -> AvroRecord:
+def line(
+    record_id: str, from_node: str | None, to: tuple[float, float] | None
+) -> avro.NormalizedAsset:
     """A 380 kV line from a named node to a position."""
     names = TransmissionLine.field_names()
     content = {
@@ -109,7 +128,7 @@ def line(record_id: str, from_node: str | None, to: tuple[float, float] | None) 
 
 def cell(
     record_id: str, latitude: float, resource_type: str = "solar", coverage: str = "covered"
-) -> AvroRecord:
+) -> avro.NormalizedAsset:
     """A resource at a point on the meridian of the plants."""
     names = RenewableResource.field_names()
     several = ("monthly_", "ac_monthly", "site_counts", "available_years")
@@ -124,7 +143,7 @@ def cell(
     return normalized(NLR, record_id, record_id, RenewableResource(**content))  # type: ignore[arg-type]
 
 
-def alsi_terminal(facility: str, company: str, status: str = "operating") -> AvroRecord:
+def alsi_terminal(facility: str, company: str, status: str = "operating") -> avro.NormalizedAsset:
     """A terminal of the listing under one operator."""
     values = {
         "name": "Panigaglia",
@@ -138,7 +157,7 @@ def alsi_terminal(facility: str, company: str, status: str = "operating") -> Avr
     return normalized(ALSI, f"{facility}/{company}", facility, terminal)
 
 
-def gem_terminal(record_id: str, name: str) -> AvroRecord:
+def gem_terminal(record_id: str, name: str) -> avro.NormalizedAsset:
     """A terminal of the tracker, with what the listing does not have."""
     values = {
         "name": name,

@@ -9,10 +9,11 @@ from datetime import UTC, datetime
 from functools import cache
 from hashlib import sha256
 from pathlib import Path
-from typing import Any
+from typing import Any, cast
 
 import pycountry
 
+from streams.core import contract_types as avro
 from streams.core.payloads import (
     PAYLOAD_KINDS,
     AssetPayload,
@@ -22,7 +23,6 @@ from streams.core.payloads import (
     PowerPlant,
     TerminalUnit,
 )
-from streams.core.records import AvroRecord
 from streams.core.regions import region_of
 from tests.integration.reconcile.jrc_source.jrc_ppdb import FUELS as JRC_FUELS
 
@@ -71,7 +71,7 @@ def read(path: Path) -> list[dict[str, str]]:
     return list(csv.DictReader(io.StringIO(text, newline="")))
 
 
-def real_records(folder: Path) -> Iterator[AvroRecord]:
+def real_records(folder: Path) -> Iterator[avro.NormalizedAsset]:
     """Every record of every source of the folder."""
     yield from gppd_records(folder)
     yield from gem_records(folder)
@@ -81,7 +81,7 @@ def real_records(folder: Path) -> Iterator[AvroRecord]:
     yield from alsi_records(folder)
 
 
-def gppd_records(folder: Path) -> Iterator[AvroRecord]:
+def gppd_records(folder: Path) -> Iterator[avro.NormalizedAsset]:
     for row in read(folder / "gppd_plants.csv.gz"):
         alpha_2 = pycountry.countries.get(alpha_3=row["country"])
         plant = _plant(
@@ -101,7 +101,7 @@ def gppd_records(folder: Path) -> Iterator[AvroRecord]:
         yield normalized(GPPD, row["gppd_idnr"], row["gppd_idnr"], plant)
 
 
-def gem_records(folder: Path) -> Iterator[AvroRecord]:
+def gem_records(folder: Path) -> Iterator[avro.NormalizedAsset]:
     for row in read(folder / "gem_units.csv.gz"):
         fuels = _gem_fuels(row["fuel"])
         status = _status(row["status"])
@@ -138,7 +138,7 @@ def gem_records(folder: Path) -> Iterator[AvroRecord]:
         yield normalized(GEM, row["gem_unit_id"], entity, plant)
 
 
-def jrc_records(folder: Path) -> Iterator[AvroRecord]:
+def jrc_records(folder: Path) -> Iterator[avro.NormalizedAsset]:
     for row in read(folder / "jrc_ppdb_units.csv.gz"):
         fuel = next((fuel for text, fuel in JRC_FUELS if row["type_g"].startswith(text)), "other")
         status = _status(row["status_g"])
@@ -166,7 +166,7 @@ def jrc_records(folder: Path) -> Iterator[AvroRecord]:
         yield normalized(JRC, row["eic_g"] or row["eic_p"], row["eic_p"], plant)
 
 
-def jrc_hydro_records(folder: Path) -> Iterator[AvroRecord]:
+def jrc_hydro_records(folder: Path) -> Iterator[avro.NormalizedAsset]:
     for row in read(folder / "jrc_hydro_plants.csv.gz"):
         plant = _plant(
             row["name"],
@@ -180,7 +180,7 @@ def jrc_hydro_records(folder: Path) -> Iterator[AvroRecord]:
         yield normalized(JRC_HYDRO, row["id"], row["id"], plant)
 
 
-def gem_lng_records(folder: Path) -> Iterator[AvroRecord]:
+def gem_lng_records(folder: Path) -> Iterator[avro.NormalizedAsset]:
     for row in read(folder / "gem_lng_europe_units.csv"):
         status = _status(row["status"])
         unit = TerminalUnit(
@@ -208,7 +208,7 @@ def gem_lng_records(folder: Path) -> Iterator[AvroRecord]:
         yield normalized(GEM, row["combo_id"], row["terminal_id"], terminal)
 
 
-def alsi_records(folder: Path) -> Iterator[AvroRecord]:
+def alsi_records(folder: Path) -> Iterator[avro.NormalizedAsset]:
     for row in read(folder / "alsi_terminals.csv"):
         terminal = _terminal(
             row["short_name"],
@@ -231,11 +231,11 @@ def normalized(
     *,
     fetched_at: datetime = _FETCHED_AT,
     **changes: Any,
-) -> AvroRecord:
+) -> avro.NormalizedAsset:
     """A normalized upsert."""
     kind = PAYLOAD_KINDS[type(payload)]
     content = sha256(repr((record_id, payload, fetched_at)).encode()).hexdigest()
-    return {
+    record = {
         "source_id": source_id,
         "record_id": record_id,
         "entity_id": entity_id,
@@ -256,6 +256,7 @@ def normalized(
         kind: payload.to_avro(),
         **changes,
     }
+    return cast(avro.NormalizedAsset, record)
 
 
 def _plant(name: str, country_code: str | None, row: dict[str, str], **values: Any) -> PowerPlant:

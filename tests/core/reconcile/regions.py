@@ -4,10 +4,12 @@ from collections.abc import Iterable
 
 import orjson
 
+from streams.avro.codec import AvroRecord
+from streams.core import contract_types as avro
 from streams.core.reconcile.resolver import DECISION, Resolution, Resolver
 from streams.core.reconcile.state import AssetState, StateEntry
-from streams.core.records import AvroRecord
 from streams.core.regions import REGION_NAMES
+from tests.core.reconcile.builders import without_payload
 
 GENERATION = 1
 
@@ -27,25 +29,25 @@ class Regions:
 
     def __init__(self) -> None:
         self.tables = [MemoryTable() for _ in REGION_NAMES]
-        self._framed: dict[bytes, AvroRecord] = {}
+        self._framed: dict[bytes, avro.NormalizedAsset] = {}
         self._resolvers = [self._resolver() for _ in REGION_NAMES]
         self.current: dict[str, AvroRecord] = {}
         self.published: list[AvroRecord] = []
 
-    def apply(self, event: AvroRecord) -> Resolution:
+    def apply(self, event: avro.NormalizedAsset) -> Resolution:
         """Feed one event to its region."""
         framed = orjson.dumps((len(self._framed), event["record_id"]))
         self._framed[framed] = event
         region = event["region"]
         resolution = self._resolvers[region].apply(event, framed, self.tables[region])
         for canonical in resolution.published:
-            self.published.append(canonical)
+            self.published.append({**canonical})
             held = self.current.get(canonical["record_id"])
             if held is None or held["version"] < canonical["version"]:
-                self.current[canonical["record_id"]] = canonical
+                self.current[canonical["record_id"]] = {**canonical}
         return resolution
 
-    def apply_all(self, events: Iterable[AvroRecord]) -> "Regions":
+    def apply_all(self, events: Iterable[avro.NormalizedAsset]) -> "Regions":
         for event in events:
             self.apply(event)
         return self
@@ -86,10 +88,15 @@ class Regions:
 
 
 def decision(
-    verdict: str, one: AvroRecord, other: AvroRecord, number: int, *, withdrawn: bool = False
-) -> AvroRecord:
+    verdict: str,
+    one: avro.NormalizedAsset,
+    other: avro.NormalizedAsset,
+    number: int,
+    *,
+    withdrawn: bool = False,
+) -> avro.NormalizedAsset:
     """Event of a manual decision on the entities of two records, in the first one's region."""
-    content = {
+    content: avro.Decision = {
         "verdict": verdict,
         "kind": one["kind"],
         "one_source_id": one["source_id"],
@@ -99,9 +106,9 @@ def decision(
         "reason": "test",
     }
     names = sorted(f"{it['source_id']}:{it['entity_id']}" for it in (one, other))
-    order = {**one["order"], "raw_hash": f"{number:020d}"}
+    order: avro.OrderKey = {**one["order"], "raw_hash": f"{number:020d}"}
     return {
-        **{name: value for name, value in one.items() if name != one["kind"]},
+        **without_payload(one),
         "source_id": "decisions",
         "record_id": "|".join(names),
         "entity_id": "|".join(names),
@@ -110,5 +117,5 @@ def decision(
         "cause": "no_longer_listed" if withdrawn else None,
         "order": order,
         "lineage": {"topic": "reconcile.decisions", "partition": 0, "offset": number},
-        DECISION: content,
+        "decision": content,
     }

@@ -6,9 +6,9 @@ from pathlib import Path
 
 import pytest
 
+from streams.core import contract_types as avro
 from streams.core.reconcile.block import comparable_by_name, own_keys, reached_keys
 from streams.core.reconcile.prepare import Entity, prepare
-from streams.core.records import AvroRecord
 from tests.core.reconcile.real_records import (
     gem_records,
     gppd_records,
@@ -44,7 +44,7 @@ def test_published_pairs_are_candidates(real_data: Path, figures: list[str]) -> 
         "JRC": jrc_records(folder),
         "JRCHYDRO": jrc_hydro_records(folder),
     }
-    records: dict[tuple[str, str], dict[str, list[AvroRecord]]] = {}
+    records: dict[tuple[str, str], dict[str, list[avro.NormalizedAsset]]] = {}
     for source, found in sources.items():
         for record in found:
             published = (source, record["entity_id"].split("/")[0])

@@ -11,8 +11,9 @@ from confluent_kafka import Producer
 from streams.avro.topic_codecs import topic_encoder
 from streams.commands.decide import decide, entity_key
 from streams.commands.members import current_assets, write_members
+from streams.core import contract_types as avro
 from streams.core.keys import asset_id
-from streams.core.records import AvroRecord, source_key
+from streams.core.records import source_key
 from streams.local.stack import LocalStack
 from streams.topics import NORMALIZED_ASSETS
 from tests.core.reconcile.builders import gem, gppd
@@ -33,9 +34,9 @@ def cluster(stack: LocalStack, tmp_path: Path) -> Iterator[Cluster]:
         yield running
 
 
-def publish(cluster: Cluster, events: Iterable[AvroRecord]) -> None:
+def publish(cluster: Cluster, events: Iterable[avro.NormalizedAsset]) -> None:
     """Publish normalized records as the normalize stage does."""
-    encoder = topic_encoder(cluster.registry, NORMALIZED_ASSETS)
+    encoder = topic_encoder(cluster.registry, NORMALIZED_ASSETS, avro.NormalizedAsset)
     producer = Producer({"bootstrap.servers": cluster.settings.kafka_bootstrap})
     for event in events:
         key = source_key(event["source_id"], event["record_id"])
@@ -48,7 +49,7 @@ def publish(cluster: Cluster, events: Iterable[AvroRecord]) -> None:
     assert producer.flush(60) == 0
 
 
-def live(cluster: Cluster) -> dict[str, AvroRecord]:
+def live(cluster: Cluster) -> dict[str, avro.InfrastructureRecord]:
     """Live assets by id."""
     return {it["record_id"]: it for it in current_assets(cluster.settings)}
 

@@ -3,8 +3,8 @@
 from hypothesis import given
 from hypothesis import strategies as st
 
+from streams.core import contract_types as avro
 from streams.core.keys import asset_id
-from streams.core.records import AvroRecord
 from tests.core.reconcile.builders import (
     NLR,
     alsi_terminal,
@@ -99,7 +99,9 @@ events = st.permutations(
 
 
 @given(events, events)
-def test_links_do_not_depend_on_the_order(one: list[AvroRecord], other: list[AvroRecord]) -> None:
+def test_links_do_not_depend_on_the_order(
+    one: list[avro.NormalizedAsset], other: list[avro.NormalizedAsset]
+) -> None:
     found = all_links(Regions().apply_all(one))
     assert found == all_links(Regions().apply_all(other))
     assert found[SOLAR_ID] == {

@@ -9,12 +9,13 @@ import sys
 from collections.abc import Sequence
 from pathlib import Path
 from types import ModuleType
-from typing import Any
+from typing import Any, cast
 
 import pytest
 
 from streams.commands.members import member_rows
-from streams.core.records import AvroRecord
+from streams.core import contract_types as avro
+from streams.core.payload_field import asset_payload, set_payload
 from tests.core.reconcile.builders import withdrawal
 from tests.core.reconcile.real_records import real_records
 from tests.core.reconcile.regions import Regions, decision
@@ -30,7 +31,7 @@ def soak(request: pytest.FixtureRequest) -> bool:
 
 
 @pytest.fixture(scope="module")
-def records(real_data: Path, soak: bool) -> list[AvroRecord]:
+def records(real_data: Path, soak: bool) -> list[avro.NormalizedAsset]:
     found = list(real_records(real_data / "reconcile"))
     if soak:
         return found
@@ -38,7 +39,7 @@ def records(real_data: Path, soak: bool) -> list[AvroRecord]:
         record
         for record in found
         if record["kind"] == "lng_terminal"
-        or record[record["kind"]]["country_code"] in SMALL_COUNTRIES
+        or asset_payload(record)["country_code"] in SMALL_COUNTRIES
     ]
 
 
@@ -57,7 +58,7 @@ def scoring(real_data: Path) -> ModuleType:
 
 @pytest.fixture(scope="module")
 def scores(
-    records: list[AvroRecord], scoring: ModuleType, real_data: Path, tmp_path_factory: Any
+    records: list[avro.NormalizedAsset], scoring: ModuleType, real_data: Path, tmp_path_factory: Any
 ) -> dict[str, Any]:
     regions = Regions().apply_all(records)
     path = tmp_path_factory.mktemp("members") / "members.csv"
@@ -65,7 +66,7 @@ def scores(
         ",".join(row)
         for canonical in regions.current.values()
         if canonical["status"] == "current"
-        for row in member_rows(canonical)
+        for row in member_rows(cast(avro.InfrastructureRecord, canonical))
     ]
     path.write_text("asset_id,source,source_id\n" + "\n".join(rows) + "\n", encoding="utf-8")
     folder = real_data / "reconcile"
@@ -99,7 +100,9 @@ def test_plants_meet_as_their_publishers_say(scores: dict[str, Any], soak: bool)
     assert scores["clusters"]["purity"] >= 0.99
 
 
-def test_the_result_does_not_depend_on_the_order(records: list[AvroRecord], soak: bool) -> None:
+def test_the_result_does_not_depend_on_the_order(
+    records: list[avro.NormalizedAsset], soak: bool
+) -> None:
     """With repeats, late updates, withdrawals and decisions among the records."""
     source = random.Random(6)
     events = [*records, *_disturbances(records, source)]
@@ -110,7 +113,9 @@ def test_the_result_does_not_depend_on_the_order(records: list[AvroRecord], soak
         assert Regions().apply_all(shuffled).members() == expected
 
 
-def _disturbances(records: Sequence[AvroRecord], source: random.Random) -> list[AvroRecord]:
+def _disturbances(
+    records: Sequence[avro.NormalizedAsset], source: random.Random
+) -> list[avro.NormalizedAsset]:
     chosen = source.sample(list(records), max(len(records) // 20, 6))
     third = len(chosen) // 3
     gone = [withdrawal(record, 400_000) for record in chosen[:third]]
@@ -127,9 +132,14 @@ def _disturbances(records: Sequence[AvroRecord], source: random.Random) -> list[
     return [*gone, *late, *decisions]
 
 
-def _renamed(record: AvroRecord) -> AvroRecord:
+def _renamed(record: avro.NormalizedAsset) -> avro.NormalizedAsset:
     """An older state of a record under another name."""
-    kind = record["kind"]
     newer = withdrawal(record, -1)
-    payload = {**record[kind], "name": f"Former {record[kind]['name']}"}
-    return {**record, "order": newer["order"], "lineage": newer["lineage"], kind: payload}
+    renamed: avro.NormalizedAsset = {
+        **record,
+        "order": newer["order"],
+        "lineage": newer["lineage"],
+    }
+    payload = asset_payload(record)
+    set_payload(renamed, record["kind"], {**payload, "name": f"Former {payload['name']}"})
+    return renamed

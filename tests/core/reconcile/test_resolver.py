@@ -7,8 +7,8 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
+from streams.core import contract_types as avro
 from streams.core.keys import asset_id
-from streams.core.records import AvroRecord
 from tests.core.reconcile.builders import gem, gppd, line, substation, withdrawal
 from tests.core.reconcile.real_records import GEM, GPPD
 from tests.core.reconcile.regions import Regions, decision
@@ -78,14 +78,14 @@ def test_a_record_that_moves_region_and_back_leaves_one_live_asset() -> None:
     there: dict[str, Any] = {"latitude": 30.0, "longitude": 110.0}
     first = gppd("WRI1", "Example")
     regions = Regions().apply_all([first, gem("G1", "L1/GCPT", "Example", 450)])
-    away = {**gppd("WRI1", "Example", 5, **there), "move_count": 1}
+    away: avro.NormalizedAsset = {**gppd("WRI1", "Example", 5, **there), "move_count": 1}
     regions.apply_all([withdrawal(first, 5, "moved"), away])
     assert regions.members() == {
         GPPD_ID: frozenset({(GPPD, "WRI1")}),
         GEM_ID: frozenset({(GEM, "G1")}),
     }
     version = regions.current[GPPD_ID]["version"]
-    back = {**gppd("WRI1", "Example", 9), "move_count": 2}
+    back: avro.NormalizedAsset = {**gppd("WRI1", "Example", 9), "move_count": 2}
     regions.apply_all([withdrawal(away, 9, "moved"), back])
     assert regions.members() == {GPPD_ID: frozenset({(GPPD, "WRI1"), (GEM, "G1")})}
     assert regions.current[GPPD_ID]["version"] > version
@@ -168,10 +168,10 @@ PLACES = (50.0, 50.004, 50.08)
 
 
 @st.composite
-def histories(draw: st.DrawFn) -> list[AvroRecord]:
+def histories(draw: st.DrawFn) -> list[avro.NormalizedAsset]:
     """Several records with several states each, decisions among them."""
-    events: list[AvroRecord] = []
-    records: list[AvroRecord] = []
+    events: list[avro.NormalizedAsset] = []
+    records: list[avro.NormalizedAsset] = []
     for number in range(draw(st.integers(2, 5))):
         for minute in range(draw(st.integers(1, 3))):
             name, latitude = draw(st.sampled_from(NAMES)), draw(st.sampled_from(PLACES))
@@ -198,13 +198,15 @@ def histories(draw: st.DrawFn) -> list[AvroRecord]:
 
 @settings(max_examples=60, deadline=None)
 @given(histories(), st.data())
-def test_order_and_repeats_do_not_matter(events: list[AvroRecord], data: st.DataObject) -> None:
+def test_order_and_repeats_do_not_matter(
+    events: list[avro.NormalizedAsset], data: st.DataObject
+) -> None:
     """The final mapping from ids to members follows from the set of events alone."""
     repeated = data.draw(st.permutations([*events, *events[: len(events) // 2]]))
     assert final(repeated) == final(events)
 
 
-def final(events: Sequence[AvroRecord]) -> dict[str, Any]:
+def final(events: Sequence[avro.NormalizedAsset]) -> dict[str, Any]:
     regions = Regions().apply_all(events)
     return {
         asset: (members, regions.current[asset]["power_plant"])

@@ -1,12 +1,17 @@
 """Survivorship: whose value is shown, what lost, and what is flagged."""
 
-from streams.core.reconcile.survive import survive
-from streams.core.records import AvroRecord
+from streams.core import contract_types as avro
+from streams.core.reconcile.survive import Survived, survive
 from tests.core.reconcile.builders import gem, gppd
 
 
-def members(*records: AvroRecord) -> list[AvroRecord]:
+def members(*records: avro.NormalizedAsset) -> list[avro.NormalizedAsset]:
     return sorted(records, key=lambda record: (record["source_id"], record["record_id"]))
+
+
+def plant(survived: Survived) -> avro.PowerPlant:
+    assert "primary_fuel" in survived.payload
+    return survived.payload
 
 
 def test_one_record_answers_why_the_capacity_is_what_it_is() -> None:
@@ -18,7 +23,7 @@ def test_one_record_answers_why_the_capacity_is_what_it_is() -> None:
             gem("G2", "L1/GCPT", "Example", 250),
         ),
     )
-    assert survived.payload["capacity_mw"] == 450
+    assert plant(survived)["capacity_mw"] == 450
     (entry,) = (it for it in survived.provenance if "capacity_mw" in it["fields"])
     assert (entry["member"], entry["rule"]) == (0, "sum_of_units")
     assert {"field": "capacity_mw", "member": 2, "value": "300.0"} in entry["losing"]
@@ -46,9 +51,9 @@ def test_positions_are_never_averaged_and_their_spread_is_kept() -> None:
             gem("G1", "L1/GCPT", "Example", 450, position_accuracy="exact"),
         ),
     )
-    assert survived.payload["latitude"] == 50.0
-    assert survived.payload["position_accuracy"] == "exact"
-    assert survived.payload["position_source"] is None
+    assert plant(survived)["latitude"] == 50.0
+    assert plant(survived)["position_accuracy"] == "exact"
+    assert plant(survived)["position_source"] is None
     assert survived.position_spread_km == 1.112
 
 
@@ -60,7 +65,7 @@ def test_a_surveyed_position_wins_over_an_approximate_one() -> None:
             gem("G1", "L1/GCPT", "Example", 450, position_accuracy="approximate"),
         ),
     )
-    assert survived.payload["latitude"] == 50.01
+    assert plant(survived)["latitude"] == 50.01
 
 
 def test_only_running_units_count_for_a_running_plant() -> None:
@@ -71,6 +76,6 @@ def test_only_running_units_count_for_a_running_plant() -> None:
             gem("G2", "L1/GCPT", "Example", 900, status="announced"),
         ),
     )
-    assert survived.payload["capacity_mw"] == 200
-    assert survived.payload["status"] == "operating"
-    assert len(survived.payload["units"]) == 2
+    assert plant(survived)["capacity_mw"] == 200
+    assert plant(survived)["status"] == "operating"
+    assert len(plant(survived)["units"]) == 2

@@ -16,9 +16,9 @@ from typing import Any
 import pytest
 
 from streams.avro.codec import Registry
-from streams.avro.contracts import contract
+from streams.avro.topic_codecs import topic_decoder
 from streams.commands.members import current_assets
-from streams.core.records import AvroRecord
+from streams.core import contract_types as avro
 from streams.core.regions import EUROPE
 from streams.kafka.topic_reader import read_all
 from streams.local.stack import LocalStack
@@ -55,7 +55,7 @@ class Reconciled:
 
     members: dict[str, frozenset[tuple[str, str]]]
     exported: Path
-    normalized: Sequence[AvroRecord]
+    normalized: Sequence[avro.NormalizedAsset]
 
 
 @pytest.fixture(scope="module")
@@ -118,9 +118,9 @@ def _wait_drained(cluster: Cluster) -> None:
     cluster.wait_for(lambda: cluster.lag(inputs) == 0)
 
 
-def _normalized(cluster: Cluster) -> list[AvroRecord]:
+def _normalized(cluster: Cluster) -> list[avro.NormalizedAsset]:
     with Registry(cluster.settings.schema_registry_url) as registry:
-        decoder = registry.decoder(contract(NORMALIZED_ASSETS.contract_name))
+        decoder = topic_decoder(registry, NORMALIZED_ASSETS, avro.NormalizedAsset)
         return [
             decoder.decode(record.value)
             for record in read_all(cluster.settings.kafka_bootstrap, NORMALIZED_ASSETS.name)

@@ -4,6 +4,7 @@ import json
 from collections.abc import Callable, Mapping
 from datetime import date, timedelta
 from pathlib import Path
+from typing import cast
 
 import httpx
 import pytest
@@ -24,11 +25,13 @@ from producers.errors import (
 from producers.http import HttpSource
 from producers.run import Envelope, RunOptions
 from producers.sources.alsi_lng.connector import AlsiConfig, AlsiLngConnector
+from streams.avro.codec import AvroRecord
 from streams.avro.contracts import contract
+from streams.core import contract_types as avro
 from streams.core.errors import Rejected
 from streams.core.keys import observation_record_id
 from streams.core.payloads import LngInventory
-from streams.core.records import AvroRecord, Mapped, RawRecord
+from streams.core.records import Mapped, RawRecord
 from tests.avro.values import values
 from tests.producers.golden import assert_golden, outcome, payloads
 
@@ -281,13 +284,13 @@ def test_reading_never_fails_on_anything_the_contract_allows(
 ) -> None:
     if record["item"] is not None:
         record["item"] |= {"gasDayStart": gas_day, "status": status}
-    result = AlsiLngConnector.map_to_schema(RawRecord.from_avro(record))
+    result = AlsiLngConnector.map_to_schema(RawRecord.from_avro(cast(avro.RawRecord, record)))
     assert isinstance(result, Mapped | Rejected)
 
 
 def raw_record(item: Mapping[str, object]) -> RawRecord:
     empty = dict.fromkeys(field["name"] for field in ITEM_SCHEMA["fields"])
-    return RawRecord.from_avro(empty | {"item": item})
+    return RawRecord.from_avro(cast(avro.RawRecord, empty | {"item": item}))
 
 
 def test_a_terminal_is_known_by_facility_and_operator() -> None:

@@ -6,6 +6,7 @@ from collections import Counter
 from collections.abc import Callable, Mapping
 from datetime import date
 from pathlib import Path
+from typing import cast
 from urllib.parse import parse_qs, urlsplit
 
 import httpx
@@ -20,10 +21,12 @@ from producers.http import HttpSource
 from producers.run import Envelope
 from producers.sources.gem_transmission.config import STREAMS, GemConfig
 from producers.sources.gem_transmission.connector import GemTransmissionConnector
+from streams.avro.codec import AvroRecord
 from streams.avro.contracts import contract
+from streams.core import contract_types as avro
 from streams.core.errors import Rejected
 from streams.core.payloads import LngTerminal, PowerPlant, TransmissionLine
-from streams.core.records import AvroRecord, Mapped, RawRecord
+from streams.core.records import Mapped, RawRecord
 from tests.avro.values import values
 from tests.producers.golden import GOLDEN, assert_golden, outcome
 
@@ -407,7 +410,9 @@ def test_reading_never_fails_on_anything_the_contract_allows(
         record["item"]["form"] = form
         record["item"]["columns"] |= columns
         record["stream"] = stream
-    found = GemTransmissionConnector.map_to_schema(RawRecord.from_avro(record))
+    found = GemTransmissionConnector.map_to_schema(
+        RawRecord.from_avro(cast(avro.RawRecord, record))
+    )
     assert isinstance(found, Mapped | Rejected)
 
 

@@ -5,6 +5,7 @@ import logging
 from collections.abc import Callable, Mapping
 from datetime import date
 from pathlib import Path
+from typing import cast
 
 import httpx
 import pytest
@@ -29,10 +30,12 @@ from producers.sources.reexplorer.connector import ReexplorerConnector
 from producers.sources.reexplorer.points import slug
 from producers.sources.reexplorer.project_files import PROJECTS
 from producers.sources.reexplorer.streams import NLR_STREAMS
+from streams.avro.codec import AvroRecord
 from streams.avro.contracts import contract
+from streams.core import contract_types as avro
 from streams.core.errors import Rejected
 from streams.core.payloads import RenewableProject, RenewableResource
-from streams.core.records import AvroRecord, Mapped, RawRecord
+from streams.core.records import Mapped, RawRecord
 from tests.avro.values import values
 from tests.producers.golden import GOLDEN, assert_golden, outcome, payloads
 
@@ -582,7 +585,9 @@ def test_reading_never_fails_on_anything_the_contract_allows(
     else:
         record["event"] = "no_longer_listed"
     if record["item"] is not None:
-        result = ReexplorerConnector.map_to_schema(RawRecord.from_avro(record))
+        result = ReexplorerConnector.map_to_schema(
+            RawRecord.from_avro(cast(avro.RawRecord, record))
+        )
         assert isinstance(result, Mapped | Rejected)
 
 

@@ -5,6 +5,7 @@ import zipfile
 from collections.abc import Mapping
 from datetime import date
 from pathlib import Path
+from typing import cast
 
 import httpx
 import pytest
@@ -16,9 +17,11 @@ from producers.connector import Pull, PullRequest, RawItem
 from producers.errors import TruncatedError, UnexpectedAnswerError, UnreachableError
 from producers.http import HttpSource
 from producers.sources.wri_powerplants import COLUMNS, WriConfig, WriPowerPlantsConnector
+from streams.avro.codec import AvroRecord
 from streams.avro.contracts import contract
+from streams.core import contract_types as avro
 from streams.core.errors import Rejected
-from streams.core.records import AvroRecord, Mapped, RawRecord
+from streams.core.records import Mapped, RawRecord
 from tests.avro.values import values
 from tests.producers.golden import assert_golden, outcome, payloads
 
@@ -236,5 +239,7 @@ def test_reading_never_fails_on_anything_the_contract_allows(
     if record["item"] is not None:
         record["item"] |= {"primary_fuel": fuel, "capacity_mw": capacity}
         record["item"] |= {"latitude": None, "longitude": None, "other_fuel1": None}
-    result = WriPowerPlantsConnector.map_to_schema(RawRecord.from_avro(record))
+    result = WriPowerPlantsConnector.map_to_schema(
+        RawRecord.from_avro(cast(avro.RawRecord, record))
+    )
     assert isinstance(result, Mapped | Rejected)

@@ -1,0 +1,77 @@
+"""Which source records each entity has in one region, and the records themselves."""
+
+from collections.abc import Callable, Collection, Iterable
+
+from streams.core import contract_types as avro
+from streams.core.reconcile.prepare import EntityKey
+from streams.core.reconcile.state import RecordState, Table
+
+Decode = Callable[[bytes], avro.NormalizedAsset]
+"""From framed bytes to a normalized record."""
+
+_MOST_DECODED = 20_000
+
+
+class EntityRecords:
+    """Keys of state entries by entity; entries are decoded when they are asked for.
+
+    Args:
+        decode: Reads stored records.
+    """
+
+    def __init__(self, decode: Decode) -> None:
+        self.decode = decode
+        self._keys: dict[EntityKey, set[str]] = {}
+        self._decoded: dict[str, avro.NormalizedAsset] = {}
+
+    def entities(self) -> Collection[EntityKey]:
+        """Entities that have records."""
+        return self._keys.keys()
+
+    def keys(self, entity: EntityKey) -> Collection[str]:
+        """Keys of the records of an entity; none when it has none."""
+        return self._keys.get(entity, ())
+
+    def add(self, entity: EntityKey, key: str) -> None:
+        """Give an entity a record."""
+        self._keys.setdefault(entity, set()).add(key)
+
+    def remove(self, entity: EntityKey, key: str) -> None:
+        """Take a record from an entity that has it."""
+        keys = self._keys[entity]
+        keys.discard(key)
+        if not keys:
+            del self._keys[entity]
+
+    def of(self, entity: EntityKey, table: Table) -> list[avro.NormalizedAsset]:
+        """Records of an entity, by key."""
+        return [self._record(key, table) for key in sorted(self.keys(entity))]
+
+    def of_group(self, group: Iterable[EntityKey], table: Table) -> list[avro.NormalizedAsset]:
+        """Records of several entities, by entity and key."""
+        return [record for entity in sorted(group) for record in self.of(entity, table)]
+
+    def remember(self, key: str, record: avro.NormalizedAsset) -> None:
+        """Keep a record decoded; the one kept longest makes way."""
+        self._decoded.pop(key, None)
+        self._decoded[key] = record
+        if len(self._decoded) > _MOST_DECODED:
+            del self._decoded[next(iter(self._decoded))]
+
+    def forget(self, key: str) -> None:
+        """Keep a record decoded no longer."""
+        self._decoded.pop(key, None)
+
+    def _record(self, key: str, table: Table) -> avro.NormalizedAsset:
+        found = self._decoded.get(key)
+        if found is None:
+            entry = table.get(key)
+            assert isinstance(entry, RecordState)
+            found = self.decode(entry.record)
+            self.remember(key, found)
+        return found
+
+
+def entity_key(record: avro.NormalizedAsset) -> EntityKey:
+    """The entity that a record is about."""
+    return record["kind"], record["source_id"], record["entity_id"]

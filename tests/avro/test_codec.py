@@ -18,7 +18,10 @@ from streams.avro.codec import (
     frame_schema_id,
 )
 from streams.avro.contracts import AvroSchema, canonical_json, contract, contract_names, parse
+from streams.avro.topic_codecs import topic_decoder
+from streams.core import contract_types as avro
 from streams.core.errors import RegistryError
+from streams.topics import RECORD_OUTCOMES
 from tests.avro.values import values
 from tests.contract.examples import examples, to_record
 
@@ -171,3 +174,8 @@ def test_times_come_back_aware_and_in_utc() -> None:
     record = decoder(OUTCOMES).decode(an_outcome())
     assert isinstance(record["record_time"], datetime)
     assert record["record_time"].tzinfo == UTC
+
+
+def test_a_type_of_another_record_is_refused_when_a_codec_is_made() -> None:
+    with pytest.raises(TypeError, match=r"record\.outcomes holds records of RecordOutcome"):
+        topic_decoder(REGISTRY, RECORD_OUTCOMES, avro.DeadLetter)

@@ -5,86 +5,16 @@ field is in the `doc` of `avro/market.infrastructure`.
 """
 
 from collections.abc import Mapping
-from dataclasses import dataclass, fields
+from dataclasses import dataclass
 from datetime import date, datetime
-from functools import cache
-from typing import Generic, Literal, TypeVar, cast
+from typing import Literal
 
 from streams.core import contract_types as avro
-
-Position = tuple[float | None, float | None, str | None]
-"""Latitude and longitude (WGS84 degrees) and country (ISO 3166-1 alpha-2)."""
-
-
-_Avro = TypeVar("_Avro")
-
-
-class _Payload(Generic[_Avro]):
-    """A frozen dataclass whose fields are exactly those of an Avro record."""
-
-    __slots__ = ()
-
-    def to_avro(self) -> _Avro:
-        """Avro form; tuples become lists, nested payloads records."""
-        record = {name: getattr(self, name) for name in self.field_names()}
-        for name in _list_names(type(self)):  # type: ignore[arg-type]
-            record[name] = [
-                item.to_avro() if isinstance(item, _Payload) else item for item in record[name]
-            ]
-        return cast(_Avro, record)  # a test compares the fields of both
-
-    @classmethod
-    def field_names(cls) -> tuple[str, ...]:
-        """Names of the fields, in Avro order."""
-        return _field_names(cls)  # type: ignore[arg-type]
-
-
-@cache
-def _field_names(payload: type[_Payload[object]]) -> tuple[str, ...]:
-    return tuple(field.name for field in fields(payload))  # type: ignore[arg-type]
-
-
-@cache
-def _list_names(payload: type[_Payload[object]]) -> tuple[str, ...]:
-    return tuple(
-        field.name
-        for field in fields(payload)  # type: ignore[arg-type]
-        if str(field.type).startswith("tuple[")
-    )
-
-
-class _Placed(_Payload[_Avro]):
-    """An asset that stands at one position."""
-
-    __slots__ = ()
-
-    latitude: float | None
-    longitude: float | None
-    country_code: str | None
-
-    @property
-    def position(self) -> Position:
-        """Where it is; its country where that is not reported."""
-        return self.latitude, self.longitude, self.country_code
-
-
-class _Stretched(_Payload[_Avro]):
-    """An asset between two ends; the first end says which region it belongs to."""
-
-    __slots__ = ()
-
-    from_latitude: float | None
-    from_longitude: float | None
-    country_code: str | None
-
-    @property
-    def position(self) -> Position:
-        """Where its first end is."""
-        return self.from_latitude, self.from_longitude, self.country_code
+from streams.core.payload_base import PayloadBase, PlacedPayload, StretchedPayload
 
 
 @dataclass(frozen=True, slots=True)
-class PlantUnit(_Payload[avro.PlantUnit]):
+class PlantUnit(PayloadBase[avro.PlantUnit]):
     """A unit of a power plant that its source reports on its own."""
 
     unit_id: str
@@ -98,7 +28,7 @@ class PlantUnit(_Payload[avro.PlantUnit]):
 
 
 @dataclass(frozen=True, slots=True)
-class TerminalUnit(_Payload[avro.TerminalUnit]):
+class TerminalUnit(PayloadBase[avro.TerminalUnit]):
     """A unit or phase of a terminal that its source reports on its own."""
 
     unit_id: str
@@ -110,7 +40,7 @@ class TerminalUnit(_Payload[avro.TerminalUnit]):
 
 
 @dataclass(frozen=True, slots=True)
-class LngUnavailability(_Payload[avro.LngUnavailability]):
+class LngUnavailability(PayloadBase[avro.LngUnavailability]):
     """A time in which a terminal cannot do all it could, as its operator announced it."""
 
     starts_at: datetime | None
@@ -124,7 +54,7 @@ class LngUnavailability(_Payload[avro.LngUnavailability]):
 
 
 @dataclass(frozen=True, slots=True)
-class ProjectPhase(_Payload[avro.ProjectPhase]):
+class ProjectPhase(PayloadBase[avro.ProjectPhase]):
     """A phase of a project that its source reports on its own."""
 
     unit_id: str
@@ -137,7 +67,7 @@ class ProjectPhase(_Payload[avro.ProjectPhase]):
 
 
 @dataclass(frozen=True, slots=True)
-class IssuedId(_Payload[avro.IssuedId]):
+class IssuedId(PayloadBase[avro.IssuedId]):
     """Identifier that another issuer gave an asset."""
 
     issuer: str
@@ -145,7 +75,7 @@ class IssuedId(_Payload[avro.IssuedId]):
 
 
 @dataclass(frozen=True, slots=True)
-class SiteCount(_Payload[avro.SiteCount]):
+class SiteCount(PayloadBase[avro.SiteCount]):
     """Model sites of one dataset."""
 
     dataset: str
@@ -153,7 +83,7 @@ class SiteCount(_Payload[avro.SiteCount]):
 
 
 @dataclass(frozen=True, slots=True)
-class GenerationYear(_Payload[avro.GenerationYear]):
+class GenerationYear(PayloadBase[avro.GenerationYear]):
     """Generation of one calendar year, GWh; negative where a plant consumes more than it makes."""
 
     year: int
@@ -163,7 +93,7 @@ class GenerationYear(_Payload[avro.GenerationYear]):
 
 
 @dataclass(frozen=True, slots=True)
-class PowerPlant(_Placed[avro.PowerPlant]):
+class PowerPlant(PlacedPayload[avro.PowerPlant]):
     """A power plant: one technology at one site. Units stand in the names; see the contract."""
 
     name: str
@@ -193,7 +123,7 @@ class PowerPlant(_Placed[avro.PowerPlant]):
 
 
 @dataclass(frozen=True, slots=True)
-class LngTerminal(_Placed[avro.LngTerminal]):
+class LngTerminal(PlacedPayload[avro.LngTerminal]):
     """An LNG import or export terminal with its tanks. Underground storage is another thing."""
 
     name: str
@@ -222,7 +152,7 @@ class LngTerminal(_Placed[avro.LngTerminal]):
 
 
 @dataclass(frozen=True, slots=True)
-class RenewableResource(_Placed[avro.RenewableResource]):
+class RenewableResource(PlacedPayload[avro.RenewableResource]):
     """Long-term solar or wind resource, or modelled yield, at a point."""
 
     name: str
@@ -250,7 +180,7 @@ class RenewableResource(_Placed[avro.RenewableResource]):
 
 
 @dataclass(frozen=True, slots=True)
-class RenewableProject(_Placed[avro.RenewableProject]):
+class RenewableProject(PlacedPayload[avro.RenewableProject]):
     """A planned or unfinished solar or wind plant, as trackers list it."""
 
     name: str
@@ -270,7 +200,7 @@ class RenewableProject(_Placed[avro.RenewableProject]):
 
 
 @dataclass(frozen=True, slots=True)
-class Substation(_Placed[avro.Substation]):
+class Substation(PlacedPayload[avro.Substation]):
     """A substation or another node of the transmission grid."""
 
     name: str | None
@@ -286,7 +216,7 @@ class Substation(_Placed[avro.Substation]):
 
 
 @dataclass(frozen=True, slots=True)
-class TransmissionLine(_Stretched[avro.TransmissionLine]):
+class TransmissionLine(StretchedPayload[avro.TransmissionLine]):
     """An overhead line, cable or direct-current link between two nodes of the grid."""
 
     name: str | None
@@ -317,7 +247,7 @@ class TransmissionLine(_Stretched[avro.TransmissionLine]):
 
 
 @dataclass(frozen=True, slots=True)
-class TransmissionProject(_Stretched[avro.TransmissionProject]):
+class TransmissionProject(StretchedPayload[avro.TransmissionProject]):
     """A planned line or link, or a planned upgrade of one."""
 
     name: str
@@ -351,7 +281,7 @@ class TransmissionProject(_Stretched[avro.TransmissionProject]):
 
 
 @dataclass(frozen=True, slots=True)
-class LngInventory(_Payload[avro.LngInventory]):
+class LngInventory(PayloadBase[avro.LngInventory]):
     """LNG in tanks and gas sent out of one entity on one gas day. Source: GIE ALSI definitions."""
 
     scope: Literal["eu", "country", "terminal"]

@@ -20,6 +20,7 @@ pytestmark = pytest.mark.integration
 
 PAGE = PROJECT_ROOT / "streams" / "stages" / "README.md"
 BLOCKS = blocks(PAGE.read_text(encoding="utf-8"))
+TYPES, COMMANDS = [block["text"].splitlines() for block in BLOCKS if block["kind"] == "sh"]
 CURRENT = "power_plant_of_one_source"
 WITHDRAWN = "withdrawn_keeps_its_last_members"
 
@@ -33,6 +34,8 @@ def project(tmp_path_factory: pytest.TempPathFactory) -> Path:
             change_file(copy, block)
         elif block["file"]:
             write_file(copy, block)
+    for command in TYPES:
+        run(copy, command, {})
     return copy
 
 
@@ -49,11 +52,10 @@ def canonical(cluster: Cluster, name: str) -> tuple[bytes, bytes]:
 def test_the_new_stage_publishes_each_asset_once(
     stack: LocalStack, project: Path, tmp_path: Path
 ) -> None:
-    (commands,) = [block["text"] for block in BLOCKS if block["kind"] == "sh"]
     variables = {**stack.environment(), "DATA_DIR": str(tmp_path)}
     with fresh_cluster(stack, tmp_path) as cluster:
         try:
-            shown = [run(project, line, variables) for line in commands.strip().splitlines()]
+            shown = [run(project, line, variables) for line in COMMANDS]
             assert "state.arrivals v1" in shown[0]
             assert "Publish each asset once" in shown[2]
             assert "market.arrivals" in shown[3]

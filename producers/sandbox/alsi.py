@@ -15,7 +15,7 @@ from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass, replace
 from datetime import date, datetime, timedelta
 from pathlib import Path
-from typing import Any
+from typing import Any, ClassVar
 
 from starlette.requests import Request
 from starlette.responses import JSONResponse
@@ -23,6 +23,9 @@ from starlette.routing import Route
 
 from producers.sandbox import alsi_terminals
 from producers.sandbox.controls import ids, refused, sent
+from producers.sandbox.faults import Change
+from producers.sandbox.settings import SandboxSettings
+from producers.sandbox.upstream import UNLIMITED, Upstream
 
 REAL_FILE = Path("alsi") / "eu_daily_2012_2026.csv"
 
@@ -86,17 +89,29 @@ class EuDay:
         )
 
 
-class AlsiUpstream:
+class AlsiUpstream(Upstream):
     """Rows, key check, limit and revisions of the sandbox's ALSI."""
 
-    def __init__(self, data_dir: Path, key: str, requests_per_minute: int) -> None:
-        path = data_dir / REAL_FILE
+    source = "alsi_lng"
+    without_limits: ClassVar[Mapping[str, str]] = {"SANDBOX_ALSI_REQUESTS_PER_MINUTE": "0"}
+
+    def __init__(self, settings: SandboxSettings) -> None:
+        path = settings.data_dir / REAL_FILE
         self._original = _real_days(path) if path.is_file() else _made_up_days()
         self._days = list(self._original)
-        self._key = key
-        self._limit = requests_per_minute
+        self._key = settings.alsi_key
+        self._limit = settings.alsi_requests_per_minute
         self._asked: dict[str, deque[float]] = {}
         self._unlisted: frozenset[str] = frozenset()
+
+    @staticmethod
+    def variables(url: str, settings: SandboxSettings) -> dict[str, str]:
+        """See `Upstream`."""
+        return {
+            "ALSI_BASE_URL": f"{url}/alsi/api",
+            "ALSI_API_KEY": settings.alsi_key,
+            "ALSI_REQUESTS_PER_MINUTE": UNLIMITED,
+        }
 
     def routes(self) -> list[Route]:
         """What the upstream answers, and its controls."""
@@ -126,6 +141,10 @@ class AlsiUpstream:
     def shrink(self) -> None:
         """The newest gas day is taken back."""
         self._days.pop()
+
+    def changes(self) -> Mapping[str, Mapping[str, Change]]:
+        """The list of days grows and shrinks at its newest end."""
+        return {"/alsi": {"grow": self.grow, "shrink": self.shrink}}
 
     def reset(self) -> None:
         """Back to the days as loaded and the whole listing."""

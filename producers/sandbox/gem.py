@@ -19,11 +19,15 @@ from collections.abc import Callable, Mapping, Sequence
 from pathlib import Path
 from typing import Any
 
+from starlette.concurrency import run_in_threadpool
 from starlette.requests import Request
 from starlette.responses import JSONResponse, Response
 from starlette.routing import Route
 
 from producers.sandbox import gem_made_up
+from producers.sandbox.controls import ids, refused, sent
+from producers.sandbox.settings import SandboxSettings
+from producers.sandbox.upstream import UNLIMITED, Upstream
 from producers.sources.gem_transmission.grid_projects import PROJECT_FILES
 
 LARGEST_PAGE = 500
@@ -54,11 +58,13 @@ _TYPE_FIELDS = (
 _Maker = Callable[[], bytes]
 
 
-class GemUpstream:
+class GemUpstream(Upstream):
     """The lists, and what a new release does to the power units."""
 
-    def __init__(self, data_dir: Path) -> None:
-        gem, transmission = data_dir / "gem", data_dir / "transmission"
+    source = "gem_transmission"
+
+    def __init__(self, settings: SandboxSettings) -> None:
+        gem, transmission = settings.data_dir / "gem", settings.data_dir / "transmission"
         wanted: list[tuple[str, Path, _Maker]] = [
             ("files/units.csv.gz", gem / "gem_units_complete.csv.gz", gem_made_up.units),
             ("files/lng.csv.gz", gem / "gem_lng_units_complete.csv.gz", gem_made_up.lng_units),
@@ -73,13 +79,39 @@ class GemUpstream:
         self._units: dict[str, list[dict[str, str]]] = {}
         self.reset()
 
+    @staticmethod
+    def variables(url: str, settings: SandboxSettings) -> dict[str, str]:
+        """See `Upstream`. Made-up lists are short."""
+        return {
+            "GEM_LNG_FILE": f"{url}/gem/files/lng.csv.gz",
+            "GEM_LNG_MINIMUM_ROWS": "100",
+            "GEM_BASE_URL": f"{url}/gem",
+            "GEM_POWER_FILE": f"{url}/gem/files/units.csv.gz",
+            "GEM_GEOTHERMAL_FILE": "none",
+            "GEM_AFRICA_FILE": "none",
+            "GEM_GRID_LOCATION": f"{url}/gem/grid/<file>.csv",
+            "GEM_GRID_MINIMUM_ROWS": "100",
+            "GEM_PROJECTS_LOCATION": f"{url}/gem/projects/<plan>_<work>.csv",
+            "GEM_REQUESTS_PER_MINUTE": UNLIMITED,
+        }
+
     def routes(self) -> list[Route]:
-        """What the upstream answers."""
+        """What the upstream answers, and its control."""
         return [
             Route("/gem/assets", self.assets),
             Route("/gem/catalog/metadata", self.metadata),
             Route("/gem/{name:path}", self.file),
+            Route("/control/gem", self.control, methods=["POST"]),
         ]
+
+    async def control(self, request: Request) -> JSONResponse:
+        """`POST /control/gem`: the next release of every list."""
+        body = await sent(request)
+        change, drop = ids(body.get("change")), ids(body.get("drop"))
+        found = await run_in_threadpool(self.publish, change, drop)
+        if found != change | drop:
+            return refused(f"unknown ids: {sorted((change | drop) - found)[:5]}")
+        return JSONResponse({"touched": len(found)})
 
     async def assets(self, request: Request) -> JSONResponse:
         """One page of units; an unknown type is answered like an empty one."""

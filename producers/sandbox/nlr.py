@@ -15,12 +15,15 @@ from binascii import Error as Base64Error
 from collections import deque
 from collections.abc import Mapping
 from dataclasses import dataclass, field
+from typing import ClassVar
 
 from starlette.requests import Request
 from starlette.responses import HTMLResponse, JSONResponse, Response
 from starlette.routing import Route
 
 from producers.sandbox.controls import refused, sent
+from producers.sandbox.settings import SandboxSettings
+from producers.sandbox.upstream import UNLIMITED, Upstream
 
 ROOT = "/nlr"
 DEMO_KEY = "DEMO_KEY"
@@ -73,18 +76,25 @@ class _ServiceError(Exception):
     """What a service answers with `errors` to a question it cannot take."""
 
 
-class NlrUpstream:
-    """Keys, limits, coverage and controls.
+class NlrUpstream(Upstream):
+    """Keys, limits, coverage and controls; a limit of 0 is none, for `DEMO_KEY` neither."""
 
-    Args:
-        key: Accepted beside `DEMO_KEY`.
-        requests_per_hour: Limit of that key; 0 for none, for `DEMO_KEY` neither.
-    """
+    source = "reexplorer"
+    without_limits: ClassVar[Mapping[str, str]] = {"SANDBOX_NLR_REQUESTS_PER_HOUR": "0"}
 
-    def __init__(self, key: str, requests_per_hour: int) -> None:
-        self._key = key
-        self._limit = requests_per_hour
+    def __init__(self, settings: SandboxSettings) -> None:
+        self._key = settings.nlr_key
+        self._limit = settings.nlr_requests_per_hour
         self.reset()
+
+    @staticmethod
+    def variables(url: str, settings: SandboxSettings) -> dict[str, str]:
+        """See `Upstream`."""
+        return {
+            "NLR_BASE_URL": f"{url}{ROOT}",
+            "NLR_API_KEY": settings.nlr_key,
+            "NLR_REQUESTS_PER_MINUTE": UNLIMITED,
+        }
 
     def reset(self) -> None:
         """Back to the start: nothing asked, no new year, the host is there."""

@@ -26,44 +26,20 @@ from starlette.requests import Request
 from starlette.responses import JSONResponse
 from starlette.routing import Route
 
-from producers.sandbox.alsi import AlsiUpstream
-from producers.sandbox.controls import ids, refused, sent
+from producers.sandbox.controls import refused, sent
 from producers.sandbox.faults import Fault, FaultSwitches
-from producers.sandbox.gem import GemUpstream
-from producers.sandbox.nlr import NlrUpstream
 from producers.sandbox.settings import SandboxSettings
-from producers.sandbox.trackers import TrackerUpstream
-from producers.sandbox.wri import ReleaseChange, WriUpstream
+from producers.sandbox.upstreams import UPSTREAMS
 
 _STOP_SECONDS = 2
 
 
 def create_app(settings: SandboxSettings) -> FaultSwitches:
     """The server as an ASGI application, its data loaded."""
-    alsi = AlsiUpstream(settings.data_dir, settings.alsi_key, settings.alsi_requests_per_minute)
-    wri = WriUpstream(settings.data_dir, settings.plants)
-    nlr = NlrUpstream(settings.nlr_key, settings.nlr_requests_per_hour)
-    trackers = TrackerUpstream(settings.data_dir)
-    gem = GemUpstream(settings.data_dir)
+    upstreams = [upstream(settings) for upstream in UPSTREAMS]
 
     async def health(request: Request) -> JSONResponse:
         return JSONResponse({"status": "ok", "real_data": settings.data_dir.is_dir()})
-
-    async def release(request: Request) -> JSONResponse:
-        body = await sent(request)
-        change = ReleaseChange(*(ids(body.get(key)) for key in ("change", "drop", "move")))
-        found = await run_in_threadpool(wri.publish, change)
-        if found != change.ids:
-            return refused(f"unknown ids: {sorted(change.ids - found)[:5]}")
-        return JSONResponse({"touched": len(found)})
-
-    async def gem_release(request: Request) -> JSONResponse:
-        body = await sent(request)
-        change, drop = ids(body.get("change")), ids(body.get("drop"))
-        found = await run_in_threadpool(gem.publish, change, drop)
-        if found != change | drop:
-            return refused(f"unknown ids: {sorted((change | drop) - found)[:5]}")
-        return JSONResponse({"touched": len(found)})
 
     async def fault(request: Request) -> JSONResponse:
         try:
@@ -74,28 +50,22 @@ def create_app(settings: SandboxSettings) -> FaultSwitches:
 
     async def reset(request: Request) -> JSONResponse:
         switches.clear()
-        alsi.reset()
-        nlr.reset()
-        trackers.reset()
-        await run_in_threadpool(wri.reset)
-        await run_in_threadpool(gem.reset)
+        for upstream in upstreams:
+            await run_in_threadpool(upstream.reset)
         return JSONResponse({"status": "ok"})
 
     app = Starlette(
         routes=[
-            *alsi.routes(),
-            *wri.routes(),
-            *nlr.routes(),
-            *trackers.routes(),
-            *gem.routes(),
+            *(route for upstream in upstreams for route in upstream.routes()),
             Route("/healthz", health),
-            Route("/control/wri", release, methods=["POST"]),
             Route("/control/fault", fault, methods=["POST"]),
-            Route("/control/gem", gem_release, methods=["POST"]),
             Route("/control/reset", reset, methods=["POST"]),
         ]
     )
-    switches = FaultSwitches(app, {"/alsi": {"grow": alsi.grow, "shrink": alsi.shrink}})
+    changes = {
+        path: change for upstream in upstreams for path, change in upstream.changes().items()
+    }
+    switches = FaultSwitches(app, changes)
     return switches
 
 

@@ -17,6 +17,8 @@ from starlette.routing import Route
 
 from producers.sandbox.controls import ids, refused, sent
 from producers.sandbox.gem_made_up import UNIT_COLUMNS
+from producers.sandbox.settings import SandboxSettings
+from producers.sandbox.upstream import Upstream
 
 PATH = "/trackers/solar_wind.csv"
 REAL_FILE = Path("gem") / "gem_units_complete.csv.gz"
@@ -42,13 +44,20 @@ _PLACES = (
 _Row = dict[str, str]
 
 
-class TrackerUpstream:
+class TrackerUpstream(Upstream):
     """The tracker's file and how the next release differs."""
 
-    def __init__(self, data_dir: Path) -> None:
-        path = data_dir / REAL_FILE
+    source = "reexplorer"
+
+    def __init__(self, settings: SandboxSettings) -> None:
+        path = settings.data_dir / REAL_FILE
         self._original = _real_rows(path) if path.is_file() else _made_up_rows()
         self.reset()
+
+    @staticmethod
+    def variables(url: str, settings: SandboxSettings) -> dict[str, str]:
+        """See `Upstream`."""
+        return {"RENEWABLE_PROJECTS_LOCATION": f"{url}{PATH}"}
 
     def routes(self) -> list[Route]:
         """The file and its control."""

@@ -13,10 +13,14 @@ from collections.abc import Iterable, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 
+from starlette.concurrency import run_in_threadpool
 from starlette.requests import Request
-from starlette.responses import Response
+from starlette.responses import JSONResponse, Response
 from starlette.routing import Route
 
+from producers.sandbox.controls import ids, refused, sent
+from producers.sandbox.settings import SandboxSettings
+from producers.sandbox.upstream import Upstream
 from producers.sources.wri_powerplants import COLUMNS
 
 PATH = "/wri/global_power_plant_database_v_1_3.zip"
@@ -116,18 +120,28 @@ class ReleaseChange:
         return self.change | self.drop | self.move
 
 
-class WriUpstream:
+class WriUpstream(Upstream):
     """The current release and how to make the next one."""
 
-    def __init__(self, data_dir: Path, plants: int) -> None:
-        path = data_dir / REAL_FILE
-        self._original = path.read_bytes() if path.is_file() else _made_up_csv(plants)
+    source = "wri_powerplants"
+
+    def __init__(self, settings: SandboxSettings) -> None:
+        path = settings.data_dir / REAL_FILE
+        self._original = path.read_bytes() if path.is_file() else _made_up_csv(settings.plants)
         self._csv = self._original
         self._release = _built(self._csv)
 
+    @staticmethod
+    def variables(url: str, settings: SandboxSettings) -> dict[str, str]:
+        """See `Upstream`."""
+        return {"WRI_LOCATION": f"{url}{PATH}"}
+
     def routes(self) -> list[Route]:
-        """What the upstream answers; Starlette adds HEAD to GET."""
-        return [Route(PATH, self.answer)]
+        """The zip and its control; Starlette adds HEAD to GET."""
+        return [
+            Route(PATH, self.answer),
+            Route("/control/wri", self.control, methods=["POST"]),
+        ]
 
     async def answer(self, request: Request) -> Response:
         """The zip, or 304 when the client has this very release."""
@@ -136,6 +150,15 @@ class WriUpstream:
         if release.etag in held or "*" in held:
             return Response(status_code=304, headers=release.headers)
         return Response(release.body, media_type="application/zip", headers=release.headers)
+
+    async def control(self, request: Request) -> JSONResponse:
+        """`POST /control/wri`: the next release."""
+        body = await sent(request)
+        change = ReleaseChange(*(ids(body.get(key)) for key in ("change", "drop", "move")))
+        found = await run_in_threadpool(self.publish, change)
+        if found != change.ids:
+            return refused(f"unknown ids: {sorted(change.ids - found)[:5]}")
+        return JSONResponse({"touched": len(found)})
 
     def publish(self, change: ReleaseChange) -> frozenset[str]:
         """Make the next release; returns the ids of `change` that exist."""

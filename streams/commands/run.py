@@ -13,20 +13,24 @@ from types import FrameType
 from typing import Any, Final
 
 import httpx
-from pydantic import Field
-from pydantic_settings import BaseSettings, SettingsConfigDict
 from rich.console import Console
 
 from producers.connectors import CONNECTORS
 from producers.errors import ProducerError
 from producers.run import RunOptions, RunSummary, Services, run_once
+from producers.sandbox.settings import SandboxSettings
+from producers.sandbox.upstreams import (
+    SANDBOXED_SOURCES,
+    connector_environment,
+    environment_without_limits,
+)
 from streams.commands.audit import account_table, count_published, take_account
 from streams.commands.deploy import create_topics, register_schemas
 from streams.core.errors import InfrastructureError
 from streams.kafka.topic_admin import lag
 from streams.local.stack import LocalStack
 from streams.local.workers import LocalWorker, Program, faust_worker
-from streams.settings import PROJECT_ROOT, Settings
+from streams.settings import Settings
 from streams.topology import SINK_TOPICS, drain_steps, pipeline
 
 log = logging.getLogger(__name__)
@@ -42,14 +46,6 @@ EXIT_FAILED: Final = 3
 EXIT_INTERRUPTED: Final = 130
 
 
-class RunSettings(BaseSettings):
-    """Settings of the local run that no other process has."""
-
-    model_config = SettingsConfigDict(env_file=PROJECT_ROOT / ".env", extra="ignore", frozen=True)
-
-    sandbox_port: int = Field(8765, description="The local upstream server.")
-
-
 @dataclass(frozen=True, slots=True)
 class LocalRun:
     """What a local run is made of.
@@ -57,10 +53,12 @@ class LocalRun:
     Attributes:
         settings: Addresses as the children see them.
         environment: Variables of the children and of the producers.
+        sources: Connectors that are polled.
     """
 
     settings: Settings
     environment: Mapping[str, str]
+    sources: Sequence[str]
     stack: LocalStack
     workers: Sequence[LocalWorker]
 
@@ -109,7 +107,8 @@ def run(*, once: bool, live: bool, console: Console) -> int:
 def _start(cleanup: ExitStack, console: Console, *, live: bool) -> LocalRun:
     base = Settings()
     data_dir = base.data_dir.absolute()
-    sandbox_port = RunSettings().sandbox_port
+    sources = polled_sources(console, live=live)
+    sandbox = SandboxSettings()
     stack = LocalStack(
         data_dir,
         progress=lambda component, seconds: console.print(f"  {component} ({seconds:.1f} s)"),
@@ -146,34 +145,20 @@ def _start(cleanup: ExitStack, console: Console, *, live: bool) -> LocalRun:
         )
     ]
     if not live:
-        workers.append(_sandbox(sandbox_port, data_dir, environment))
+        workers.append(_sandbox(sandbox.port, data_dir, environment))
     _start_workers(workers, cleanup, console)
-    upstream = {} if live else sandbox_environment(f"http://127.0.0.1:{sandbox_port}")
-    return LocalRun(settings, {**environment, **upstream}, stack, workers)
+    url = f"http://127.0.0.1:{sandbox.port}"
+    upstreams = {} if live else connector_environment(url, sandbox)
+    return LocalRun(settings, {**environment, **upstreams}, sources, stack, workers)
 
 
-def sandbox_environment(url: str) -> dict[str, str]:
-    """Variables that point every connector to the sandbox, without its minute limits."""
-    return {
-        "ALSI_BASE_URL": f"{url}/alsi/api",
-        "ALSI_API_KEY": "sandbox-key",
-        "ALSI_REQUESTS_PER_MINUTE": "6000",
-        "NLR_BASE_URL": f"{url}/nlr",
-        "NLR_API_KEY": "sandbox-key",
-        "NLR_REQUESTS_PER_MINUTE": "6000",
-        "RENEWABLE_PROJECTS_LOCATION": f"{url}/trackers/solar_wind.csv",
-        "WRI_LOCATION": f"{url}/wri/global_power_plant_database_v_1_3.zip",
-        "GEM_LNG_FILE": f"{url}/gem/files/lng.csv.gz",
-        "GEM_LNG_MINIMUM_ROWS": "100",
-        "GEM_BASE_URL": f"{url}/gem",
-        "GEM_POWER_FILE": f"{url}/gem/files/units.csv.gz",
-        "GEM_GEOTHERMAL_FILE": "none",
-        "GEM_AFRICA_FILE": "none",
-        "GEM_GRID_LOCATION": f"{url}/gem/grid/<file>.csv",
-        "GEM_GRID_MINIMUM_ROWS": "100",
-        "GEM_PROJECTS_LOCATION": f"{url}/gem/projects/<plan>_<work>.csv",
-        "GEM_REQUESTS_PER_MINUTE": "6000",
-    }
+def polled_sources(console: Console, *, live: bool) -> list[str]:
+    """Connectors a run polls; says which ones it leaves out because nothing stands in for them."""
+    polled = [name for name in CONNECTORS if live or name in SANDBOXED_SOURCES]
+    for name in CONNECTORS:
+        if name not in polled:
+            console.print(f"{name} has no sandbox: left out; `make run ARGS=--live` polls it")
+    return polled
 
 
 def _sandbox(port: int, data_dir: Path, environment: Mapping[str, str]) -> LocalWorker:
@@ -185,11 +170,7 @@ def _sandbox(port: int, data_dir: Path, environment: Mapping[str, str]) -> Local
         "SANDBOX_PORT",
         "/healthz",
     )
-    unlimited = {
-        "SANDBOX_PORT": str(port),
-        "SANDBOX_ALSI_REQUESTS_PER_MINUTE": "0",
-        "SANDBOX_NLR_REQUESTS_PER_HOUR": "0",
-    }
+    unlimited = {"SANDBOX_PORT": str(port), **environment_without_limits()}
     return LocalWorker(program, data_dir, {**environment, **unlimited})
 
 
@@ -220,7 +201,7 @@ def _poll_all(local: LocalRun, console: Console) -> tuple[list[RunSummary], list
         local.settings.postgres_dsn,
     )
     summaries, failures = [], []
-    for name in CONNECTORS:
+    for name in local.sources:
         with console.status(f"Polling {name}"):
             try:
                 summary = run_once(name, RunOptions(), services, local.environment)

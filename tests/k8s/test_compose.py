@@ -18,6 +18,7 @@ from producers.__main__ import app as producers_cli
 from producers.config import CONFIG_FOLDER, load_config
 from producers.connectors import CONNECTORS
 from producers.sandbox.settings import SandboxSettings
+from producers.sandbox.upstreams import UPSTREAMS, environment_without_limits
 from streams.__main__ import app as streams_cli
 from streams.settings import PROJECT_ROOT, Settings
 
@@ -119,8 +120,24 @@ def test_every_source_is_polled_and_its_configuration_complete() -> None:
         load_config(name, CONNECTORS[name].config_model, service.environment)
 
 
-def test_sandbox_accepts_the_key_of_the_poll() -> None:
-    assert _own("poll-alsi").environment["ALSI_API_KEY"] == SandboxSettings().alsi_key
+def test_every_poll_is_pointed_to_the_sandbox_as_in_a_local_run() -> None:
+    expected: dict[str, dict[str, str]] = {}
+    for upstream in UPSTREAMS:
+        variables = upstream.variables("http://sandbox:8765", SandboxSettings())
+        expected.setdefault(upstream.source, {}).update(variables)
+    common = set(_own("pipeline").environment)
+    polls = {
+        service.command[3]: {
+            name: value for name, value in service.environment.items() if name not in common
+        }
+        for service in _own_services()
+        if service.name.startswith("poll-")
+    }
+    assert polls == expected
+
+
+def test_the_sandbox_lets_itself_be_asked_as_often_as_in_a_local_run() -> None:
+    assert environment_without_limits().items() <= _own("sandbox").environment.items()
 
 
 @own_services

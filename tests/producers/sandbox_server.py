@@ -12,6 +12,9 @@ from pathlib import Path
 
 import httpx
 
+from producers.sandbox.settings import SandboxSettings
+from producers.sandbox.upstreams import connector_environment
+
 KEY = "sandbox-key"
 PLANTS = 2000
 _START_SECONDS = 30.0
@@ -33,28 +36,11 @@ class Sandbox:
         return answer
 
     def environment(self) -> dict[str, str]:
-        """Variables that point the connectors here."""
+        """Variables that point the connectors here; few days and plants are enough for tests."""
         return {
-            "ALSI_BASE_URL": f"{self.url}/alsi/api",
-            "ALSI_API_KEY": KEY,
-            "ALSI_REQUESTS_PER_MINUTE": "60000",
+            **connector_environment(self.url, SandboxSettings(alsi_key=KEY, nlr_key=KEY)),
             "ALSI_GRANULARITY": "eu",
-            "NLR_BASE_URL": f"{self.url}/nlr",
-            "NLR_API_KEY": KEY,
-            "NLR_REQUESTS_PER_MINUTE": "60000",
-            "RENEWABLE_PROJECTS_LOCATION": f"{self.url}/trackers/solar_wind.csv",
-            "WRI_LOCATION": f"{self.url}/wri/global_power_plant_database_v_1_3.zip",
             "WRI_MINIMUM_ROWS": "1000",
-            "GEM_LNG_FILE": f"{self.url}/gem/files/lng.csv.gz",
-            "GEM_LNG_MINIMUM_ROWS": "100",
-            "GEM_BASE_URL": f"{self.url}/gem",
-            "GEM_POWER_FILE": f"{self.url}/gem/files/units.csv.gz",
-            "GEM_GEOTHERMAL_FILE": "none",
-            "GEM_AFRICA_FILE": "none",
-            "GEM_GRID_LOCATION": f"{self.url}/gem/grid/<file>.csv",
-            "GEM_GRID_MINIMUM_ROWS": "100",
-            "GEM_PROJECTS_LOCATION": f"{self.url}/gem/projects/<plan>_<work>.csv",
-            "GEM_REQUESTS_PER_MINUTE": "60000",
         }
 
 

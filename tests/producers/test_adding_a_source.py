@@ -102,6 +102,27 @@ def test_the_pipeline_knows_the_new_source(project: Path) -> None:
     assert "'app-normalize-toy_grid-changelog'" in shown.stdout
 
 
+def test_a_run_without_the_real_sources_names_the_new_one_and_leaves_it_out(project: Path) -> None:
+    """It has no sandbox, and only `--live` may ask the real upstream."""
+    code = (
+        "from rich.console import Console; from streams.commands.run import polled_sources; "
+        "print(*(polled_sources(Console(), live=live) for live in (False, True)), sep='\\n')"
+    )
+    shown = subprocess.run(
+        [sys.executable, "-c", code],
+        cwd=project,
+        env=os.environ | {"PYTHONPATH": str(project)},
+        capture_output=True,
+        text=True,
+        timeout=60,
+    )
+    said, sandboxed, live = shown.stdout.splitlines()
+    assert said == "toy_grid has no sandbox: left out; `make run ARGS=--live` polls it"
+    assert "toy_grid" not in sandboxed
+    assert "alsi_lng" in sandboxed
+    assert "toy_grid" in live
+
+
 def test_the_code_of_the_page_is_clean(project: Path) -> None:
     files = [
         str(project / block["file"])

@@ -10,9 +10,12 @@ from pathlib import Path
 import httpx
 import pytest
 
+from producers.connectors import CONNECTORS
 from producers.sandbox import alsi_terminals
 from producers.sandbox.alsi import AlsiUpstream
+from producers.sandbox.settings import SandboxSettings
 from producers.sandbox.trackers import PATH
+from producers.sandbox.upstreams import SANDBOXED_SOURCES
 from producers.sandbox.wri import ReleaseChange, WriUpstream
 from producers.sources.alsi_lng.listing import read_listing
 from producers.sources.alsi_lng.terminals import is_virtual
@@ -151,9 +154,10 @@ def test_two_servers_serve_the_same(sandbox: Sandbox, tmp_path: Path) -> None:
 
 
 def test_made_up_data_have_as_many_days_and_plants_as_the_real_ones(tmp_path: Path) -> None:
-    upstream = WriUpstream(tmp_path, 30_000)
+    settings = SandboxSettings(data_dir=tmp_path)
+    upstream = WriUpstream(settings)
     assert upstream.publish(ReleaseChange(drop=frozenset({"SBX0029999"}))) == {"SBX0029999"}
-    assert AlsiUpstream(tmp_path, KEY, 0).revise(10_000) == (
+    assert AlsiUpstream(settings).revise(10_000) == (
         (date(2026, 5, 19) - date(2012, 1, 1)).days + 1
     )
 
@@ -268,3 +272,7 @@ def test_real_terminals_of_a_country_come_near_its_total(sandbox: Sandbox) -> No
     sum_gwh = sum(float(row["inventory"]["gwh"]) for row in rows)
     assert sum_gwh != float(total["inventory"]["gwh"])
     assert sum_gwh == pytest.approx(float(total["inventory"]["gwh"]), rel=0.1)
+
+
+def test_every_source_of_the_product_has_a_sandbox() -> None:
+    assert set(CONNECTORS) == SANDBOXED_SOURCES

@@ -9,8 +9,7 @@ COV ?=
 export DATA_DIR
 
 .DEFAULT_GOAL := help
-.PHONY: help setup setup-dev run poll lint check test tests soak bench topics schemas-check schemas-freeze schemas-register types \
-	inspect account dlq dlq-replay resume checkpoints members score stages lock clean
+.PHONY: $(shell sed -nE 's/^([a-z-]+):.*/\1/p' $(firstword $(MAKEFILE_LIST)))
 
 help: ## List the commands
 	@awk -F ':.*## ' '/^[a-z-]+:.*## /{printf "  \033[1m%-18s\033[0m %s\n", $$1, $$2}' $(MAKEFILE_LIST)

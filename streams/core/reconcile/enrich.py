@@ -32,7 +32,7 @@ NO_SUBSTATION_NEAR = "no_substation_near"
 
 
 @dataclass(frozen=True, slots=True)
-class Wish:
+class LinkRequest:
     """What an entity looks for.
 
     Attributes:
@@ -69,13 +69,13 @@ class _Target:
 
 
 class Enrichment:
-    """Seekers, targets and the links between them, in one region."""
+    """Candidates, targets and the links between them, in one region."""
 
     def __init__(self) -> None:
         self._targets: dict[EntityKey, _Target] = {}
         self._points: dict[str, PointIndex[tuple[EntityKey, str]]] = {}
         self._nodes: dict[tuple[str, str], set[EntityKey]] = {}
-        self._wishes: dict[EntityKey, tuple[Wish, ...]] = {}
+        self._requests: dict[EntityKey, tuple[LinkRequest, ...]] = {}
         self._waiting: dict[str, PointIndex[tuple[EntityKey, str]]] = {}
         self._waiting_nodes: dict[tuple[str, str], set[EntityKey]] = {}
         self._links: dict[EntityKey, dict[str, Found]] = {}
@@ -88,15 +88,15 @@ class Enrichment:
             Other entities whose links differ now.
         """
         if key[0] in _PLANTS or key[0] in _LINES:
-            self._update_seeker(key, _wishes(key, records))
+            self._update_candidate(key, _requests(key, records))
             return set()
         if key[0] in ("substation", "renewable_resource"):
             return self._update_target(key, _target(key, records))
         return set()
 
-    def seekers(self, targets: Iterable[EntityKey]) -> set[EntityKey]:
+    def candidates(self, targets: Iterable[EntityKey]) -> set[EntityKey]:
         """Entities that are linked to one of these."""
-        return {seeker for target in targets for seeker in self._linked.get(target, ())}
+        return {candidate for target in targets for candidate in self._linked.get(target, ())}
 
     def links(
         self, group: Iterable[EntityKey], id_of: Callable[[EntityKey], str]
@@ -121,29 +121,31 @@ class Enrichment:
         """Why each end of a line has no substation, by relation."""
         links = self._links.get(key, {})
         return {
-            wish.relation: _reason(wish, self._region(key))
-            for wish in self._wishes.get(key, ())
-            if wish.relation not in links
+            request.relation: _reason(request, self._region(key))
+            for request in self._requests.get(key, ())
+            if request.relation not in links
         }
 
     def _region(self, key: EntityKey) -> int | None:
-        first = next((wish.position for wish in self._wishes[key] if wish.position), None)
+        first = next(
+            (request.position for request in self._requests[key] if request.position), None
+        )
         return None if first is None else region_of(*first, None)
 
-    def _update_seeker(self, key: EntityKey, wishes: tuple[Wish, ...]) -> None:
-        for wish in self._wishes.pop(key, ()):
-            if wish.position is not None:
-                self._waiting[wish.target].remove((key, wish.relation), wish.position)
-            if wish.node is not None:
-                self._waiting_nodes[wish.node].discard(key)
-        if wishes:
-            self._wishes[key] = wishes
-        for wish in wishes:
-            if wish.position is not None:
-                index = self._waiting.setdefault(wish.target, PointIndex())
-                index.add((key, wish.relation), wish.position)
-            if wish.node is not None:
-                self._waiting_nodes.setdefault(wish.node, set()).add(key)
+    def _update_candidate(self, key: EntityKey, requests: tuple[LinkRequest, ...]) -> None:
+        for request in self._requests.pop(key, ()):
+            if request.position is not None:
+                self._waiting[request.target].remove((key, request.relation), request.position)
+            if request.node is not None:
+                self._waiting_nodes[request.node].discard(key)
+        if requests:
+            self._requests[key] = requests
+        for request in requests:
+            if request.position is not None:
+                index = self._waiting.setdefault(request.target, PointIndex())
+                index.add((key, request.relation), request.position)
+            if request.node is not None:
+                self._waiting_nodes.setdefault(request.node, set()).add(key)
         self._relink(key)
 
     def _update_target(self, key: EntityKey, target: _Target | None) -> set[EntityKey]:
@@ -154,7 +156,7 @@ class Enrichment:
         if target is not None:
             self._targets[key] = target
             affected |= self._add_target(key, target)
-        return {seeker for seeker in affected if self._relink(seeker)}
+        return {candidate for candidate in affected if self._relink(candidate)}
 
     def _remove_target(self, key: EntityKey, target: _Target) -> None:
         if target.position is not None:
@@ -164,7 +166,7 @@ class Enrichment:
             self._nodes[node].discard(key)
 
     def _add_target(self, key: EntityKey, target: _Target) -> set[EntityKey]:
-        """Index a target; returns the seekers that may prefer it to what they have."""
+        """Index a target; returns the candidates that may prefer it to what they have."""
         affected: set[EntityKey] = set()
         for name in target.classes:
             if target.position is None:
@@ -173,22 +175,22 @@ class Enrichment:
             waiting = self._waiting.get(name)
             if waiting is None:
                 continue
-            for km, (seeker, relation) in waiting.near(target.position, _REACH[name]):
-                held = self._links.get(seeker, {}).get(relation)
+            for km, (candidate, relation) in waiting.near(target.position, _REACH[name]):
+                held = self._links.get(candidate, {}).get(relation)
                 if held is None or _closeness(Found(key, km)) < _closeness(held):
-                    affected.add(seeker)
+                    affected.add(candidate)
         for node in target.nodes:
             self._nodes.setdefault(node, set()).add(key)
             affected |= self._waiting_nodes.get(node, set())
         return affected
 
     def _relink(self, key: EntityKey) -> bool:
-        """Look for an entity's wishes again; tells whether its links changed."""
+        """Look for an entity's requests again; tells whether its links changed."""
         before = self._links.pop(key, {})
         after = {
-            wish.relation: found
-            for wish in self._wishes.get(key, ())
-            if (found := self._find(wish)) is not None
+            request.relation: found
+            for request in self._requests.get(key, ())
+            if (found := self._find(request)) is not None
         }
         if after:
             self._links[key] = after
@@ -198,25 +200,25 @@ class Enrichment:
             self._linked.setdefault(found.target, set()).add(key)
         return before != after
 
-    def _find(self, wish: Wish) -> Found | None:
-        if wish.node is not None and (named := self._nodes.get(wish.node)):
+    def _find(self, request: LinkRequest) -> Found | None:
+        if request.node is not None and (named := self._nodes.get(request.node)):
             return Found(min(named), None)
-        index = self._points.get(wish.target)
-        if wish.position is None or index is None:
+        index = self._points.get(request.target)
+        if request.position is None or index is None:
             return None
         fitting = (
             (km, target)
-            for km, (target, _) in index.near(wish.position, wish.reach_km)
-            if self._fits(wish, self._targets[target])
+            for km, (target, _) in index.near(request.position, request.reach_km)
+            if self._fits(request, self._targets[target])
         )
         nearest = min(fitting, default=None)
         return None if nearest is None else Found(nearest[1], nearest[0])
 
     @staticmethod
-    def _fits(wish: Wish, target: _Target) -> bool:
-        if wish.voltage_kv is None or not target.voltages:
+    def _fits(request: LinkRequest, target: _Target) -> bool:
+        if request.voltage_kv is None or not target.voltages:
             return True
-        return round(wish.voltage_kv) in target.voltages
+        return round(request.voltage_kv) in target.voltages
 
 
 _REACH = {
@@ -233,7 +235,7 @@ def _closeness(found: Found) -> tuple[float, EntityKey]:
     return (-1.0 if found.km is None else found.km), found.target
 
 
-def _wishes(key: EntityKey, records: Sequence[avro.NormalizedAsset]) -> tuple[Wish, ...]:
+def _requests(key: EntityKey, records: Sequence[avro.NormalizedAsset]) -> tuple[LinkRequest, ...]:
     if not records:
         return ()
     payload = asset_payload(records[0])
@@ -256,9 +258,9 @@ def _wishes(key: EntityKey, records: Sequence[avro.NormalizedAsset]) -> tuple[Wi
     elif "technology" in payload:
         technology = payload["technology"]
     return (
-        Wish("nearest_substation", "substation", position, SETTINGS.substation_reach_km),
+        LinkRequest("nearest_substation", "substation", position, SETTINGS.substation_reach_km),
         *(
-            Wish(
+            LinkRequest(
                 f"resource_{resource}",
                 f"resource:{resource}",
                 position,
@@ -271,9 +273,9 @@ def _wishes(key: EntityKey, records: Sequence[avro.NormalizedAsset]) -> tuple[Wi
 
 def _end(
     relation: str, position: Position | None, source_id: str, node_id: str | None, line: _Line
-) -> Wish:
+) -> LinkRequest:
     """What one end of a line looks for."""
-    return Wish(
+    return LinkRequest(
         relation,
         "substation",
         position,
@@ -308,10 +310,10 @@ def _position(latitude: float | None, longitude: float | None) -> Position | Non
     return None if latitude is None or longitude is None else (latitude, longitude)
 
 
-def _reason(wish: Wish, region: int | None) -> str:
-    if wish.position is None:
+def _reason(request: LinkRequest, region: int | None) -> str:
+    if request.position is None:
         return NO_POSITION
-    if region is not None and region_of(*wish.position, None) != region:
+    if region is not None and region_of(*request.position, None) != region:
         return OTHER_REGION
     return NO_SUBSTATION_NEAR
 

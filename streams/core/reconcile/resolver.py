@@ -259,19 +259,19 @@ class Resolver:
         for key in planned.retired:
             published += self._publish_retired(key, planned, last, table)
         # What is linked to them shows their ids.
-        for seeker in sorted(self._enrichment.seekers(differing) - touched.keys):
-            published += self._publish_current(self._graph.group(seeker), table)
+        for candidate in sorted(self._enrichment.candidates(differing) - touched.keys):
+            published += self._publish_current(self._graph.group(candidate), table)
         return tuple(published)
 
     def _publish_current(self, group: Group, table: Table) -> list[avro.InfrastructureRecord]:
-        holder = anchor(group)
+        anchor_entity = anchor(group)
         records = self._records.of_group(group, table)
         links = self._enrichment.links(group, self._id_of)
-        unresolved = self._enrichment.unresolved(holder)
+        unresolved = self._enrichment.unresolved(anchor_entity)
         content = canonical_content(
-            asset_id(*holder), holder[0], "current", None, records, links, unresolved
+            asset_id(*anchor_entity), anchor_entity[0], "current", None, records, links, unresolved
         )
-        return self._publish_content(holder, content, table)
+        return self._publish_content(anchor_entity, content, table)
 
     def _publish_retired(
         self, key: EntityKey, planned: Plan, last: avro.NormalizedAsset | None, table: Table
@@ -297,13 +297,13 @@ class Resolver:
         return self._publish_content(key, content, table)
 
     def _publish_content(
-        self, holder: EntityKey, content: avro.InfrastructureRecord, table: Table
+        self, anchor_entity: EntityKey, content: avro.InfrastructureRecord, table: Table
     ) -> list[avro.InfrastructureRecord]:
-        key = _asset_key(holder)
+        key = _asset_key(anchor_entity)
         stored = table.get(key)
         assert stored is None or isinstance(stored, AssetState)
         seen = visible_hash(content)
-        move_count = self._move_count(holder, table)
+        move_count = self._move_count(anchor_entity, table)
         floor = next_version(None, self._generation, move_count)
         if stored is not None and stored.content_hash == seen and stored.version >= floor:
             return []
@@ -311,10 +311,10 @@ class Resolver:
         table.put(key, AssetState(version, content["status"], content["replaced_by"], seen))
         return [{**content, "version": version}]
 
-    def _move_count(self, holder: EntityKey, table: Table) -> int:
+    def _move_count(self, anchor_entity: EntityKey, table: Table) -> int:
         counts = [
             entry.move_count
-            for key in self._records.keys(holder)
+            for key in self._records.keys(anchor_entity)
             if isinstance(entry := table.get(key), RecordState)
         ]
         return max(counts, default=0)
@@ -366,5 +366,5 @@ def _pair(decision: avro.Decision) -> Pair:
     )
 
 
-def _asset_key(holder: EntityKey) -> str:
-    return ASSET_PREFIX + ":".join(holder)
+def _asset_key(anchor_entity: EntityKey) -> str:
+    return ASSET_PREFIX + ":".join(anchor_entity)

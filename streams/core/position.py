@@ -41,7 +41,7 @@ _DIRECTIONS = tuple(
 
 
 @dataclass(frozen=True, slots=True)
-class Settled:
+class CorrectedPosition:
     """What is known about a position in the end.
 
     Attributes:
@@ -57,7 +57,7 @@ class Settled:
     corrections: tuple[Correction, ...] = ()
 
 
-def settle(asset: Placed, margins: Margins) -> Settled | Rejected:
+def correct(asset: Placed, margins: Margins) -> CorrectedPosition | Rejected:
     """Check the position of an asset against its country and the sea.
 
     Args:
@@ -66,10 +66,10 @@ def settle(asset: Placed, margins: Margins) -> Settled | Rejected:
     """
     latitude, longitude = asset.latitude, asset.longitude
     if latitude is None or longitude is None:
-        return Settled(latitude, longitude)
+        return CorrectedPosition(latitude, longitude)
     country = asset.country_code
     if country is not None and country in countries_at(latitude, longitude):
-        return Settled(latitude, longitude)
+        return CorrectedPosition(latitude, longitude)
     if not _on_earth(latitude, longitude):
         return _as_meant(latitude, longitude, country) or _out_of_range(latitude, longitude)
     at_sea = not is_land(latitude, longitude)
@@ -84,10 +84,10 @@ def settle(asset: Placed, margins: Margins) -> Settled | Rejected:
             flags = (flag_rules.POSITION_OUTSIDE_COUNTRY,)
     if at_sea and _needs_land(asset) and not _has_land_within(latitude, longitude, margins.land):
         flags = (*flags, flag_rules.POSITION_NOT_ON_LAND)
-    return Settled(latitude, longitude, flags)
+    return CorrectedPosition(latitude, longitude, flags)
 
 
-def settle_ends(line: Stretched, margins: Margins) -> tuple[Rule, ...] | Rejected:
+def correct_ends(line: Stretched, margins: Margins) -> tuple[Rule, ...] | Rejected:
     """Check both ends of a line against the countries it touches; nothing is corrected.
 
     A slip of one end cannot be told from a node that was taken for another.
@@ -111,7 +111,7 @@ def settle_ends(line: Stretched, margins: Margins) -> tuple[Rule, ...] | Rejecte
     return (flag_rules.POSITION_OUTSIDE_COUNTRY,) if outside else ()
 
 
-def _as_meant(latitude: float, longitude: float, country: str | None) -> Settled | None:
+def _as_meant(latitude: float, longitude: float, country: str | None) -> CorrectedPosition | None:
     """The one reading that lies in the country; None when there is none or several."""
     found = {
         point: rule
@@ -121,7 +121,7 @@ def _as_meant(latitude: float, longitude: float, country: str | None) -> Settled
     if len(found) != 1:
         return None
     ((point, rule),) = found.items()
-    return Settled(*point, (rule,), _corrections((latitude, longitude), point, rule))
+    return CorrectedPosition(*point, (rule,), _corrections((latitude, longitude), point, rule))
 
 
 def _may_stand_at_sea(asset: Placed) -> bool:

@@ -11,7 +11,7 @@ from streams.core.checks import accuracy, completeness, consistency, timeliness,
 from streams.core.checks.check import Check
 from streams.core.errors import Rejected
 from streams.core.payloads import LngInventory, TransmissionLine, TransmissionProject
-from streams.core.position import settle, settle_ends
+from streams.core.position import correct, correct_ends
 from streams.core.records import Mapped, RawRecord
 from streams.core.tolerances import Margins, Tolerances
 
@@ -108,37 +108,37 @@ def validate(mapped: Mapped, raw: RawRecord, tolerances: Tolerances) -> Mapped |
         raw: The raw record; its times are the only clock.
         tolerances: Limits.
     """
-    settled = _with_settled_position(mapped, tolerances.accuracy.margins_degrees)
-    if isinstance(settled, Rejected):
-        return settled
-    payload = settled.payload
+    corrected = _with_corrected_position(mapped, tolerances.accuracy.margins_degrees)
+    if isinstance(corrected, Rejected):
+        return corrected
+    payload = corrected.payload
     flags = [
-        check.rule.id for check in CHECKS[settled.kind] if check.fails(payload, raw, tolerances)
+        check.rule.id for check in CHECKS[corrected.kind] if check.fails(payload, raw, tolerances)
     ]
     if not flags:
-        return settled
-    return replace(settled, flags=tuple(sorted({*flags, *settled.flags})))
+        return corrected
+    return replace(corrected, flags=tuple(sorted({*flags, *corrected.flags})))
 
 
-def _with_settled_position(mapped: Mapped, margins: Margins) -> Mapped | Rejected:
+def _with_corrected_position(mapped: Mapped, margins: Margins) -> Mapped | Rejected:
     payload = mapped.payload
     if isinstance(payload, LngInventory):
         return mapped
     if isinstance(payload, TransmissionLine | TransmissionProject):
-        flags = settle_ends(payload, margins)
+        flags = correct_ends(payload, margins)
         if isinstance(flags, Rejected):
             return flags
         return replace(mapped, flags=tuple(rule.id for rule in flags)) if flags else mapped
-    settled = settle(payload, margins)
-    if isinstance(settled, Rejected):
-        return settled
-    if not settled.flags:
+    corrected = correct(payload, margins)
+    if isinstance(corrected, Rejected):
+        return corrected
+    if not corrected.flags:
         return mapped
-    if settled.corrections:
-        payload = replace(payload, latitude=settled.latitude, longitude=settled.longitude)
+    if corrected.corrections:
+        payload = replace(payload, latitude=corrected.latitude, longitude=corrected.longitude)
     return replace(
         mapped,
         payload=payload,
-        flags=tuple(sorted(rule.id for rule in settled.flags)),
-        corrections=settled.corrections,
+        flags=tuple(sorted(rule.id for rule in corrected.flags)),
+        corrections=corrected.corrections,
     )

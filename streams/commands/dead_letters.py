@@ -218,8 +218,8 @@ def _tried(reader: RawReader, letter: Letter) -> Rejected | None:
             content.headers,
         )
     )
-    judged = raw if isinstance(raw, Rejected) else reader.judge(raw)
-    return judged if isinstance(judged, Rejected) else None
+    evaluated = raw if isinstance(raw, Rejected) else reader.evaluate(raw)
+    return evaluated if isinstance(evaluated, Rejected) else None
 
 
 def _send(writer: TopicWriter, letter: Letter) -> None:

@@ -2,7 +2,7 @@
 
 The grid has cells of 0.05 degrees (5.6 km) and knows, for each, the countries within 0.05 degrees.
 It is made from Natural Earth 1:50m outlines by tests/core/country_grid.py: the outlines are off by
-a few kilometres, so a position is never judged more finely than that. Parts with a code of their
+a few kilometres, so a position is never evaluated more finely than that. Parts with a code of their
 own (French Guiana) or two claimants (Crimea) count for both.
 """
 

@@ -1,7 +1,7 @@
 """Rules that look at neighbour days of one entity, and what is derived from them.
 
 A verdict is a pure function of a gas day and its declared neighbours: `days_before` days before it
-and the day after. When a day changes, its dependents are judged again, so that any order of arrival
+and the day after. When a day changes, its dependents are re-evaluated, so that any order of arrival
 gives the same flags. These rules flag, they never reject: the neighbour may be the wrong one.
 """
 
@@ -98,7 +98,7 @@ class HistoryCheck:
 
 
 @dataclass(frozen=True, slots=True)
-class Judgement:
+class Evaluation:
     """What the neighbours say about a gas day.
 
     Attributes:
@@ -122,7 +122,7 @@ def dependent_days(day: date, tolerances: Tolerances) -> Iterator[date]:
         yield day + distance * ONE_DAY
 
 
-def judge(day: GasDay, window: Window, fetched_at: datetime, limits: Tolerances) -> Judgement:
+def evaluate(day: GasDay, window: Window, fetched_at: datetime, limits: Tolerances) -> Evaluation:
     """The verdict of the neighbours on a gas day.
 
     Args:
@@ -136,19 +136,19 @@ def judge(day: GasDay, window: Window, fetched_at: datetime, limits: Tolerances)
     ]
     flags.sort()
     unloaded = window.after and unloading_gwh(day.balance, window.after.balance)
-    return Judgement(tuple(flags), unloaded.to_avro() if unloaded else NOT_DERIVED)
+    return Evaluation(tuple(flags), unloaded.to_avro() if unloaded else NOT_DERIVED)
 
 
-def judged(
-    record: avro.NormalizedObservation, judgement: Judgement, scope_flags: Sequence[str] = ()
+def evaluated(
+    record: avro.NormalizedObservation, evaluation: Evaluation, scope_flags: Sequence[str] = ()
 ) -> avro.NormalizedObservation:
     """A normalized record with the verdicts of its neighbours and of the checks across scopes."""
     day = record["lng_inventory"]
     assert day is not None
     flags = record["flags"]
-    if judgement.flags or scope_flags:
-        flags = sorted({*flags, *judgement.flags, *scope_flags})
-    return {**record, "flags": flags, "lng_inventory": {**day, **judgement.derived}}
+    if evaluation.flags or scope_flags:
+        flags = sorted({*flags, *evaluation.flags, *scope_flags})
+    return {**record, "flags": flags, "lng_inventory": {**day, **evaluation.derived}}
 
 
 def inventory_jump(day: GasDay, window: Window, _fetched_at: datetime, limits: Tolerances) -> bool:

@@ -1,7 +1,7 @@
 """The observe decision: what one normalized point of a series changes, in itself and around it.
 
-Pure. A point is judged among its neighbours; when it changes, the points that depend on it are
-judged again, and each whose content is other than published gets a new version. When its flags
+Pure. A point is evaluated among its neighbours; when it changes, the points that depend on it are
+re-evaluated, and each whose content is other than published gets a new version. When its flags
 differ, so do those of its raw record's outcome: what counts does not depend on who came first.
 """
 
@@ -19,8 +19,8 @@ from streams.core.history import (
     Window,
     days_before,
     dependent_days,
-    judge,
-    judged,
+    evaluate,
+    evaluated,
 )
 from streams.core.keys import observation_id, observation_record_id
 from streams.core.records import Outcome
@@ -37,7 +37,7 @@ class Point:
     Attributes:
         normalized: Its last accepted record, decoded.
         scope_flags: What checks across scopes say about it.
-        day: The values its neighbours are judged by; None when it is withdrawn.
+        day: The values its neighbours are evaluated by; None when it is withdrawn.
     """
 
     held: Held
@@ -71,16 +71,16 @@ class Change:
         record_id: Whose.
         held: Its new state; None removes it.
         scope_flags: What checks across scopes say about it.
-        published: Record to publish as canonical, judged; None when readers see no difference.
-        rejudged: Flags its raw record's outcome has now, when other points changed them; None when
-            they are as before, and for the event's own point.
+        published: Record to publish as canonical, evaluated; None when readers see no difference.
+        reevaluated: Flags its raw record's outcome has now, when other points changed them; None
+            when they are as before, and for the event's own point.
     """
 
     record_id: str
     held: Held | None
     scope_flags: tuple[str, ...]
     published: avro.NormalizedObservation | None
-    rejudged: tuple[str, ...] | None = None
+    reevaluated: tuple[str, ...] | None = None
 
 
 @dataclass(frozen=True, slots=True)
@@ -88,7 +88,7 @@ class Observed:
     """What follows from one event.
 
     Attributes:
-        changes: The point of the event first, then those judged again, by day.
+        changes: The point of the event first, then those re-evaluated, by day.
         outcome: Outcome of the event's raw record, None when another event of it has one.
         flags: Ids of the rules that flag the point for its outcome, sorted.
         report: What other scopes must hear of the point; None when its figures are as before.
@@ -170,13 +170,13 @@ class _Neighbours:
         before = [self._day(day - distance * ONE_DAY) for distance in distances]
         return Window(tuple(before), self._day(day + ONE_DAY))
 
-    def judged(
+    def evaluated(
         self, record: avro.NormalizedObservation, day: GasDay, scope_flags: tuple[str, ...]
     ) -> avro.NormalizedObservation:
         """A record as it is published among these neighbours."""
         fetched_at = record["order"]["fetched_at"]
-        verdict = judge(day, self.window(day.gas_day), fetched_at, self.tolerances)
-        return judged(record, verdict, scope_flags)
+        verdict = evaluate(day, self.window(day.gas_day), fetched_at, self.tolerances)
+        return evaluated(record, verdict, scope_flags)
 
     def _day(self, day: date) -> GasDay | None:
         point = self.point_of(day)
@@ -214,16 +214,16 @@ def _own_point(
     upsert = event["event"] == "upsert"
     day = _day(event, before.tolerances) if upsert else None
     scope_flags = previous.scope_flags if previous is not None else ()
-    as_judged = event if day is None else before.judged(event, day, scope_flags)
+    evaluated = event if day is None else before.evaluated(event, day, scope_flags)
     stored = None if previous is None else previous.held
-    succession = succeed(as_judged, framed, stored, generation, observation_id)
-    flags = _outcome_flags(as_judged, succession.outcome)
+    succession = succeed(evaluated, framed, stored, generation, observation_id)
+    flags = _outcome_flags(evaluated, succession.outcome)
     if succession.held is stored:
         return _Own(None, previous, succession.outcome, flags)
     kept = event if upsert or previous is None else previous.normalized
     published = None
     if succession.published is not None:
-        published = as_judged if upsert else kept
+        published = evaluated if upsert else kept
     change = Change(event["record_id"], succession.held, scope_flags, published)
     point = None if succession.held is None else Point(succession.held, kept, scope_flags, day)
     return _Own(change, point, succession.outcome, flags)
@@ -247,18 +247,18 @@ def _apply_verdict(
 
 
 def _outcome_flags(
-    as_judged: avro.NormalizedObservation, outcome: Outcome | None
+    evaluated: avro.NormalizedObservation, outcome: Outcome | None
 ) -> tuple[str, ...]:
     """Flags of an accepted record, as an outcome keeps them.
 
     The next day may just be on its way in another partition, so its absence is left to the
     canonical record, from which the flag goes away when it comes.
     """
-    return _counted(as_judged) if outcome in ("changed", "unchanged") else ()
+    return _counted(evaluated) if outcome in ("changed", "unchanged") else ()
 
 
-def _counted(as_judged: avro.NormalizedObservation) -> tuple[str, ...]:
-    return tuple(flag for flag in as_judged["flags"] if flag != NEXT_DAY_OVERDUE.id)
+def _counted(evaluated: avro.NormalizedObservation) -> tuple[str, ...]:
+    return tuple(flag for flag in evaluated["flags"] if flag != NEXT_DAY_OVERDUE.id)
 
 
 def _dependents_again(
@@ -292,20 +292,22 @@ def _published_again(
     """
     if point_before.day is None or point_after.day is None:
         return None
-    as_judged = after.judged(point_after.normalized, point_after.day, point_after.scope_flags)
-    content = content_hash(as_judged)
+    evaluated = after.evaluated(point_after.normalized, point_after.day, point_after.scope_flags)
+    content = content_hash(evaluated)
     stored = point_after.held
     if content == stored.content_hash:
         return None
     version = next_version(stored.version, generation, point_after.normalized["move_count"])
-    was_judged = before.judged(point_before.normalized, point_before.day, point_before.scope_flags)
-    flags = _counted(as_judged)
+    evaluated_before = before.evaluated(
+        point_before.normalized, point_before.day, point_before.scope_flags
+    )
+    flags = _counted(evaluated)
     return Change(
         point_after.normalized["record_id"],
         replace(stored, version=version, content_hash=content),
         point_after.scope_flags,
-        as_judged,
-        rejudged=None if flags == _counted(was_judged) else flags,
+        evaluated,
+        reevaluated=None if flags == _counted(evaluated_before) else flags,
     )
 
 

@@ -134,7 +134,7 @@ class Day:
 EMPTY = Day({}, {})
 
 
-def judge_scopes(day: Day, previous: Day, limits: Tolerances) -> Verdicts:
+def evaluate_scopes(day: Day, previous: Day, limits: Tolerances) -> Verdicts:
     """Flags of every total of a gas day.
 
     Args:

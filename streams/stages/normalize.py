@@ -123,7 +123,7 @@ class Normalize:
         key = raw.record_id.encode()
         stored = overlay.get(key)
         held = None if stored is None else Location.from_avro(self._state.decoder.decode(stored))
-        mapped = self._reader.judge(raw)
+        mapped = self._reader.evaluate(raw)
         decision = decide(raw, mapped, self._reader.kind(raw), order, coordinates, held)
         if decision.location is not None:
             overlay.put(key, self._state.encoder.encode(decision.location.to_avro()))

@@ -1,4 +1,4 @@
-"""Observe: points of time series to canonical records, judged among their neighbours."""
+"""Observe: points of time series to canonical records, evaluated among their neighbours."""
 
 from collections.abc import Sequence
 from functools import lru_cache
@@ -73,8 +73,8 @@ class Observe:
             overlay.put(key, self._state.encoder.encode(state))
             if change.published is not None:
                 outputs.append(self._canonical(change.held, change.published))
-            if change.rejudged is not None:
-                outputs.append(self._rejudged(source_id, change, change.held))
+            if change.reevaluated is not None:
+                outputs.append(self._reevaluated(source_id, change, change.held))
         if observed.report is not None:
             outputs.append(self._report(observed.report))
         if observed.outcome is not None:
@@ -98,9 +98,9 @@ class Observe:
         value = self._encoders.gas_days.encode(report.to_avro())
         return Outgoing(LNG_GAS_DAYS.name, report.gas_day.isoformat().encode(), value)
 
-    def _rejudged(self, source_id: str, change: Change, held: Held) -> Outgoing:
+    def _reevaluated(self, source_id: str, change: Change, held: Held) -> Outgoing:
         assert change.published is not None
-        assert change.rejudged is not None
+        assert change.reevaluated is not None
         return outcome(
             self._encoders,
             held.lineage,
@@ -112,7 +112,7 @@ class Observe:
             generation=self._generation,
             record_time=held.order.fetched_at,
             canonical=[(held.canonical_id, held.version)],
-            flags=change.rejudged,
+            flags=change.reevaluated,
             again=True,
         )
 

@@ -61,7 +61,7 @@ class RawReader:
             )
         return raw
 
-    def judge(self, raw: RawRecord) -> Mapped | Rejected | None:
+    def evaluate(self, raw: RawRecord) -> Mapped | Rejected | None:
         """Its typed content, validated; None for a record that only says it is gone."""
         mapped = None if raw.item is None else self._connector.map_to_schema(raw)
         return validate(mapped, raw, self._tolerances) if isinstance(mapped, Mapped) else mapped

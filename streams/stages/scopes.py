@@ -1,4 +1,4 @@
-"""Scopes: what all entities report for a gas day, judged together.
+"""Scopes: what all entities report for a gas day, evaluated together.
 
 Verdicts go back to observe, which owns the canonical records, as records of its own input.
 """
@@ -12,7 +12,7 @@ from streams.avro.topic_codecs import Encoders, StateCodec
 from streams.core import contract_types as avro
 from streams.core.history import ONE_DAY
 from streams.core.records import EPOCH, OrderKey, source_key
-from streams.core.scopes import EMPTY, Day, Report, changed_verdicts, judge_scopes
+from streams.core.scopes import EMPTY, Day, Report, changed_verdicts, evaluate_scopes
 from streams.core.tolerances import Tolerances
 from streams.engine.overlay import Overlay
 from streams.engine.transactions import Outgoing
@@ -59,14 +59,14 @@ class Scopes:
         self._put(report.source_id, report.gas_day, changed, overlay)
         # The next day is compared with this one.
         for gas_day in (report.gas_day, report.gas_day + ONE_DAY):
-            yield from self._judge(report.source_id, gas_day, record, overlay)
+            yield from self._evaluate(report.source_id, gas_day, record, overlay)
 
-    def _judge(
+    def _evaluate(
         self, source_id: str, gas_day: date, record: ConsumedRecord, overlay: Overlay
     ) -> Iterator[Outgoing]:
         day = self._held(source_id, gas_day, overlay)
         previous = self._held(source_id, gas_day - ONE_DAY, overlay)
-        verdicts = judge_scopes(day, previous, self._tolerances)
+        verdicts = evaluate_scopes(day, previous, self._tolerances)
         if verdicts == day.verdicts:
             return
         for record_id, flags in changed_verdicts(day.verdicts, verdicts):

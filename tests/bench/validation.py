@@ -52,12 +52,12 @@ class StageCost:
     validate: float
     decide: float
     succeed: float
-    judge: float
+    evaluate: float
 
     @property
     def validation(self) -> float:
         """What validation adds."""
-        return self.validate + self.judge
+        return self.validate + self.evaluate
 
 
 @dataclass(frozen=True, slots=True)
@@ -137,12 +137,12 @@ def _measure(
     _, succeed_us = _timed(lambda it: succeed(it, b"", None, 1, observation_id), records)
     days = [it for it in records if "region" not in it]
     points, observe_us = _observed(days, tolerances)
-    judge_us = max(0.0, observe_us - succeed_us) if days else 0.0
+    evaluate_us = max(0.0, observe_us - succeed_us) if days else 0.0
     rules = [
         *_record_rules(accepted, tolerances),
         *(_history_rules(days, points, tolerances) if days else ()),
     ]
-    stage = StageCost(name, len(accepted), read_us, validate_us, decide_us, succeed_us, judge_us)
+    stage = StageCost(name, len(accepted), read_us, validate_us, decide_us, succeed_us, evaluate_us)
     return stage, rules
 
 
@@ -228,7 +228,7 @@ def _nothing(_item: object) -> None:
 
 def stage_table(rounds: Sequence[ValidationCost]) -> Table:
     """Microseconds of processor time per record, medians of the rounds."""
-    columns = ("read", "validate", "decide", "succeed", "judge", "validation")
+    columns = ("read", "validate", "decide", "succeed", "evaluate", "validation")
     table = Table("source", "records", *(f"{name}, µs" for name in columns))
     for stages in zip(*(it.stages for it in rounds), strict=True):
         figures = (median(getattr(it, name) for it in stages) for name in columns)

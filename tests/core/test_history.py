@@ -85,8 +85,8 @@ def test_a_gap_is_flagged_until_the_missing_day_comes() -> None:
     assert series.flags(str(day(2))) == set()
     series.arrive(Arrival(raw_day(day(1), fetched=late, gwh="6702"), 9))
     assert series.flags(str(day(0))) == set()
-    judged_again = [it.record_id for it in series.observed[-1].changes if it.published]
-    assert judged_again == [f"ES/{day(1)}", f"ES/{day(0)}"]
+    evaluated_again = [it.record_id for it in series.observed[-1].changes if it.published]
+    assert evaluated_again == [f"ES/{day(1)}", f"ES/{day(0)}"]
 
 
 def test_unloading_is_derived_when_the_next_day_comes_and_only_once() -> None:

@@ -16,39 +16,39 @@ from tests.core.builders import REJECTED, asset, at, mapped, order_of, plant, ra
 KIND = "power_plant"
 
 
-def judge(
+def evaluate(
     record: RawRecord, content: Mapped | Rejected | None, offset: int, held: Location | None
 ) -> Decision:
     return decide(record, content, KIND, order_of(record, str(offset)), at(offset), held)
 
 
 def test_first_record_goes_to_the_region_of_its_position() -> None:
-    decision = judge(raw(), mapped(), 0, None)
+    decision = evaluate(raw(), mapped(), 0, None)
     (upsert,) = decision.normalized
     assert (upsert["event"], asset(upsert)["region"], upsert["move_count"]) == ("upsert", EUROPE, 0)
     assert decision.outcome is None, "the next stage decides"
 
 
 def test_older_record_is_superseded_and_changes_nothing() -> None:
-    held = judge(raw(fetched=5), mapped(), 1, None).location
-    decision = judge(raw(fetched=1), mapped(), 2, held)
+    held = evaluate(raw(fetched=5), mapped(), 1, None).location
+    decision = evaluate(raw(fetched=1), mapped(), 2, held)
     assert decision == Decision(None, (), "superseded", KIND)
 
 
 def test_source_update_time_beats_a_later_fetch() -> None:
-    held = judge(raw(fetched=5, updated=9), mapped(), 1, None).location
-    assert judge(raw(fetched=8, updated=3), mapped(), 2, held).outcome == "superseded"
+    held = evaluate(raw(fetched=5, updated=9), mapped(), 1, None).location
+    assert evaluate(raw(fetched=8, updated=3), mapped(), 2, held).outcome == "superseded"
 
 
 def test_same_raw_record_read_again_after_a_code_change_replaces_what_it_gave() -> None:
-    held = judge(raw(), mapped(), 7, None).location
-    decision = judge(raw(), mapped(plant(55.0)), 7, held)
+    held = evaluate(raw(), mapped(), 7, None).location
+    decision = evaluate(raw(), mapped(plant(55.0)), 7, held)
     assert payload_fields(decision.normalized[0])["capacity_mw"] == 55.0
 
 
 def test_move_withdraws_from_the_old_region_and_raises_the_move_count() -> None:
-    held = judge(raw(), mapped(), 0, None).location
-    decision = judge(raw(fetched=1), mapped(plant(latitude=40.0, longitude=-100.0)), 1, held)
+    held = evaluate(raw(), mapped(), 0, None).location
+    decision = evaluate(raw(fetched=1), mapped(plant(latitude=40.0, longitude=-100.0)), 1, held)
     leave, arrive = decision.normalized
     assert (leave["event"], leave["cause"], asset(leave)["region"]) == (
         "withdrawal",
@@ -63,39 +63,39 @@ def test_move_withdraws_from_the_old_region_and_raises_the_move_count() -> None:
 
 
 def test_rejection_of_a_listed_record_withdraws_it_and_is_its_own_outcome() -> None:
-    held = judge(raw(), mapped(), 0, None).location
-    decision = judge(raw(fetched=1), REJECTED, 1, held)
+    held = evaluate(raw(), mapped(), 0, None).location
+    decision = evaluate(raw(fetched=1), REJECTED, 1, held)
     assert (decision.outcome, decision.rejected) == ("rejected", REJECTED)
     assert [event["cause"] for event in decision.normalized] == ["rejected"]
 
 
 def test_rejection_of_an_unknown_record_sends_nothing_on() -> None:
-    decision = judge(raw(), REJECTED, 0, None)
+    decision = evaluate(raw(), REJECTED, 0, None)
     assert decision.normalized == ()
     assert decision.location is not None
     assert decision.location.region == NO_REGION
 
 
 def test_delisting_withdraws_once() -> None:
-    held = judge(raw(), mapped(), 0, None).location
-    first = judge(raw(fetched=1, listed=False), None, 1, held)
+    held = evaluate(raw(), mapped(), 0, None).location
+    first = evaluate(raw(fetched=1, listed=False), None, 1, held)
     assert [event["cause"] for event in first.normalized] == ["no_longer_listed"]
     assert first.outcome is None
-    second = judge(raw(fetched=2, listed=False), None, 2, first.location)
+    second = evaluate(raw(fetched=2, listed=False), None, 2, first.location)
     assert (second.normalized, second.outcome) == ((), "unchanged")
 
 
 def test_relisted_in_another_region_moves_even_though_it_was_withdrawn() -> None:
-    held = judge(raw(), mapped(), 0, None).location
-    gone = judge(raw(fetched=1, listed=False), None, 1, held).location
-    back = judge(raw(fetched=2), mapped(plant(latitude=40.0, longitude=-100.0)), 2, gone)
+    held = evaluate(raw(), mapped(), 0, None).location
+    gone = evaluate(raw(fetched=1, listed=False), None, 1, held).location
+    back = evaluate(raw(fetched=2), mapped(plant(latitude=40.0, longitude=-100.0)), 2, gone)
     assert [event["event"] for event in back.normalized] == ["withdrawal", "upsert"]
     assert back.location is not None
     assert back.location.move_count == 1
 
 
 def test_location_survives_its_avro_form() -> None:
-    held = judge(raw(), mapped(), 0, None).location
+    held = evaluate(raw(), mapped(), 0, None).location
     assert held is not None
     assert Location.from_avro(held.to_avro()) == held
 
@@ -110,7 +110,7 @@ def test_newest_record_wins_in_every_order_of_arrival() -> None:
     for order in permutations(arrivals):
         held: Location | None = None
         for record, content, offset in order:
-            decision = judge(record, content, offset, held)
+            decision = evaluate(record, content, offset, held)
             held = decision.location or held
         assert held is not None
         assert (held.listed, held.lineage) == (True, at(3))
@@ -123,7 +123,7 @@ def test_arrival_order_and_repeats_do_not_change_which_record_is_held(
     held: Location | None = None
     for minute in [*order, *repeats]:
         record = raw(fetched=minute)
-        decision = judge(record, mapped(plant(float(minute + 1))), minute, held)
+        decision = evaluate(record, mapped(plant(float(minute + 1))), minute, held)
         held = decision.location or held
     assert held is not None
     assert held.lineage == at(7)

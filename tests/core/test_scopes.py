@@ -5,7 +5,7 @@ from datetime import date
 from hypothesis import given
 from hypothesis import strategies as st
 
-from streams.core.scopes import EMPTY, Day, Report, changed_verdicts, judge_scopes
+from streams.core.scopes import EMPTY, Day, Report, changed_verdicts, evaluate_scopes
 from tests.core.series import TOLERANCES
 
 DAY = date(2026, 3, 2)
@@ -41,7 +41,7 @@ def day_of(*reports: Report) -> Day:
 
 
 def flags(day: Day, previous: Day = EMPTY) -> dict[str, tuple[str, ...]]:
-    found = judge_scopes(day, previous, TOLERANCES)
+    found = evaluate_scopes(day, previous, TOLERANCES)
     return {record_id.partition("/")[0]: ids for record_id, ids in found.items()}
 
 
@@ -113,7 +113,7 @@ def test_any_order_of_reports_gives_the_same_verdicts(
         day = EMPTY.with_report(eu)
         for one in order:
             day = day.with_report(one)
-        verdicts.append(judge_scopes(day, EMPTY, TOLERANCES))
+        verdicts.append(evaluate_scopes(day, EMPTY, TOLERANCES))
     assert verdicts[0] == verdicts[1]
 
 

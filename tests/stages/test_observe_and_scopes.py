@@ -49,7 +49,7 @@ def test_a_total_below_its_parts_is_flagged_and_cleared_by_a_revision() -> None:
     assert flags(chain, "eu", DAY) == ["scopes_disagree"]
     assert flags(chain, "ES", DAY) == []
     first = [it for it in chain.outcomes() if not it["again"]]
-    assert len(first) == len(records), "one outcome a raw record; verdicts come as rejudged ones"
+    assert len(first) == len(records), "one outcome a raw record; verdicts come as reevaluated ones"
     corrected = Series().normalize(
         arrivals(
             [

@@ -10,7 +10,7 @@ from producers.http import HttpSource, bare_address
 
 
 @dataclass(frozen=True, slots=True)
-class Held:
+class PreviousRelease:
     """What a checkpoint remembers of a list that was read whole.
 
     Attributes:
@@ -43,8 +43,10 @@ class Obtained:
     etag: str | None
 
 
-def obtain(http: HttpSource, location: str, target: Path, held: Held | None) -> Obtained:
-    """Find a local file, or download one to `target` unless the server still has the held one.
+def obtain(
+    http: HttpSource, location: str, target: Path, previous: PreviousRelease | None
+) -> Obtained:
+    """Find a local file, or download one to `target` unless the server still has the one of before.
 
     Raises:
         UnreachableError: no such local file.
@@ -55,14 +57,14 @@ def obtain(http: HttpSource, location: str, target: Path, held: Held | None) -> 
         if not path.is_file():
             raise UnreachableError(f"There is no file {path}. Check the configured location.")
         return Obtained(path, None)
-    same = held is not None and held.location == bare_address(location)
-    etag = held.etag if held is not None and same else None
+    same = previous is not None and previous.location == bare_address(location)
+    etag = previous.etag if previous is not None and same else None
     download = http.download(location, target, etag)
     return Obtained(None if download.not_modified else target, download.etag)
 
 
 def check_rows(
-    rows: int, where: str, *, least: int, held_rows: int, largest_loss: float, of: str = "rows"
+    rows: int, where: str, *, least: int, previous_rows: int, largest_loss: float, of: str = "rows"
 ) -> None:
     """Refuse a list that looks cut short, whose missing records would be called no longer listed.
 
@@ -70,14 +72,14 @@ def check_rows(
         rows: What it has.
         where: Location for the message.
         least: What a release has in any case.
-        held_rows: What the release before had; 0 for none.
+        previous_rows: What the release before had; 0 for none.
         largest_loss: Share of those that may be gone.
         of: What was counted.
 
     Raises:
         TruncatedError: fewer.
     """
-    needed = max(least, round(held_rows * (1 - largest_loss)))
+    needed = max(least, round(previous_rows * (1 - largest_loss)))
     if rows < needed:
         raise TruncatedError(
             f"{bare_address(where)} has {rows} {of}, fewer than {needed}: it looks cut short. "

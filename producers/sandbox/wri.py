@@ -146,8 +146,8 @@ class WriUpstream(Upstream):
     async def answer(self, request: Request) -> Response:
         """The zip, or 304 when the client has this very release."""
         release = self._release
-        held = {tag.strip() for tag in request.headers.get("if-none-match", "").split(",")}
-        if release.etag in held or "*" in held:
+        tags = {tag.strip() for tag in request.headers.get("if-none-match", "").split(",")}
+        if release.etag in tags or "*" in tags:
             return Response(status_code=304, headers=release.headers)
         return Response(release.body, media_type="application/zip", headers=release.headers)
 

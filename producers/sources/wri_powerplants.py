@@ -20,7 +20,7 @@ from producers.connector import InfrastructureConnector, Pull, PullRequest, RawI
 from producers.errors import UnexpectedAnswerError
 from producers.formats.csv_release import CsvRelease, measure, read_rows
 from producers.formats.reading import UnreadableNumberError, number
-from producers.formats.release_files import Held, check_rows, obtain
+from producers.formats.release_files import PreviousRelease, check_rows, obtain
 from producers.formats.text_repair import repaired
 from producers.http import HttpSource, bare_address
 from streams.core import rules
@@ -143,10 +143,10 @@ class WriPowerPlantsConnector(InfrastructureConnector):
             UnexpectedAnswerError: no such CSV, for example an HTML page.
             SourceError: see `HttpSource.download`.
         """
-        held = _held(request.checkpoint)
+        previous = _previous(request.checkpoint)
         location = bare_address(self.config.location)
         with TemporaryDirectory(prefix="wri-") as folder:
-            obtained = obtain(http, self.config.location, Path(folder) / "release", held)
+            obtained = obtain(http, self.config.location, Path(folder) / "release", previous)
             if obtained.path is None:
                 pull.unchanged = True
                 return
@@ -154,7 +154,7 @@ class WriPowerPlantsConnector(InfrastructureConnector):
             if obtained.etag:
                 pull.checkpoint["etag"] = obtained.etag
             release = measure(obtained.path)
-            if release.digest == held.digest:
+            if release.digest == previous.digest:
                 pull.unchanged = True
                 pull.checkpoint |= {"location": location}
                 return
@@ -162,7 +162,7 @@ class WriPowerPlantsConnector(InfrastructureConnector):
                 release.rows,
                 location,
                 least=self.config.minimum_rows,
-                held_rows=held.rows,
+                previous_rows=previous.rows,
                 largest_loss=self.config.largest_loss,
             )
             pull.expected = release.rows
@@ -199,9 +199,9 @@ class WriPowerPlantsConnector(InfrastructureConnector):
         return plant if isinstance(plant, Rejected) else Mapped(raw.record_id, plant)
 
 
-def _held(checkpoint: Mapping[str, str]) -> Held:
+def _previous(checkpoint: Mapping[str, str]) -> PreviousRelease:
     """The release of the checkpoint; a blank one before the first."""
-    return Held(
+    return PreviousRelease(
         checkpoint.get("location", ""),
         checkpoint.get("release", ""),
         int(checkpoint.get("rows", "0")),

@@ -93,10 +93,10 @@ def check_compatibility(contract: Contract) -> tuple[Finding, ...]:
             for reader, writer in _pairs(contract.compatibility, older, newer)
             for reason in _incompatibilities(schemas, reader, writer)
         ]
-        held = _logical_types(contract.versions[older - 1])
+        earlier = _logical_types(contract.versions[older - 1])
         for place, logical_type in _logical_types(contract.versions[newer - 1]).items():
-            if held.get(place, logical_type) != logical_type:
-                reasons.append(f"{place} was {held[place]} in v{older}, is {logical_type}")
+            if earlier.get(place, logical_type) != logical_type:
+                reasons.append(f"{place} was {earlier[place]} in v{older}, is {logical_type}")
         findings += [
             Finding(
                 contract.name,

@@ -37,8 +37,8 @@ def current_assets(settings: Settings) -> Iterator[avro.InfrastructureRecord]:
             canonical = decoder.decode(record.value)
             live = record.value if canonical["status"] == "current" else None
             found = (canonical["version"], live)
-            held = newest.get(canonical["record_id"])
-            if held is None or held[0] < found[0]:
+            known = newest.get(canonical["record_id"])
+            if known is None or known[0] < found[0]:
                 newest[canonical["record_id"]] = found
         for _, value in newest.values():
             if value is not None:

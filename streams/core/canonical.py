@@ -5,28 +5,28 @@ from datetime import datetime
 
 from streams.core import contract_types as avro
 from streams.core.payload_field import payload_fields, set_payload
-from streams.core.succession import Held, Normalized
+from streams.core.succession import Normalized, StoredRecord
 from streams.core.unloading import NOT_DERIVED
 
 _DERIVED_FIELDS = frozenset({"fullness_pct", "terminal_id", "virtual", *NOT_DERIVED})
 
 
-def canonical_record(held: Held, normalized: Normalized) -> avro.InfrastructureRecord:
-    """Canonical record of a held source record; one member, so every field has one source.
+def canonical_record(stored: StoredRecord, normalized: Normalized) -> avro.InfrastructureRecord:
+    """Canonical record of a stored source record; one member, so every field has one source.
 
     Args:
-        held: State to publish.
+        stored: State to publish.
         normalized: Its last accepted record.
     """
     payload = payload_fields(normalized)
     record: avro.InfrastructureRecord = {
-        "record_id": held.canonical_id,
+        "record_id": stored.canonical_id,
         "kind": normalized["kind"],
-        "status": held.status,
+        "status": stored.status,
         "replaced_by": None,
-        "version": held.version,
+        "version": stored.version,
         "event_time": _event_time(normalized),
-        "observed_at": held.order.fetched_at,
+        "observed_at": stored.order.fetched_at,
         "members": [member_of(normalized)],
         "provenance": _provenance(payload),
         "flags": normalized["flags"],

@@ -69,7 +69,7 @@ def _stored_gwh(day: GasDayBalance, per_volume: EnergyPerVolume) -> tuple[float,
 
 @dataclass(frozen=True, slots=True)
 class Window:
-    """Neighbours of a gas day; None where no day is held.
+    """Neighbours of a gas day; None where no day is stored.
 
     Attributes:
         before: The days before, nearest first; `days_before` of them.

@@ -98,7 +98,7 @@ def decide(
     kind: str,
     order: OrderKey,
     coordinates: RawCoordinates,
-    held: Location | None,
+    stored: Location | None,
 ) -> Decision:
     """Decide on one readable raw record.
 
@@ -108,15 +108,15 @@ def decide(
         coordinates: Where it stands.
         mapped: Validated content or why it was rejected; None for `no_longer_listed`.
         kind: Canonical kind of the record's stream.
-        held: State of the source record, None when it is new.
+        stored: State of the source record, None when it is new.
     """
-    if held is not None and order < held.order and coordinates != held.lineage:
+    if stored is not None and order < stored.order and coordinates != stored.lineage:
         return Decision(None, (), "superseded", kind)
     if mapped is None:
-        return _delist(raw, kind, order, coordinates, held)
+        return _delist(raw, kind, order, coordinates, stored)
     if isinstance(mapped, Rejected):
-        return _reject(raw, mapped, kind, order, coordinates, held)
-    return _accept(raw, mapped, order, coordinates, held)
+        return _reject(raw, mapped, kind, order, coordinates, stored)
+    return _accept(raw, mapped, order, coordinates, stored)
 
 
 def _accept(
@@ -124,11 +124,11 @@ def _accept(
     mapped: Mapped,
     order: OrderKey,
     coordinates: RawCoordinates,
-    held: Location | None,
+    stored: Location | None,
 ) -> Decision:
     region = _region(mapped)
-    moved = held is not None and held.region not in (region, NO_REGION)
-    move_count = (held.move_count if held else 0) + moved
+    moved = stored is not None and stored.region not in (region, NO_REGION)
+    move_count = (stored.move_count if stored else 0) + moved
     location = Location(region, mapped.kind, mapped.entity_id, move_count, True, order, coordinates)
     upsert = _normalized(raw, location, "upsert", None)
     set_payload(upsert, mapped.kind, mapped.payload.to_avro())
@@ -138,8 +138,8 @@ def _accept(
         upsert["corrections"] = [correction.to_avro() for correction in mapped.corrections]
     if not moved:
         return Decision(location, (upsert,), None, mapped.kind)
-    assert held is not None
-    leave = _normalized(raw, _withdraw(held, order, coordinates), "withdrawal", "moved")
+    assert stored is not None
+    leave = _normalized(raw, _withdraw(stored, order, coordinates), "withdrawal", "moved")
     return Decision(location, (leave, upsert), None, mapped.kind)
 
 
@@ -149,14 +149,14 @@ def _reject(
     kind: str,
     order: OrderKey,
     coordinates: RawCoordinates,
-    held: Location | None,
+    stored: Location | None,
 ) -> Decision:
-    if held is None:
+    if stored is None:
         location = _unlisted(raw, kind, order, coordinates)
         return Decision(location, (), "rejected", kind, rejected)
-    location = _withdraw(held, order, coordinates)
-    leave = (_normalized(raw, location, "withdrawal", "rejected"),) if held.listed else ()
-    return Decision(location, leave, "rejected", held.kind, rejected)
+    location = _withdraw(stored, order, coordinates)
+    leave = (_normalized(raw, location, "withdrawal", "rejected"),) if stored.listed else ()
+    return Decision(location, leave, "rejected", stored.kind, rejected)
 
 
 def _delist(
@@ -164,19 +164,19 @@ def _delist(
     kind: str,
     order: OrderKey,
     coordinates: RawCoordinates,
-    held: Location | None,
+    stored: Location | None,
 ) -> Decision:
-    if held is None:
+    if stored is None:
         return Decision(_unlisted(raw, kind, order, coordinates), (), "unchanged", kind)
-    location = _withdraw(held, order, coordinates)
-    if not held.listed:
-        return Decision(location, (), "unchanged", held.kind)
+    location = _withdraw(stored, order, coordinates)
+    if not stored.listed:
+        return Decision(location, (), "unchanged", stored.kind)
     leave = _normalized(raw, location, "withdrawal", "no_longer_listed")
-    return Decision(location, (leave,), None, held.kind)
+    return Decision(location, (leave,), None, stored.kind)
 
 
-def _withdraw(held: Location, order: OrderKey, coordinates: RawCoordinates) -> Location:
-    return replace(held, listed=False, order=order, lineage=coordinates)
+def _withdraw(stored: Location, order: OrderKey, coordinates: RawCoordinates) -> Location:
+    return replace(stored, listed=False, order=order, lineage=coordinates)
 
 
 def _unlisted(raw: RawRecord, kind: str, order: OrderKey, coordinates: RawCoordinates) -> Location:

@@ -25,7 +25,7 @@ from streams.core.history import (
 from streams.core.keys import observation_id, observation_record_id
 from streams.core.records import Outcome
 from streams.core.scopes import Report
-from streams.core.succession import Held, content_hash, succeed
+from streams.core.succession import StoredRecord, content_hash, succeed
 from streams.core.tolerances import Tolerances
 from streams.core.versions import next_version
 
@@ -40,7 +40,7 @@ class Point:
         day: The values its neighbours are evaluated by; None when it is withdrawn.
     """
 
-    held: Held
+    stored: StoredRecord
     normalized: avro.NormalizedObservation
     scope_flags: tuple[str, ...]
     day: GasDay | None
@@ -48,15 +48,15 @@ class Point:
     @classmethod
     def of(
         cls,
-        held: Held,
+        stored: StoredRecord,
         normalized: avro.NormalizedObservation,
         scope_flags: tuple[str, ...],
         tolerances: Tolerances,
     ) -> Self:
         """The point of a state and its last accepted record."""
-        current = held.status == "current"
+        current = stored.status == "current"
         day = _day(normalized, tolerances) if current else None
-        return cls(held, normalized, scope_flags, day)
+        return cls(stored, normalized, scope_flags, day)
 
 
 Points = Callable[[str], Point | None]
@@ -69,7 +69,7 @@ class Change:
 
     Attributes:
         record_id: Whose.
-        held: Its new state; None removes it.
+        stored: Its new state; None removes it.
         scope_flags: What checks across scopes say about it.
         published: Record to publish as canonical, evaluated; None when readers see no difference.
         reevaluated: Flags its raw record's outcome has now, when other points changed them; None
@@ -77,7 +77,7 @@ class Change:
     """
 
     record_id: str
-    held: Held | None
+    stored: StoredRecord | None
     scope_flags: tuple[str, ...]
     published: avro.NormalizedObservation | None
     reevaluated: tuple[str, ...] | None = None
@@ -100,10 +100,10 @@ class Observed:
     report: Report | None = None
 
     @property
-    def published(self) -> Held | None:
+    def published(self) -> StoredRecord | None:
         """State of the event's own point, when it is published."""
         own = self.changes[0] if self.changes else None
-        return own.held if own and own.published else None
+        return own.stored if own and own.published else None
 
 
 def observe(
@@ -142,7 +142,7 @@ def observe(
     )
     report = None
     if own.point is not None:
-        version = own.point.held.version
+        version = own.point.stored.version
         report = Report.of(own.point.normalized, version, current=day is not None)
     return Observed((own.change, *dependents), own.outcome, own.flags, report)
 
@@ -215,17 +215,17 @@ def _own_point(
     day = _day(event, before.tolerances) if upsert else None
     scope_flags = previous.scope_flags if previous is not None else ()
     evaluated = event if day is None else before.evaluated(event, day, scope_flags)
-    stored = None if previous is None else previous.held
+    stored = None if previous is None else previous.stored
     succession = succeed(evaluated, framed, stored, generation, observation_id)
     flags = _outcome_flags(evaluated, succession.outcome)
-    if succession.held is stored:
+    if succession.stored is stored:
         return _Own(None, previous, succession.outcome, flags)
     kept = event if upsert or previous is None else previous.normalized
     published = None
     if succession.published is not None:
         published = evaluated if upsert else kept
-    change = Change(event["record_id"], succession.held, scope_flags, published)
-    point = None if succession.held is None else Point(succession.held, kept, scope_flags, day)
+    change = Change(event["record_id"], succession.stored, scope_flags, published)
+    point = None if succession.stored is None else Point(succession.stored, kept, scope_flags, day)
     return _Own(change, point, succession.outcome, flags)
 
 
@@ -242,7 +242,7 @@ def _apply_verdict(
     point = replace(previous, scope_flags=scope_flags)
     change = _published_again(previous, neighbours, point, neighbours, generation)
     if change is None:
-        change = Change(event["record_id"], previous.held, scope_flags, None)
+        change = Change(event["record_id"], previous.stored, scope_flags, None)
     return Observed((change,), None, ())
 
 
@@ -294,7 +294,7 @@ def _published_again(
         return None
     evaluated = after.evaluated(point_after.normalized, point_after.day, point_after.scope_flags)
     content = content_hash(evaluated)
-    stored = point_after.held
+    stored = point_after.stored
     if content == stored.content_hash:
         return None
     version = next_version(stored.version, generation, point_after.normalized["move_count"])

@@ -125,8 +125,8 @@ class Day:
 
     def with_report(self, report: Report) -> "Day":
         """The day with a report; an older version of one changes nothing."""
-        held = self.reports.get(report.record_id)
-        if held is not None and held.version >= report.version:
+        known = self.reports.get(report.record_id)
+        if known is not None and known.version >= report.version:
             return self
         return Day({**self.reports, report.record_id: report}, self.verdicts)
 

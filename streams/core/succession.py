@@ -24,7 +24,7 @@ CanonicalId = Callable[[str, str, str], str]
 
 
 @dataclass(frozen=True, slots=True)
-class Held:
+class StoredRecord:
     """State of one source record (`state.observations`).
 
     Attributes:
@@ -73,20 +73,20 @@ class Succession:
     """What follows from one event.
 
     Attributes:
-        held: New state; None removes the source record from this partition.
-        published: Held state to publish as a canonical record, or None.
+        stored: New state; None removes the source record from this partition.
+        published: Stored state to publish as a canonical record, or None.
         outcome: Outcome of the event's raw record, None when another event of it has one.
     """
 
-    held: Held | None
-    published: Held | None
+    stored: StoredRecord | None
+    published: StoredRecord | None
     outcome: Outcome | None
 
 
 def succeed(
     event: Normalized,
     framed: bytes,
-    held: Held | None,
+    stored: StoredRecord | None,
     generation: int,
     canonical_id: CanonicalId,
 ) -> Succession:
@@ -95,35 +95,37 @@ def succeed(
     Args:
         event: The record.
         framed: The same as framed bytes, which is how the state keeps it.
-        held: State of the source record, None when it is new here.
+        stored: State of the source record, None when it is new here.
         generation: High part of the version.
         canonical_id: Names the canonical record.
     """
     order = OrderKey.from_avro(event["order"])
     lineage = RawCoordinates.from_avro(event["lineage"])
-    if held is not None and order < held.order and lineage != held.lineage:
-        return Succession(held, None, "superseded" if has_outcome(event) else None)
+    if stored is not None and order < stored.order and lineage != stored.lineage:
+        return Succession(stored, None, "superseded" if has_outcome(event) else None)
     if event["event"] == "withdrawal":
-        return _withdraw(event, held, generation, order, lineage)
+        return _withdraw(event, stored, generation, order, lineage)
     content = content_hash(event)
-    if held is not None and held.status == "current" and held.content_hash == content:
-        same_move = held.version >= next_version(None, generation, event["move_count"])
+    if stored is not None and stored.status == "current" and stored.content_hash == content:
+        same_move = stored.version >= next_version(None, generation, event["move_count"])
         if same_move:
-            kept = Held(framed, held.canonical_id, held.version, "current", content, order, lineage)
+            kept = StoredRecord(
+                framed, stored.canonical_id, stored.version, "current", content, order, lineage
+            )
             return Succession(kept, None, "unchanged")
     identity = (
-        held.canonical_id
-        if held is not None
+        stored.canonical_id
+        if stored is not None
         else canonical_id(event["kind"], event["source_id"], event["record_id"])
     )
-    version = next_version(held.version if held else None, generation, event["move_count"])
-    new = Held(framed, identity, version, "current", content, order, lineage)
+    version = next_version(stored.version if stored else None, generation, event["move_count"])
+    new = StoredRecord(framed, identity, version, "current", content, order, lineage)
     return Succession(new, new, "changed")
 
 
 def _withdraw(
     event: Normalized,
-    held: Held | None,
+    stored: StoredRecord | None,
     generation: int,
     order: OrderKey,
     lineage: RawCoordinates,
@@ -132,11 +134,17 @@ def _withdraw(
         # The new region publishes the same canonical id under a higher version.
         return Succession(None, None, None)
     outcome: Outcome | None = "withdrawn" if has_outcome(event) else None
-    if held is None or held.status == "withdrawn":
-        return Succession(held, None, outcome and "unchanged")
-    version = next_version(held.version, generation, event["move_count"])
-    gone = Held(
-        held.record, held.canonical_id, version, "withdrawn", held.content_hash, order, lineage
+    if stored is None or stored.status == "withdrawn":
+        return Succession(stored, None, outcome and "unchanged")
+    version = next_version(stored.version, generation, event["move_count"])
+    gone = StoredRecord(
+        stored.record,
+        stored.canonical_id,
+        version,
+        "withdrawn",
+        stored.content_hash,
+        order,
+        lineage,
     )
     return Succession(gone, gone, outcome)
 

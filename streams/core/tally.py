@@ -56,27 +56,28 @@ class Verdict:
         return cls(record["source_id"], record["window_start"], record["generation"], failed)
 
 
-def after_outcome(held: Verdict | None, outcome: avro.RecordOutcome) -> Verdict:
-    """The verdict on a raw record after one more outcome of it; `held` itself when none follows.
+def after_outcome(previous: Verdict | None, outcome: avro.RecordOutcome) -> Verdict:
+    """The verdict on a raw record after one more outcome of it; `previous` itself when none
+    follows.
 
     Args:
-        held: What was known; None for the first outcome.
+        previous: What was known; None for the first outcome.
         outcome: A `RecordOutcome`.
     """
     generation, kind = outcome["generation"], outcome["output_kind"]
-    if held is not None and generation < held.generation:
-        return held
+    if previous is not None and generation < previous.generation:
+        return previous
     rejected = () if outcome["rule_id"] is None else (outcome["rule_id"],)
     rules = tuple(sorted({*outcome["flags"], *rejected}))
-    earlier = held.failed if held is not None and held.generation == generation else {}
+    earlier = previous.failed if previous is not None and previous.generation == generation else {}
     if kind == UNKNOWN_KIND and any(it != UNKNOWN_KIND for it in earlier):
-        assert held is not None
-        return held  # it was read since
+        assert previous is not None
+        return previous  # it was read since
     failed = {it: found for it, found in earlier.items() if it != UNKNOWN_KIND} | {kind: rules}
     record_time = outcome["record_time"]
     start = record_time.replace(hour=0, minute=0, second=0, microsecond=0)
     verdict = Verdict(outcome["source_id"], start, generation, failed)
-    return held if held is not None and held == verdict else verdict
+    return previous if previous is not None and previous == verdict else verdict
 
 
 @dataclass(frozen=True, slots=True)

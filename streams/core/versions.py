@@ -15,7 +15,7 @@ def first_version(generation: int, move_count: int) -> int:
     return ((generation << _MOVE_BITS) | move_count) << _CHANGE_BITS
 
 
-def next_version(held: int | None, generation: int, move_count: int) -> int:
-    """Version that follows `held` (None: nothing published yet)."""
+def next_version(previous: int | None, generation: int, move_count: int) -> int:
+    """Version that follows `previous` (None: nothing published yet)."""
     first = first_version(generation, move_count)
-    return first if held is None or held < first else held + 1
+    return first if previous is None or previous < first else previous + 1

@@ -110,7 +110,7 @@ class Engine:
         entries = sum(await asyncio.gather(*map(asyncio.shield, self._acquiring)))
         for tp in tps:
             if isinstance(self._stages[tp.topic].compute, Derived):
-                # Held until the index stands: the partition's batches wait for it, no other's.
+                # Kept until the index is whole: the partition's batches wait for it, no other's.
                 await self._lock(tp).acquire()
                 self._begin(self._rebuild(tp))
         seconds = time.monotonic() - started

@@ -1,7 +1,7 @@
 """Faust table whose partitions are `PartitionStore`s written by the engine, batch by batch.
 
-`faust tables` lists it like any other. Reading by key works wherever the partition is held; writing
-outside a batch is refused, because it would bypass the transaction.
+`faust tables` lists it like any other. Reading by key works wherever the partition is owned;
+writing outside a batch is refused, because it would bypass the transaction.
 """
 
 from collections.abc import Iterator
@@ -37,7 +37,7 @@ class StageStore(Store):  # type: ignore[misc]
             self._partitions.pop(partition).close()
 
     def persisted_offset(self, tp: TP) -> int | None:
-        """Offset of the last changelog entry held, None when the partition is empty."""
+        """Offset of the last changelog entry stored, None when the partition is empty."""
         position = self.open(tp.partition).position()
         return None if position is None else position.next_offset - 1
 
@@ -49,10 +49,10 @@ class StageStore(Store):  # type: ignore[misc]
         return Path(self.app.conf.tabledir) / str(self.table_name)
 
     def __getitem__(self, key: bytes) -> bytes:
-        """Value of a key in any partition held here.
+        """Value of a key in any partition owned here.
 
         Raises:
-            KeyError: no partition held here has it.
+            KeyError: no partition owned here has it.
         """
         for store in self._partitions.values():
             value = store.get(key)

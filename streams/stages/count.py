@@ -44,26 +44,28 @@ class Count:
         for record, event in readable(batch, self._decoder, self._encoders, outputs, stage=STAGE):
             key = b"v:" + (record.key or b"")
             stored = overlay.get(key)
-            held = None
+            previous = None
             if stored is not None:
                 known = self._state.decoder.decode(stored)["verdict"]
                 assert known is not None
-                held = Verdict.from_avro(known)
-            verdict = after_outcome(held, event)
-            if verdict is held:
+                previous = Verdict.from_avro(known)
+            verdict = after_outcome(previous, event)
+            if verdict is previous:
                 continue
             entry: avro.CountState = {"verdict": verdict.to_avro(), "counts": None}
             overlay.put(key, self._state.encoder.encode(entry))
-            if held is not None:
-                window = (held.source_id, held.window_start)
-                if (*window, held.rules) == (
+            if previous is not None:
+                window = (previous.source_id, previous.window_start)
+                if (*window, previous.rules) == (
                     verdict.source_id,
                     verdict.window_start,
                     verdict.rules,
                 ):
                     continue
                 tally = self._tally(window, tallies, overlay)
-                tallies[window] = tally.without_record(held.rules, failed_dimensions(held.rules))
+                tallies[window] = tally.without_record(
+                    previous.rules, failed_dimensions(previous.rules)
+                )
             window = (verdict.source_id, verdict.window_start)
             tally = self._tally(window, tallies, overlay)
             tallies[window] = tally.with_record(verdict.rules, failed_dimensions(verdict.rules))

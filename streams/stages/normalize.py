@@ -122,9 +122,11 @@ class Normalize:
         order = OrderKey(raw.source_updated_at, raw.fetched_at, sha256(record.value).hexdigest())
         key = raw.record_id.encode()
         stored = overlay.get(key)
-        held = None if stored is None else Location.from_avro(self._state.decoder.decode(stored))
+        previous = (
+            None if stored is None else Location.from_avro(self._state.decoder.decode(stored))
+        )
         mapped = self._reader.evaluate(raw)
-        decision = decide(raw, mapped, self._reader.kind(raw), order, coordinates, held)
+        decision = decide(raw, mapped, self._reader.kind(raw), order, coordinates, previous)
         if decision.location is not None:
             overlay.put(key, self._state.encoder.encode(decision.location.to_avro()))
         again = was_put_back(record)

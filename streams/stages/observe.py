@@ -10,7 +10,7 @@ from streams.core.canonical import canonical_record
 from streams.core.observe import Change, Observed, Point, observe
 from streams.core.records import RawCoordinates, source_key
 from streams.core.scopes import Report
-from streams.core.succession import Held
+from streams.core.succession import StoredRecord
 from streams.core.tolerances import Tolerances
 from streams.engine.overlay import Overlay
 from streams.engine.transactions import Outgoing
@@ -65,53 +65,53 @@ class Observe:
         outputs = []
         for change in observed.changes:
             key = source_key(source_id, change.record_id).encode()
-            if change.held is None:
+            if change.stored is None:
                 overlay.delete(key)
                 continue
-            state = change.held.to_avro()
+            state = change.stored.to_avro()
             state["scope_flags"] = list(change.scope_flags)
             overlay.put(key, self._state.encoder.encode(state))
             if change.published is not None:
-                outputs.append(self._canonical(change.held, change.published))
+                outputs.append(self._canonical(change.stored, change.published))
             if change.reevaluated is not None:
-                outputs.append(self._reevaluated(source_id, change, change.held))
+                outputs.append(self._reevaluated(source_id, change, change.stored))
         if observed.report is not None:
             outputs.append(self._report(observed.report))
         if observed.outcome is not None:
             outputs.append(self._outcome(event, observed))
         return outputs
 
-    def _decode_point(self, stored: bytes) -> Point:
-        state = self._state.decoder.decode(stored)
-        held = Held.from_avro(state)
-        normalized = self._decoder.decode(held.record)
-        return Point.of(held, normalized, tuple(state["scope_flags"]), self._tolerances)
+    def _decode_point(self, value: bytes) -> Point:
+        state = self._state.decoder.decode(value)
+        stored = StoredRecord.from_avro(state)
+        normalized = self._decoder.decode(stored.record)
+        return Point.of(stored, normalized, tuple(state["scope_flags"]), self._tolerances)
 
-    def _canonical(self, held: Held, normalized: avro.NormalizedObservation) -> Outgoing:
+    def _canonical(self, stored: StoredRecord, normalized: avro.NormalizedObservation) -> Outgoing:
         return Outgoing(
             MARKET_INFRASTRUCTURE.name,
-            held.canonical_id.encode(),
-            self._encoders.canonical.encode(canonical_record(held, normalized)),
+            stored.canonical_id.encode(),
+            self._encoders.canonical.encode(canonical_record(stored, normalized)),
         )
 
     def _report(self, report: Report) -> Outgoing:
         value = self._encoders.gas_days.encode(report.to_avro())
         return Outgoing(LNG_GAS_DAYS.name, report.gas_day.isoformat().encode(), value)
 
-    def _reevaluated(self, source_id: str, change: Change, held: Held) -> Outgoing:
+    def _reevaluated(self, source_id: str, change: Change, stored: StoredRecord) -> Outgoing:
         assert change.published is not None
         assert change.reevaluated is not None
         return outcome(
             self._encoders,
-            held.lineage,
+            stored.lineage,
             source_id=source_id,
             record_id=change.record_id,
             kind=change.published["kind"],
             result="changed",
             stage=STAGE,
             generation=self._generation,
-            record_time=held.order.fetched_at,
-            canonical=[(held.canonical_id, held.version)],
+            record_time=stored.order.fetched_at,
+            canonical=[(stored.canonical_id, stored.version)],
             flags=change.reevaluated,
             again=True,
         )

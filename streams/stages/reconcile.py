@@ -45,7 +45,7 @@ class OverlayTable:
 
 
 class Reconcile:
-    """Work of the reconcile stage, with its derived index for each partition held."""
+    """Work of the reconcile stage, with its derived index for each partition owned."""
 
     def __init__(
         self,

@@ -52,7 +52,7 @@ class Scopes:
     def _apply(
         self, report: Report, record: ConsumedRecord, overlay: Overlay
     ) -> Iterator[Outgoing]:
-        day = self._held(report.source_id, report.gas_day, overlay)
+        day = self._stored_day(report.source_id, report.gas_day, overlay)
         changed = day.with_report(report)
         if changed is day:
             return
@@ -64,8 +64,8 @@ class Scopes:
     def _evaluate(
         self, source_id: str, gas_day: date, record: ConsumedRecord, overlay: Overlay
     ) -> Iterator[Outgoing]:
-        day = self._held(source_id, gas_day, overlay)
-        previous = self._held(source_id, gas_day - ONE_DAY, overlay)
+        day = self._stored_day(source_id, gas_day, overlay)
+        previous = self._stored_day(source_id, gas_day - ONE_DAY, overlay)
         verdicts = evaluate_scopes(day, previous, self._tolerances)
         if verdicts == day.verdicts:
             return
@@ -73,7 +73,7 @@ class Scopes:
             yield self._verdict(day.reports[record_id], flags, record)
         self._put(source_id, gas_day, Day(day.reports, verdicts), overlay)
 
-    def _held(self, source_id: str, gas_day: date, overlay: Overlay) -> Day:
+    def _stored_day(self, source_id: str, gas_day: date, overlay: Overlay) -> Day:
         stored = overlay.get(_key(source_id, gas_day))
         return EMPTY if stored is None else self._day(stored)
 

@@ -84,8 +84,8 @@ class Score:
     def _parts(self, stored: bytes | None) -> _Parts:
         if stored is None:
             return {}
-        held = self._state.decoder.decode(stored)["partitions"]
-        return {counts["partition"]: counts for counts in held}
+        counted = self._state.decoder.decode(stored)["partitions"]
+        return {counts["partition"]: counts for counts in counted}
 
     def _scores(self, parts: _Parts) -> list[Outgoing]:
         tally = _sum(parts)

@@ -208,9 +208,9 @@ def _measure_reconcile(table: Table) -> list[str]:
     cost = reconcile_cost(folder)
     reached = cost.resolve_median < _RECONCILE_MS
     goal = f"under {_RECONCILE_MS} ms"
-    held = f"{cost.in_state:,} records in state"
+    in_state = f"{cost.in_state:,} records in state"
     figure = f"{cost.resolve_median:.3f} ms, 99th percentile {cost.resolve_p99:.3f} ms"
-    table.add_row(f"score and resolve a record, {held}", figure, goal, verdict(reached))
+    table.add_row(f"score and resolve a record, {in_state}", figure, goal, verdict(reached))
     figure = f"{cost.whole_median:.3f} ms, 99th percentile {cost.whole_p99:.3f} ms"
     table.add_row("the same with the canonical record", figure, "", "")
     return [] if reached else [f"score and resolve: {cost.resolve_median:.3f} ms, not {goal}"]

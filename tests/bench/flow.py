@@ -86,7 +86,7 @@ def whole_way(home: Path) -> WholeWay:
 
 
 def _wait_queryable(cluster: Cluster, sink: LocalWorker, published: int) -> float:
-    """When ClickHouse first held what it holds in the end."""
+    """When ClickHouse first contained what it contains in the end."""
     deadline = time.monotonic() + _DEADLINE_SECONDS
     seen: dict[str, int] = {}
     since = 0.0

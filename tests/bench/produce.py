@@ -38,7 +38,7 @@ class Produced:
         records_per_second: Download, unzipping, parsing and delivery included.
         processor_microseconds: Processor time of a record, all threads of the producer; what other
             processes take at the same time does not show in it.
-        peak_megabytes: Most memory the process held.
+        peak_megabytes: Most memory the process used.
     """
 
     records: int

@@ -26,7 +26,7 @@ class ReconcileCost:
     Attributes:
         resolve_median, resolve_p99: Preparing, scoring and resolving.
         whole_median, whole_p99: The same with survivorship and the published record.
-        in_state: Records held meanwhile.
+        in_state: Records stored meanwhile.
     """
 
     resolve_median: float
@@ -40,11 +40,11 @@ def reconcile_cost(folder: Path) -> ReconcileCost:
     """Measure with the records of two real sources."""
     records = [*gppd_records(folder), *gem_records(folder)]
     random.Random(1).shuffle(records)
-    held, arriving = records[:_IN_STATE], records[_IN_STATE : _IN_STATE + _ARRIVING]
-    regions = Regions().apply_all(held)
+    stored, arriving = records[:_IN_STATE], records[_IN_STATE : _IN_STATE + _ARRIVING]
+    regions = Regions().apply_all(stored)
     whole = [_milliseconds(lambda event=event: regions.apply(event)) for event in _newer(arriving)]
     entities: dict[EntityKey, list[avro.NormalizedAsset]] = {}
-    for record in held:
+    for record in stored:
         key = (record["kind"], record["source_id"], record["entity_id"])
         entities.setdefault(key, []).append(record)
     graph = Graph()
@@ -54,7 +54,7 @@ def reconcile_cost(folder: Path) -> ReconcileCost:
     graph.regroup(entities)
     chosen = random.Random(2).sample(sorted(entities), _ARRIVING)
     resolve = [_milliseconds(lambda key=key: _resolve(graph, entities[key])) for key in chosen]
-    return ReconcileCost(median(resolve), _p99(resolve), median(whole), _p99(whole), len(held))
+    return ReconcileCost(median(resolve), _p99(resolve), median(whole), _p99(whole), len(stored))
 
 
 def _resolve(graph: Graph, members: list[avro.NormalizedAsset]) -> None:

@@ -153,11 +153,11 @@ def _observed(
 
     def step(record: avro.NormalizedObservation) -> None:
         for change in observe(record, b"", points.get, 1, tolerances).changes:
-            if change.held is not None:
+            if change.stored is not None:
                 own = change.record_id == record["record_id"]
                 kept = record if own else points[change.record_id].normalized
                 points[change.record_id] = Point.of(
-                    change.held, kept, change.scope_flags, tolerances
+                    change.stored, kept, change.scope_flags, tolerances
                 )
 
     return points, _timed(step, days)[1]

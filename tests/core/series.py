@@ -139,16 +139,16 @@ class Series:
         framed = repr(record).encode()
         found = observe(record, framed, self.points.get, 1, TOLERANCES)
         for change in found.changes:
-            assert change.held is not None
+            assert change.stored is not None
             own = change.record_id == record["record_id"] and record["event"] == "upsert"
             kept = record if own else self.points[change.record_id].normalized
             self.points[change.record_id] = Point.of(
-                change.held, kept, change.scope_flags, TOLERANCES
+                change.stored, kept, change.scope_flags, TOLERANCES
             )
             if change.published is not None:
                 self.published[change.record_id] = {
                     **change.published,
-                    "status": change.held.status,
+                    "status": change.stored.status,
                 }
         self.observed.append(found)
         return found

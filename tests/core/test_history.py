@@ -96,9 +96,9 @@ def test_unloading_is_derived_when_the_next_day_comes_and_only_once() -> None:
     series.arrive(Arrival(tomorrow, 1))
     derived = series.published[f"ES/{day(0)}"]["lng_inventory"]["ship_unloading_gwh"]
     assert derived == pytest.approx(7000 - 6700 + 600)
-    assert series.points[f"ES/{day(0)}"].held.version & 0xFF == 1
+    assert series.points[f"ES/{day(0)}"].stored.version & 0xFF == 1
     series.arrive(Arrival(tomorrow, 2))
-    assert series.points[f"ES/{day(0)}"].held.version & 0xFF == 1
+    assert series.points[f"ES/{day(0)}"].stored.version & 0xFF == 1
 
 
 def test_a_day_judged_again_has_no_second_outcome() -> None:

@@ -17,9 +17,9 @@ KIND = "power_plant"
 
 
 def evaluate(
-    record: RawRecord, content: Mapped | Rejected | None, offset: int, held: Location | None
+    record: RawRecord, content: Mapped | Rejected | None, offset: int, stored: Location | None
 ) -> Decision:
-    return decide(record, content, KIND, order_of(record, str(offset)), at(offset), held)
+    return decide(record, content, KIND, order_of(record, str(offset)), at(offset), stored)
 
 
 def test_first_record_goes_to_the_region_of_its_position() -> None:
@@ -30,25 +30,25 @@ def test_first_record_goes_to_the_region_of_its_position() -> None:
 
 
 def test_older_record_is_superseded_and_changes_nothing() -> None:
-    held = evaluate(raw(fetched=5), mapped(), 1, None).location
-    decision = evaluate(raw(fetched=1), mapped(), 2, held)
+    stored = evaluate(raw(fetched=5), mapped(), 1, None).location
+    decision = evaluate(raw(fetched=1), mapped(), 2, stored)
     assert decision == Decision(None, (), "superseded", KIND)
 
 
 def test_source_update_time_beats_a_later_fetch() -> None:
-    held = evaluate(raw(fetched=5, updated=9), mapped(), 1, None).location
-    assert evaluate(raw(fetched=8, updated=3), mapped(), 2, held).outcome == "superseded"
+    stored = evaluate(raw(fetched=5, updated=9), mapped(), 1, None).location
+    assert evaluate(raw(fetched=8, updated=3), mapped(), 2, stored).outcome == "superseded"
 
 
 def test_same_raw_record_read_again_after_a_code_change_replaces_what_it_gave() -> None:
-    held = evaluate(raw(), mapped(), 7, None).location
-    decision = evaluate(raw(), mapped(plant(55.0)), 7, held)
+    stored = evaluate(raw(), mapped(), 7, None).location
+    decision = evaluate(raw(), mapped(plant(55.0)), 7, stored)
     assert payload_fields(decision.normalized[0])["capacity_mw"] == 55.0
 
 
 def test_move_withdraws_from_the_old_region_and_raises_the_move_count() -> None:
-    held = evaluate(raw(), mapped(), 0, None).location
-    decision = evaluate(raw(fetched=1), mapped(plant(latitude=40.0, longitude=-100.0)), 1, held)
+    stored = evaluate(raw(), mapped(), 0, None).location
+    decision = evaluate(raw(fetched=1), mapped(plant(latitude=40.0, longitude=-100.0)), 1, stored)
     leave, arrive = decision.normalized
     assert (leave["event"], leave["cause"], asset(leave)["region"]) == (
         "withdrawal",
@@ -63,8 +63,8 @@ def test_move_withdraws_from_the_old_region_and_raises_the_move_count() -> None:
 
 
 def test_rejection_of_a_listed_record_withdraws_it_and_is_its_own_outcome() -> None:
-    held = evaluate(raw(), mapped(), 0, None).location
-    decision = evaluate(raw(fetched=1), REJECTED, 1, held)
+    stored = evaluate(raw(), mapped(), 0, None).location
+    decision = evaluate(raw(fetched=1), REJECTED, 1, stored)
     assert (decision.outcome, decision.rejected) == ("rejected", REJECTED)
     assert [event["cause"] for event in decision.normalized] == ["rejected"]
 
@@ -77,8 +77,8 @@ def test_rejection_of_an_unknown_record_sends_nothing_on() -> None:
 
 
 def test_delisting_withdraws_once() -> None:
-    held = evaluate(raw(), mapped(), 0, None).location
-    first = evaluate(raw(fetched=1, listed=False), None, 1, held)
+    stored = evaluate(raw(), mapped(), 0, None).location
+    first = evaluate(raw(fetched=1, listed=False), None, 1, stored)
     assert [event["cause"] for event in first.normalized] == ["no_longer_listed"]
     assert first.outcome is None
     second = evaluate(raw(fetched=2, listed=False), None, 2, first.location)
@@ -86,8 +86,8 @@ def test_delisting_withdraws_once() -> None:
 
 
 def test_relisted_in_another_region_moves_even_though_it_was_withdrawn() -> None:
-    held = evaluate(raw(), mapped(), 0, None).location
-    gone = evaluate(raw(fetched=1, listed=False), None, 1, held).location
+    stored = evaluate(raw(), mapped(), 0, None).location
+    gone = evaluate(raw(fetched=1, listed=False), None, 1, stored).location
     back = evaluate(raw(fetched=2), mapped(plant(latitude=40.0, longitude=-100.0)), 2, gone)
     assert [event["event"] for event in back.normalized] == ["withdrawal", "upsert"]
     assert back.location is not None
@@ -95,9 +95,9 @@ def test_relisted_in_another_region_moves_even_though_it_was_withdrawn() -> None
 
 
 def test_location_survives_its_avro_form() -> None:
-    held = evaluate(raw(), mapped(), 0, None).location
-    assert held is not None
-    assert Location.from_avro(held.to_avro()) == held
+    stored = evaluate(raw(), mapped(), 0, None).location
+    assert stored is not None
+    assert Location.from_avro(stored.to_avro()) == stored
 
 
 def test_newest_record_wins_in_every_order_of_arrival() -> None:
@@ -108,25 +108,25 @@ def test_newest_record_wins_in_every_order_of_arrival() -> None:
         (raw(fetched=3), mapped(plant(7.0)), 3),
     ]
     for order in permutations(arrivals):
-        held: Location | None = None
+        stored: Location | None = None
         for record, content, offset in order:
-            decision = evaluate(record, content, offset, held)
-            held = decision.location or held
-        assert held is not None
-        assert (held.listed, held.lineage) == (True, at(3))
+            decision = evaluate(record, content, offset, stored)
+            stored = decision.location or stored
+        assert stored is not None
+        assert (stored.listed, stored.lineage) == (True, at(3))
 
 
 @given(st.permutations(list(range(8))), st.lists(st.integers(0, 7), max_size=8))
-def test_arrival_order_and_repeats_do_not_change_which_record_is_held(
+def test_arrival_order_and_repeats_do_not_change_which_record_is_stored(
     order: list[int], repeats: list[int]
 ) -> None:
-    held: Location | None = None
+    stored: Location | None = None
     for minute in [*order, *repeats]:
         record = raw(fetched=minute)
-        decision = evaluate(record, mapped(plant(float(minute + 1))), minute, held)
-        held = decision.location or held
-    assert held is not None
-    assert held.lineage == at(7)
+        decision = evaluate(record, mapped(plant(float(minute + 1))), minute, stored)
+        stored = decision.location or stored
+    assert stored is not None
+    assert stored.lineage == at(7)
 
 
 def test_two_records_fetched_at_once_are_ordered_by_their_bytes() -> None:

@@ -10,7 +10,7 @@ from streams.core.keys import asset_id
 from streams.core.normalize import Location, decide
 from streams.core.payload_field import payload_fields
 from streams.core.records import Mapped, Outcome
-from streams.core.succession import Held, Normalized, Succession, succeed
+from streams.core.succession import Normalized, StoredRecord, Succession, succeed
 from tests.core.builders import REJECTED, at, mapped, order_of, plant, raw
 
 GENERATION = 1
@@ -18,7 +18,7 @@ GENERATION = 1
 
 def events(*arrivals: tuple[int, Mapped | Rejected | None]) -> list[Normalized]:
     """Normalized events of raw records given as (minute, content); content None delists."""
-    held: Location | None = None
+    stored: Location | None = None
     found: list[Normalized] = []
     for minute, content in arrivals:
         record = raw(fetched=minute, listed=content is not None)
@@ -28,15 +28,15 @@ def events(*arrivals: tuple[int, Mapped | Rejected | None]) -> list[Normalized]:
             "power_plant",
             order_of(record, str(minute)),
             at(minute),
-            held,
+            stored,
         )
-        held = decision.location or held
+        stored = decision.location or stored
         found += decision.normalized
     return found
 
 
-def apply(event: Normalized, held: Held | None) -> Succession:
-    return succeed(event, framed(event), held, GENERATION, asset_id)
+def apply(event: Normalized, stored: StoredRecord | None) -> Succession:
+    return succeed(event, framed(event), stored, GENERATION, asset_id)
 
 
 def framed(event: Normalized) -> bytes:
@@ -44,22 +44,24 @@ def framed(event: Normalized) -> bytes:
     return orjson.dumps(event)
 
 
-def content_of(held: Held) -> Normalized:
-    content: Normalized = orjson.loads(held.record)
+def content_of(stored: StoredRecord) -> Normalized:
+    content: Normalized = orjson.loads(stored.record)
     return content
 
 
-def run(found: list[Normalized]) -> tuple[Held | None, list[Held], list[Outcome | None]]:
-    held: Held | None = None
-    published: list[Held] = []
+def run(
+    found: list[Normalized],
+) -> tuple[StoredRecord | None, list[StoredRecord], list[Outcome | None]]:
+    stored: StoredRecord | None = None
+    published: list[StoredRecord] = []
     outcomes: list[Outcome | None] = []
     for event in found:
-        succession = apply(event, held)
-        held = succession.held
+        succession = apply(event, stored)
+        stored = succession.stored
         if succession.published:
             published.append(succession.published)
         outcomes.append(succession.outcome)
-    return held, published, outcomes
+    return stored, published, outcomes
 
 
 def test_same_content_read_again_publishes_nothing() -> None:
@@ -70,14 +72,14 @@ def test_same_content_read_again_publishes_nothing() -> None:
 
 def test_each_change_publishes_a_higher_version_of_the_same_id() -> None:
     _, published, _ = run(events((0, mapped()), (1, mapped(plant(5.0))), (2, mapped(plant(6.0)))))
-    versions = [held.version for held in published]
+    versions = [stored.version for stored in published]
     assert versions == sorted(set(versions))
-    assert len({held.canonical_id for held in published}) == 1
+    assert len({stored.canonical_id for stored in published}) == 1
 
 
 def test_change_and_change_back_is_published_twice() -> None:
     _, published, _ = run(events((0, mapped()), (1, mapped(plant(5.0))), (2, mapped())))
-    assert [payload_fields(content_of(held))["capacity_mw"] for held in published] == [
+    assert [payload_fields(content_of(stored))["capacity_mw"] for stored in published] == [
         100.0,
         5.0,
         100.0,
@@ -85,11 +87,11 @@ def test_change_and_change_back_is_published_twice() -> None:
 
 
 def test_delisting_publishes_the_last_content_as_withdrawn() -> None:
-    held, published, outcomes = run(events((0, mapped()), (1, None)))
-    assert held is not None
+    stored, published, outcomes = run(events((0, mapped()), (1, None)))
+    assert stored is not None
     assert [entry.status for entry in published] == ["current", "withdrawn"]
     assert outcomes == ["changed", "withdrawn"]
-    record = canonical_record(held, content_of(held))
+    record = canonical_record(stored, content_of(stored))
     assert (record["status"], payload_fields(record)["name"]) == ("withdrawn", "Plant")
 
 
@@ -101,9 +103,9 @@ def test_withdrawal_after_a_rejection_has_no_outcome_of_its_own() -> None:
 
 def test_relisting_continues_the_versions() -> None:
     _, published, _ = run(events((0, mapped()), (1, None), (2, mapped())))
-    versions = [held.version for held in published]
+    versions = [stored.version for stored in published]
     assert versions == sorted(set(versions))
-    assert [held.status for held in published] == ["current", "withdrawn", "current"]
+    assert [stored.status for stored in published] == ["current", "withdrawn", "current"]
 
 
 def test_move_leaves_silently_and_arrives_with_a_higher_version() -> None:
@@ -111,8 +113,8 @@ def test_move_leaves_silently_and_arrives_with_a_higher_version() -> None:
     there = mapped(plant(latitude=40.0, longitude=-100.0))
     first, leave, arrive = events((0, here), (1, there))
     europe = apply(first, None)
-    gone = apply(leave, europe.held)
-    assert (gone.held, gone.published, gone.outcome) == (None, None, None)
+    gone = apply(leave, europe.stored)
+    assert (gone.stored, gone.published, gone.outcome) == (None, None, None)
     america = apply(arrive, None)
     assert europe.published is not None
     assert america.published is not None
@@ -123,7 +125,7 @@ def test_move_leaves_silently_and_arrives_with_a_higher_version() -> None:
 def test_rebuild_publishes_again_under_a_higher_generation() -> None:
     (event,) = events((0, mapped()))
     live = succeed(event, framed(event), None, 1, asset_id)
-    rebuilt = succeed(event, framed(event), live.held, 2, asset_id)
+    rebuilt = succeed(event, framed(event), live.stored, 2, asset_id)
     assert live.published is not None
     assert rebuilt.published is not None
     assert rebuilt.published.version > live.published.version
@@ -131,18 +133,18 @@ def test_rebuild_publishes_again_under_a_higher_generation() -> None:
 
 def test_replayed_old_event_is_superseded() -> None:
     old, new = events((0, mapped()), (1, mapped(plant(5.0))))
-    held = apply(new, apply(old, None).held).held
-    again = apply(old, held)
-    assert (again.held, again.published, again.outcome) == (held, None, "superseded")
+    stored = apply(new, apply(old, None).stored).stored
+    again = apply(old, stored)
+    assert (again.stored, again.published, again.outcome) == (stored, None, "superseded")
 
 
 def test_final_content_does_not_depend_on_the_order_of_events() -> None:
     found = events((0, mapped()), (1, mapped(plant(5.0))), (2, mapped(plant(6.0))))
     finals = set()
     for order in permutations(found):
-        held, _, _ = run(list(order))
-        assert held is not None
-        finals.add((held.content_hash, held.status, held.lineage))
+        stored, _, _ = run(list(order))
+        assert stored is not None
+        finals.add((stored.content_hash, stored.status, stored.lineage))
     assert len(finals) == 1
 
 

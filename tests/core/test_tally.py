@@ -31,11 +31,11 @@ def outcome(**changes: Any) -> avro.RecordOutcome:
 
 
 def verdict(*outcomes: avro.RecordOutcome) -> Verdict:
-    held = None
+    stored = None
     for it in outcomes:
-        held = after_outcome(held, it)
-    assert held is not None
-    return held
+        stored = after_outcome(stored, it)
+    assert stored is not None
+    return stored
 
 
 def test_the_last_verdict_counts() -> None:
@@ -59,13 +59,13 @@ def test_kinds_are_united_and_an_unreadable_record_is_forgotten_once_it_was_read
 def test_a_newer_generation_starts_anew_and_an_older_one_says_nothing() -> None:
     old, new = outcome(flags=["missing_name"]), outcome(generation=2)
     assert verdict(old, new).rules == frozenset()
-    held = verdict(new)
-    assert after_outcome(held, old) is held
+    stored = verdict(new)
+    assert after_outcome(stored, old) is stored
 
 
 def test_the_same_outcome_again_is_no_change() -> None:
-    held = verdict(outcome(flags=["missing_name"]))
-    assert after_outcome(held, outcome(flags=["missing_name"])) is held
+    stored = verdict(outcome(flags=["missing_name"]))
+    assert after_outcome(stored, outcome(flags=["missing_name"])) is stored
 
 
 records = st.lists(st.frozensets(st.sampled_from(RULE_IDS), max_size=3), max_size=30)
@@ -103,5 +103,5 @@ def test_figures_depend_neither_on_order_nor_on_partitions(
 def test_a_tally_survives_its_avro_form() -> None:
     tally = NOTHING.with_record(["missing_name"], ["completeness"]).with_record([], [])
     assert Tally.from_avro(tally.to_avro("wri_powerplants", DAY)) == tally
-    held = verdict(outcome(flags=["missing_name"]), outcome(output_kind="other"))
-    assert Verdict.from_avro(held.to_avro()) == held
+    stored = verdict(outcome(flags=["missing_name"]), outcome(output_kind="other"))
+    assert Verdict.from_avro(stored.to_avro()) == stored

@@ -18,16 +18,16 @@ def test_change_move_and_rebuild_each_raise_the_version() -> None:
 def test_versions_of_growing_generations_and_moves_strictly_grow_and_fit_a_long(
     steps: list[tuple[int, int]],
 ) -> None:
-    held: int | None = None
+    stored: int | None = None
     for generation, move_count in sorted(steps):
-        version = next_version(held, generation, move_count)
-        assert held is None or version > held
+        version = next_version(stored, generation, move_count)
+        assert stored is None or version > stored
         assert version < 2**63
-        held = version
+        stored = version
 
 
 def test_first_version_of_a_move_is_above_every_change_before_it() -> None:
-    held = first_version(1, 4)
+    stored = first_version(1, 4)
     for _ in range(1000):
-        held = next_version(held, 1, 4)
-    assert held < first_version(1, 5)
+        stored = next_version(stored, 1, 4)
+    assert stored < first_version(1, 5)

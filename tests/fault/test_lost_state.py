@@ -23,8 +23,8 @@ def newest(settings: Settings) -> dict[str, AvroRecord]:
         decoder = registry.decoder(contract(MARKET_INFRASTRUCTURE.contract_name))
         for record in read_all(settings.kafka_bootstrap, MARKET_INFRASTRUCTURE.name):
             canonical = decoder.decode(record.value)
-            held = found.setdefault(canonical["record_id"], canonical)
-            if canonical["version"] > held["version"]:
+            known = found.setdefault(canonical["record_id"], canonical)
+            if canonical["version"] > known["version"]:
                 found[canonical["record_id"]] = canonical
     return found
 

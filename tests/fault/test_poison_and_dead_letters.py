@@ -73,13 +73,13 @@ def registered_later(cluster: Cluster, name: str) -> tuple[Contract, Encoder[avr
 
     The registry counts its ids up, so that of the next schema is known before.
     """
-    held = contract(name)
-    fields = held.latest["fields"]
+    declared = contract(name)
+    fields = declared.latest["fields"]
     note = {"name": "note", "type": ["null", "string"], "default": None, "doc": "Null: none."}
     before = cluster.registry.register(
-        "before-value", _test_only({**held.latest, "doc": "Before."})
+        "before-value", _test_only({**declared.latest, "doc": "Before."})
     )
-    schema = {**held.latest, "fields": [*fields, note]}
+    schema = {**declared.latest, "fields": [*fields, note]}
     return _test_only(schema), Encoder(parse(canonical_json(schema)), before + 1)
 
 

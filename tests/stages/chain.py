@@ -125,8 +125,8 @@ class Chain:
         """What readers hold in the end: the highest version of each record."""
         newest: dict[str, AvroRecord] = {}
         for record in self._read(MARKET_INFRASTRUCTURE):
-            held = newest.get(record["record_id"])
-            assert held is None or held["version"] < record["version"]
+            known = newest.get(record["record_id"])
+            assert known is None or known["version"] < record["version"]
             newest[record["record_id"]] = record
         return newest
 

@@ -96,12 +96,12 @@ class _Run:
     items: int = 0
 
     @property
-    def last_held(self) -> date:
+    def last_published(self) -> date:
         """Last day asked for that the service can have.
 
         Without its word: yesterday's and today's rows may not be there yet.
         """
-        return min(self.last, self.reader.newest_held or self.last - timedelta(days=2))
+        return min(self.last, self.reader.newest_published or self.last - timedelta(days=2))
 
     @property
     def own_range(self) -> bool:
@@ -169,7 +169,7 @@ class AlsiLngConnector(InfrastructureConnector):
         if "country" not in chosen and "terminal" not in chosen:
             return
         terminals = self._listing(http, run)
-        if run.reader.newest_held is None:
+        if run.reader.newest_published is None:
             run.reader.probe()
         countries = sorted({terminal.country_code for terminal in terminals})
         scopes = [Scope("country", {"country": code}, code) for code in countries]
@@ -182,13 +182,13 @@ class AlsiLngConnector(InfrastructureConnector):
         first = run.request.since or self._first_day(run, EU) or self.config.backfill_from
         days: set[date] = set()
         for item in self._days(run, EU, first, days):
-            run.pull.expected = _days(first, run.last_held)
+            run.pull.expected = _days(first, run.last_published)
             yield item
-        expected = _days(first, run.last_held)
+        expected = _days(first, run.last_published)
         if len(days) < expected * self.config.minimum_share:
             raise TruncatedError(
                 f"ALSI gave {len(days)} of the {expected} gas days from {first} to "
-                f"{run.last_held}. Run again later; if that repeats, check `base_url` and "
+                f"{run.last_published}. Run again later; if that repeats, check `base_url` and "
                 "`minimum_share`."
             )
 
@@ -228,9 +228,9 @@ class AlsiLngConnector(InfrastructureConnector):
             capacities: Gets the newest row with a DTMI of each entity.
         """
         reporting = 0
-        default = run.last_held - timedelta(days=self.config.detail_backfill_days - 1)
+        default = run.last_published - timedelta(days=self.config.detail_backfill_days - 1)
         firsts = [run.request.since or self._first_day(run, scope) or default for scope in scopes]
-        ahead = sum(_days(first, run.last_held) for first in firsts)
+        ahead = sum(_days(first, run.last_published) for first in firsts)
         run.pull.expected = run.items + ahead
         for scope, first in zip(scopes, firsts, strict=True):
             days: set[date] = set()
@@ -238,13 +238,13 @@ class AlsiLngConnector(InfrastructureConnector):
                 if capacities is not None and _has_capacity(item.item):
                     capacities.setdefault(scope.entity_id, item.item)
                 yield item
-            ahead -= _days(first, run.last_held)
+            ahead -= _days(first, run.last_published)
             run.pull.expected = run.items + ahead
             reporting += bool(days)
         # Long ago there were few of them.
         least = 1 if run.own_range else self.config.minimum_reporting * len(scopes)
-        held = any(_days(first, run.last_held) for first in firsts)
-        if held and reporting < least:
+        published = any(_days(first, run.last_published) for first in firsts)
+        if published and reporting < least:
             raise TruncatedError(
                 f"ALSI gave days of {reporting} of {len(scopes)} entities of scope {name}. Run "
                 "again later; if that repeats, check `base_url` and `minimum_reporting`."
@@ -260,8 +260,8 @@ class AlsiLngConnector(InfrastructureConnector):
             yield item
         if days and not run.own_range:
             key = f"{_NEWEST}/{scope.entity_id}"
-            held = run.request.checkpoint.get(key, "")
-            run.pull.checkpoint[key] = max(held, max(days).isoformat())
+            previous = run.request.checkpoint.get(key, "")
+            run.pull.checkpoint[key] = max(previous, max(days).isoformat())
 
     def _first_day(self, run: _Run, scope: Scope) -> date | None:
         key = f"{_NEWEST}/{scope.entity_id}"
@@ -296,8 +296,8 @@ class AlsiLngConnector(InfrastructureConnector):
 
     def _outages(self, http: HttpSource, run: _Run) -> Mapping[str, list[Mapping[str, Any]]]:
         """Recent and coming unavailabilities by terminal; none where the service offers none."""
-        first = run.last_held - timedelta(days=self.config.lookback_days)
-        last = run.last_held + timedelta(days=_OUTAGE_HORIZON_DAYS)
+        first = run.last_published - timedelta(days=self.config.lookback_days)
+        last = run.last_published + timedelta(days=_OUTAGE_HORIZON_DAYS)
         url = f"{self.config.base_url.rstrip('/')}/unavailability"
         try:
             return read_outages(http, url, first, last, self.config.page_size)

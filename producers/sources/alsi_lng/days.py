@@ -64,11 +64,11 @@ class DayReader:
         self._http = http
         self._url = url
         self._page_size = page_size
-        self.newest_held: date | None = None
+        self.newest_published: date | None = None
         """Newest gas day of the whole service, the same in every answer; None before the first."""
 
     def probe(self) -> None:
-        """Ask for one row, to learn `newest_held`."""
+        """Ask for one row, to learn `newest_published`."""
         self._note_newest(self._ask({**EU.query, "page": 1, "size": 1}))
 
     def rows(self, scope: Scope, first: date, last: date) -> Iterator[JsonObject]:
@@ -140,9 +140,9 @@ class DayReader:
         return answer
 
     def _note_newest(self, answer: JsonObject) -> None:
-        held = gas_day(str(answer.get("gas_day")))
-        if held:
-            self.newest_held = held.day
+        published = gas_day(str(answer.get("gas_day")))
+        if published:
+            self.newest_published = published.day
 
 
 def refuse_error_body(answer: object, http: HttpSource) -> None:

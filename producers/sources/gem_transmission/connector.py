@@ -114,8 +114,8 @@ class GemTransmissionConnector(InfrastructureConnector):
                 for asset_type in api.asset_types
             ]
         files = self.config.files(stream)
-        held = request.checkpoint.get(stream)
-        return fetch_release(http, folder, spools, files, held, self.config.largest_loss)
+        previous = request.checkpoint.get(stream)
+        return fetch_release(http, folder, spools, files, previous, self.config.largest_loss)
 
     def _items(self, stream: str, release: Release) -> Iterator[RawItem]:
         rows = _ROWS_OF_STREAM[stream](release)

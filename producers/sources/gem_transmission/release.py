@@ -10,7 +10,7 @@ from dataclasses import asdict, dataclass, replace
 from hashlib import sha256
 from pathlib import Path
 
-from producers.formats.release_files import Held, check_rows, obtain
+from producers.formats.release_files import PreviousRelease, check_rows, obtain
 from producers.formats.tracker_files import Row, TrackerFile, measure, read_rows
 from producers.http import HttpSource, bare_address
 from producers.sources.gem_transmission.api import Spool, read_spool
@@ -102,15 +102,15 @@ def fetch_release(
         TruncatedError: a list is damaged or looks cut short.
         SourceError: a list cannot be fetched or read.
     """
-    held = {entry.location: entry for entry in _entries(checkpoint)}
-    now = [_checked(spool, held.get(_spool_location(spool)), largest_loss) for spool in spools]
+    previous = {entry.location: entry for entry in _entries(checkpoint)}
+    now = [_checked(spool, previous.get(_spool_location(spool)), largest_loss) for spool in spools]
     measured: list[TrackerFile | None] = []
     for index, wanted in enumerate(files):
-        before = held.get(bare_address(wanted.location))
+        before = previous.get(bare_address(wanted.location))
         file, entry = _fetch(http, folder / str(index), wanted, before)
         measured.append(file)
         now.append(entry)
-    if _digests(now) == _digests(list(held.values())):
+    if _digests(now) == _digests(list(previous.values())):
         return Unchanged(_text(now))
     parts = [
         Part(spool.location, spool.asset_type, spool.rows, _spool_reader(spool)) for spool in spools
@@ -134,37 +134,41 @@ def fetch_release(
 
 
 def _fetch(
-    http: HttpSource, target: Path, wanted: WantedFile, held: Held | None
-) -> tuple[TrackerFile | None, Held]:
+    http: HttpSource, target: Path, wanted: WantedFile, previous: PreviousRelease | None
+) -> tuple[TrackerFile | None, PreviousRelease]:
     """The file, measured and checked; None when the server says it has not changed."""
-    obtained = obtain(http, wanted.location, target, held)
+    obtained = obtain(http, wanted.location, target, previous)
     if obtained.path is None:
-        assert held is not None
-        return None, held
+        assert previous is not None
+        return None, previous
     file = measure(obtained.path, quote=wanted.quote, sheet=wanted.sheet)
     check_rows(
         file.rows,
         wanted.location,
         least=wanted.minimum_rows,
-        held_rows=held.rows if held else 0,
+        previous_rows=previous.rows if previous else 0,
         largest_loss=wanted.largest_loss,
     )
-    return file, Held(bare_address(wanted.location), file.digest, file.rows, obtained.etag)
+    return file, PreviousRelease(
+        bare_address(wanted.location), file.digest, file.rows, obtained.etag
+    )
 
 
-def _checked(spool: Spool, held: Held | None, largest_loss: float) -> Held:
+def _checked(
+    spool: Spool, previous: PreviousRelease | None, largest_loss: float
+) -> PreviousRelease:
     """What to remember of a list of an API, which must not have lost too much unless limited."""
     location = _spool_location(spool)
-    if spool.whole and held:
+    if spool.whole and previous:
         check_rows(
             spool.rows,
             location,
             least=0,
-            held_rows=held.rows,
+            previous_rows=previous.rows,
             largest_loss=largest_loss,
             of="units",
         )
-    return Held(location, spool.digest, spool.rows)
+    return PreviousRelease(location, spool.digest, spool.rows)
 
 
 def _spool_location(spool: Spool) -> str:
@@ -179,18 +183,18 @@ def _file_reader(file: TrackerFile) -> Callable[[], Iterator[Row]]:
     return lambda: read_rows(file)
 
 
-def _digests(entries: Sequence[Held]) -> set[tuple[str, str]]:
+def _digests(entries: Sequence[PreviousRelease]) -> set[tuple[str, str]]:
     return {(entry.location, entry.digest) for entry in entries}
 
 
-def _digest(entries: Sequence[Held]) -> str:
+def _digest(entries: Sequence[PreviousRelease]) -> str:
     text = "\n".join(sorted(f"{entry.location} {entry.digest}" for entry in entries))
     return sha256(text.encode()).hexdigest()[:16]
 
 
-def _text(entries: Sequence[Held]) -> str:
+def _text(entries: Sequence[PreviousRelease]) -> str:
     return json.dumps([asdict(entry) for entry in entries])
 
 
-def _entries(checkpoint: str | None) -> list[Held]:
-    return [Held(**entry) for entry in json.loads(checkpoint)] if checkpoint else []
+def _entries(checkpoint: str | None) -> list[PreviousRelease]:
+    return [PreviousRelease(**entry) for entry in json.loads(checkpoint)] if checkpoint else []

@@ -80,8 +80,8 @@ class Progress:
 
     def keep(self, stream: NlrStream, groups: Iterable[str]) -> None:
         """Forget groups that have no points any more."""
-        held = self.groups[stream.name]
-        self.groups[stream.name] = {group: held[group] for group in groups if group in held}
+        previous = self.groups[stream.name]
+        self.groups[stream.name] = {group: previous[group] for group in groups if group in previous}
 
     def tasks(
         self, stream: NlrStream, points: Iterable[Point], asked: Asked, fingerprint: object

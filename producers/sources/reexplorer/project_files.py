@@ -8,7 +8,7 @@ from typing import Any
 
 from producers.connector import Credit, Pull, RawItem
 from producers.errors import CheckpointError
-from producers.formats.release_files import Held, check_rows, obtain
+from producers.formats.release_files import PreviousRelease, check_rows, obtain
 from producers.formats.tracker_files import TrackerFile, measure, read_rows
 from producers.http import HttpSource, bare_address
 from producers.sources.reexplorer import projects
@@ -37,24 +37,26 @@ def pull_projects(
         TruncatedError: a file looks cut short.
         SourceError: see `release_files.obtain` and `tracker_files.measure`.
     """
-    held = {location: _held(checkpoint.get(_key(location))) for location in config.project_files}
-    wanted = {_key(location) for location in held}
+    previous = {
+        location: _previous(checkpoint.get(_key(location))) for location in config.project_files
+    }
+    wanted = {_key(location) for location in previous}
     gone = [key for key in checkpoint if key.startswith(_KEY) and key not in wanted]
     for key in gone:
         del pull.checkpoint[key]
     with TemporaryDirectory(prefix="projects-") as folder:
-        files = _changed_files(http, held, Path(folder), changed=bool(gone))
+        files = _changed_files(http, previous, Path(folder), changed=bool(gone))
         if files is None:
             return
         read: dict[str, str] = {}
         for location, (file, etag) in files.items():
-            new = Held(bare_address(location), file.digest, _phases(file), etag)
-            before = held[location]
+            new = PreviousRelease(bare_address(location), file.digest, _phases(file), etag)
+            before = previous[location]
             check_rows(
                 new.rows,
                 location,
                 least=config.minimum_rows,
-                held_rows=before.rows if before else 0,
+                previous_rows=before.rows if before else 0,
                 largest_loss=config.largest_loss,
                 of="planned or unfinished solar and wind phases",
             )
@@ -66,7 +68,7 @@ def pull_projects(
 
 
 def _changed_files(
-    http: HttpSource, held: Mapping[str, Held | None], folder: Path, *, changed: bool
+    http: HttpSource, previous: Mapping[str, PreviousRelease | None], folder: Path, *, changed: bool
 ) -> dict[str, tuple[TrackerFile, str | None]] | None:
     """Every tracker file, measured; None when none of them has changed.
 
@@ -75,7 +77,7 @@ def _changed_files(
     """
     found: dict[str, tuple[TrackerFile, str | None]] = {}
     kept: list[str] = []
-    for index, (location, before) in enumerate(held.items()):
+    for index, (location, before) in enumerate(previous.items()):
         obtained = obtain(http, location, folder / str(index), before)
         if obtained.path is None:
             kept.append(location)
@@ -83,13 +85,13 @@ def _changed_files(
         file = measure(obtained.path)
         changed |= before is None or before.digest != file.digest
         found[location] = (file, obtained.etag)
-    if not changed or not held:
+    if not changed or not previous:
         return None
     for index, location in enumerate(kept):
         obtained = obtain(http, location, folder / f"kept-{index}", None)
         assert obtained.path is not None
         found[location] = (measure(obtained.path), obtained.etag)
-    return {location: found[location] for location in held}
+    return {location: found[location] for location in previous}
 
 
 def _phases(file: TrackerFile) -> int:
@@ -134,9 +136,9 @@ def _key(location: str) -> str:
     return f"{_KEY}{bare_address(location)}"
 
 
-def _held(text: str | None) -> Held | None:
+def _previous(text: str | None) -> PreviousRelease | None:
     try:
-        return Held.from_text(text)
+        return PreviousRelease.from_text(text)
     except (json.JSONDecodeError, TypeError) as error:
         raise CheckpointError(
             f"The checkpoint of reexplorer holds {text!r}, which describes no file. Delete that "

@@ -208,8 +208,8 @@ def _pv_mark(found: JsonObject) -> object:
 
 
 def _dataset_mark(found: JsonObject) -> object:
-    held = ([one.get("name"), one.get("availableYears")] for one in _datasets(found))
-    return sorted(json_text(one) or "" for one in held)
+    years = ([one.get("name"), one.get("availableYears")] for one in _datasets(found))
+    return sorted(json_text(one) or "" for one in years)
 
 
 def _site_mark(found: JsonObject) -> object:

@@ -171,5 +171,5 @@ class Sweep:
         answer = self._service.ask(_DATA_QUERY, parameters)
         found = envelope(answer, self._service.address(_DATA_QUERY))
         outputs = found.get("outputs")
-        held = outputs.get(system.dataset) if isinstance(outputs, dict) else None
-        return json_text(held) or "null"
+        answered = outputs.get(system.dataset) if isinstance(outputs, dict) else None
+        return json_text(answered) or "null"

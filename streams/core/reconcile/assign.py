@@ -128,22 +128,22 @@ class _Groups:
         """Whether further entities of one source bring its capacity closer to another source's."""
         if {key[1] for key in addition} != {source_id}:
             return False
-        held = [key for key in group if key[1] == source_id]
+        present = [key for key in group if key[1] == source_id]
         others = [key for key in group if key[1] != source_id]
-        if not (held and others):
+        if not (present and others):
             return False
         return any(
-            self._closer(held, addition, [key for key in others if key[1] == other_source])
+            self._closer(present, addition, [key for key in others if key[1] == other_source])
             for other_source in {key[1] for key in others}
         )
 
     def _closer(
         self,
-        held: Sequence[EntityKey],
+        present: Sequence[EntityKey],
         addition: Sequence[EntityKey],
         other: Sequence[EntityKey],
     ) -> bool:
-        before, after = self._gap(held, other), self._gap([*held, *addition], other)
+        before, after = self._gap(present, other), self._gap([*present, *addition], other)
         return before is not None and after is not None and after < before
 
     def _gap(self, mine: Sequence[EntityKey], theirs: Sequence[EntityKey]) -> float | None:

@@ -105,8 +105,8 @@ class Enrichment:
         best: dict[str, Found] = {}
         for key in sorted(group):
             for relation, found in self._links.get(key, {}).items():
-                held = best.get(relation)
-                if held is None or _closeness(found) < _closeness(held):
+                known = best.get(relation)
+                if known is None or _closeness(found) < _closeness(known):
                     best[relation] = found
         return [
             {
@@ -176,8 +176,8 @@ class Enrichment:
             if waiting is None:
                 continue
             for km, (candidate, relation) in waiting.near(target.position, _REACH[name]):
-                held = self._links.get(candidate, {}).get(relation)
-                if held is None or _closeness(Found(key, km)) < _closeness(held):
+                known = self._links.get(candidate, {}).get(relation)
+                if known is None or _closeness(Found(key, km)) < _closeness(known):
                     affected.add(candidate)
         for node in target.nodes:
             self._nodes.setdefault(node, set()).add(key)

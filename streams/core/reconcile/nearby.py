@@ -29,9 +29,9 @@ class PointIndex(Generic[Key]):
     def remove(self, key: Key, position: Position) -> None:
         """Remove a key that was added at this position."""
         cell = _cell(position)
-        held = self._cells[cell]
-        del held[key]
-        if not held:
+        points = self._cells[cell]
+        del points[key]
+        if not points:
             del self._cells[cell]
 
     def near(self, position: Position, reach_km: float) -> Iterator[tuple[float, Key]]:
@@ -42,10 +42,10 @@ class PointIndex(Generic[Key]):
         right = ceil(reach_km / _KM_PER_CELL / width)
         for cell_row in range(row - up, row + up + 1):
             for step in range(-right, right + 1):
-                held = self._cells.get((cell_row, (column + step) % _COLUMNS))
-                if held is None:
+                points = self._cells.get((cell_row, (column + step) % _COLUMNS))
+                if points is None:
                     continue
-                for key, there in held.items():
+                for key, there in points.items():
                     km = distance_km(position, there)
                     if km <= reach_km:
                         yield km, key

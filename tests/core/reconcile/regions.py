@@ -42,8 +42,8 @@ class Regions:
         resolution = self._resolvers[region].apply(event, framed, self.tables[region])
         for canonical in resolution.published:
             self.published.append({**canonical})
-            held = self.current.get(canonical["record_id"])
-            if held is None or held["version"] < canonical["version"]:
+            known = self.current.get(canonical["record_id"])
+            if known is None or known["version"] < canonical["version"]:
                 self.current[canonical["record_id"]] = {**canonical}
         return resolution
 

@@ -10,7 +10,7 @@ import pytest
 
 from producers.config import HttpConfig
 from producers.errors import TruncatedError, UnexpectedAnswerError, UnreachableError
-from producers.formats.release_files import Held, check_rows, obtain
+from producers.formats.release_files import PreviousRelease, check_rows, obtain
 from producers.formats.tracker_files import measure, read_rows
 from producers.http import HttpSource
 
@@ -130,11 +130,11 @@ def test_few_rows_and_a_large_loss_are_taken_for_cut_short(tmp_path: Path) -> No
     path = tmp_path / "rows.csv"
     path.write_bytes(as_csv())
     file = measure(path)
-    check_rows(file.rows, "x", least=2, held_rows=2, largest_loss=0.2)
+    check_rows(file.rows, "x", least=2, previous_rows=2, largest_loss=0.2)
     with pytest.raises(TruncatedError, match="fewer than 3"):
-        check_rows(file.rows, "x", least=3, held_rows=0, largest_loss=0.2)
+        check_rows(file.rows, "x", least=3, previous_rows=0, largest_loss=0.2)
     with pytest.raises(TruncatedError, match="fewer than 80"):
-        check_rows(file.rows, "x", least=0, held_rows=100, largest_loss=0.2)
+        check_rows(file.rows, "x", least=0, previous_rows=100, largest_loss=0.2)
 
 
 def test_a_url_is_asked_with_the_held_tag_and_only_at_the_same_place(tmp_path: Path) -> None:
@@ -147,9 +147,9 @@ def test_a_url_is_asked_with_the_held_tag_and_only_at_the_same_place(tmp_path: P
     with HttpSource(config, transport=httpx.MockTransport(answer)) as http:
         first = obtain(http, "https://a.example/x?token=1", tmp_path / "x", None)
         assert (first.path, first.etag) == (tmp_path / "x", '"1"')
-        held = Held("https://a.example/x", "d", 2, '"1"')
-        assert Held.from_text(held.to_text()) == held
-        assert obtain(http, "https://a.example/x", tmp_path / "x", held).path is None
-        assert obtain(http, "https://b.example/x", tmp_path / "x", held).path is not None
+        previous = PreviousRelease("https://a.example/x", "d", 2, '"1"')
+        assert PreviousRelease.from_text(previous.to_text()) == previous
+        assert obtain(http, "https://a.example/x", tmp_path / "x", previous).path is None
+        assert obtain(http, "https://b.example/x", tmp_path / "x", previous).path is not None
         with pytest.raises(UnreachableError, match=r"nothing\.csv"):
             obtain(http, str(tmp_path / "nothing.csv"), tmp_path / "x", None)

@@ -117,14 +117,14 @@ def test_nearest_data_are_null_with_a_warning_where_there_are_none(
 
 
 def test_datasets_hold_a_point_or_are_all_shown_and_gain_a_year(client: httpx.Client) -> None:
-    held = ask(client, NSRDB, wkt="POINT(-105.27 40.01)").json()["outputs"]
+    previous = ask(client, NSRDB, wkt="POINT(-105.27 40.01)").json()["outputs"]
     every = ask(client, NSRDB, wkt="POINT(-105.27 40.01)", show_empty="true").json()["outputs"]
-    assert 0 < len(held) < len(every)
+    assert 0 < len(previous) < len(every)
     assert ask(client, NSRDB, wkt="POINT(0 -89.99)").json()["outputs"] == []
-    assert held[0]["availableYears"][0] == "tmy"
+    assert previous[0]["availableYears"][0] == "tmy"
     client.post("/control/nlr", json={"last_year": 2025})
     later = ask(client, NSRDB, wkt="POINT(-105.27 40.01)").json()["outputs"]
-    assert later[0]["availableYears"] == [*held[0]["availableYears"], 2025]
+    assert later[0]["availableYears"] == [*previous[0]["availableYears"], 2025]
 
 
 def test_sites_are_counted_inside_the_geometry_and_the_key_is_echoed_deep(

@@ -157,8 +157,8 @@ def test_a_long_pause_between_runs_leaves_no_gap() -> None:
 )
 def test_a_run_with_its_own_range_leaves_the_checkpoint(options: RunOptions) -> None:
     assert Run(options=options).pull.checkpoint == {}
-    held = {"newest_gas_day/eu": "2024-01-20"}
-    assert Run(checkpoint=held, options=options).pull.checkpoint == held
+    previous = {"newest_gas_day/eu": "2024-01-20"}
+    assert Run(checkpoint=previous, options=options).pull.checkpoint == previous
 
 
 def test_an_explicit_range_is_inclusive_and_wins_over_the_look_back() -> None:

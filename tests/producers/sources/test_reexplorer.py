@@ -204,11 +204,11 @@ def test_only_the_service_that_changed_is_downloaded_again(
 
 def test_a_new_point_and_another_system_are_asked_about() -> None:
     service = Service()
-    held = Run(connector(), service).pull.checkpoint
-    tilted = Run(connector(pv_system={"tilt_degrees": 5}), service, held)
+    previous = Run(connector(), service).pull.checkpoint
+    tilted = Run(connector(pv_system={"tilt_degrees": 5}), service, previous)
     assert {item.stream for item in tilted.items} == {"pvwatts"}
     lima = {"name": "Lima", "latitude": -12.05, "longitude": -77.04}
-    more = Run(connector(points=[BOULDER, BERLIN, lima]), service, held)
+    more = Run(connector(points=[BOULDER, BERLIN, lima]), service, previous)
     assert {f"{stream.name}/lima" for stream in NLR_STREAMS} <= set(more.ids)
 
 
@@ -478,11 +478,11 @@ def test_a_tracker_file_that_lost_half_its_rows_is_taken_for_cut_short(tmp_path:
     lines = (GOLDEN / "reexplorer" / "tracker_rows_of_every_kind.csv").read_text().splitlines()
     file.write_text("\n".join(lines) + "\n")
     source = connector(points=[], project_files=[str(file)])
-    held = Run(source, Service()).pull.checkpoint
+    previous = Run(source, Service()).pull.checkpoint
     file.write_text("\n".join(lines[:4]) + "\n")
-    cut = Run(source, Service(), held)
+    cut = Run(source, Service(), previous)
     assert isinstance(cut.pull.failures[PROJECTS], TruncatedError)
-    assert cut.pull.checkpoint == held
+    assert cut.pull.checkpoint == previous
     assert not cut.pull.unchanged
     assert cut.pull.complete_streams == set()
 
@@ -493,11 +493,11 @@ def test_a_tracker_file_whose_status_has_another_name_delists_no_project(tmp_pat
     text = (GOLDEN / "reexplorer" / "tracker_of_one_technology.csv").read_text(encoding="utf-8")
     file.write_text(text, encoding="utf-8")
     source = connector(points=[], project_files=[str(file)])
-    held = Run(source, Service()).pull.checkpoint
+    previous = Run(source, Service()).pull.checkpoint
     file.write_text(text.replace("Status", "Stage").replace("status", "stage"), encoding="utf-8")
-    renamed = Run(source, Service(), held)
+    renamed = Run(source, Service(), previous)
     assert isinstance(renamed.pull.failures[PROJECTS], TruncatedError)
-    assert (renamed.items, renamed.pull.checkpoint) == ([], held)
+    assert (renamed.items, renamed.pull.checkpoint) == ([], previous)
     assert renamed.pull.complete_streams == set()
 
 

@@ -137,8 +137,8 @@ def test_a_new_release_is_read_whole() -> None:
 def test_an_etag_of_another_address_is_not_sent() -> None:
     bucket = Bucket(csv_of(5))
     first = Run(connector(URL), bucket=bucket)
-    held = first.pull.checkpoint | {"location": "https://elsewhere.example/plants.zip"}
-    Run(connector(URL), held, bucket)
+    previous = first.pull.checkpoint | {"location": "https://elsewhere.example/plants.zip"}
+    Run(connector(URL), previous, bucket)
     assert bucket.bodies_sent == 2
 
 

@@ -57,8 +57,7 @@ class Verdict:
 
 
 def after_outcome(previous: Verdict | None, outcome: avro.RecordOutcome) -> Verdict:
-    """The verdict on a raw record after one more outcome of it; `previous` itself when none
-    follows.
+    """The verdict on a raw record after one more outcome; `previous` itself when none follows.
 
     Args:
         previous: What was known; None for the first outcome.

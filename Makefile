@@ -62,11 +62,6 @@ members: setup ## Which source records each live asset is made of: make members 
 	@test -n "$(FILE)" || { echo "Name a file: make members FILE=members.csv"; exit 2; }
 	@exec $(BIN)/python -m streams members $(FILE)
 
-score: members ## Score the assets against published pairs: make score FILE=members.csv DATA=folder/of/shared
-	@test -n "$(DATA)" || { echo "Name the folder that holds data and tools: make score FILE=members.csv DATA=../shared"; exit 2; }
-	@exec $(BIN)/python $(DATA)/tools/score_reconciliation.py $(FILE) \
-		--min GEM-GPPD=0.955,0.95,0.955,0.87 GPPD-JRC=,,0.87, GEM-JRC=,,0.84,
-
 stages: setup ## The stages of the pipeline: what each reads, writes and does
 	@exec $(BIN)/python -m streams stages $(ARGS)
 

@@ -7,9 +7,7 @@ import pytest
 
 from streams.local.ports import StackPorts
 from streams.local.stack import LocalStack
-from streams.settings import PROJECT_ROOT
-
-REAL_DATA = PROJECT_ROOT.parent / "shared" / "data"
+from tests.real_files import how_to_get, real_data_dir, scoring_script
 
 FAST_CLEANER = {
     "log.cleaner.backoff.ms": "500",
@@ -34,13 +32,23 @@ def stack(tmp_path_factory: pytest.TempPathFactory) -> Iterator[LocalStack]:
 @pytest.fixture(scope="session")
 def real_data() -> Path:
     """Folder of the real files; tests that need it are marked `real_data` and skip without it."""
-    if not REAL_DATA.is_dir():
-        pytest.skip(f"{REAL_DATA} is missing: the real files are not part of the product")
-    return REAL_DATA
+    folder = real_data_dir()
+    if not folder.is_dir():
+        pytest.skip(how_to_get(folder))
+    return folder
+
+
+@pytest.fixture(scope="session")
+def scoring(real_data: Path) -> Path:
+    """The script that scores members against the published pairs; skips without it."""
+    script = scoring_script()
+    if not script.is_file():
+        pytest.skip(how_to_get(script))
+    return script
 
 
 def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
-    """Only tests marked `real_data` may ask for the fixture that can skip."""
+    """Only tests marked `real_data` may ask for the fixtures that can skip."""
     for item in items:
         uses = "real_data" in getattr(item, "fixturenames", ())
         if uses and item.get_closest_marker("real_data") is None:

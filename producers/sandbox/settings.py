@@ -22,8 +22,7 @@ class SandboxSettings(BaseSettings):
     host: str = Field("127.0.0.1", description="Address to listen on.")
     port: int = Field(8765, description="Port to listen on.")
     data_dir: Path = Field(
-        PROJECT_ROOT.parent / "shared" / "data",
-        description="Folder of real files; what it lacks is made up.",
+        PROJECT_ROOT / "data", description="Folder of real files; what it lacks is made up."
     )
     alsi_key: str = Field("sandbox-key", description="The one `x-key` that is accepted.")
     alsi_requests_per_minute: int = Field(60, ge=0, description="Limit per address; 0 for none.")

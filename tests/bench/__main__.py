@@ -20,7 +20,7 @@ from streams.core.errors import InfrastructureError
 from streams.kafka.topic_admin import ensure_topics
 from streams.local.ports import StackPorts
 from streams.local.stack import LocalStack
-from streams.settings import PROJECT_ROOT, settings
+from streams.settings import settings
 from streams.topics import Topic
 from tests.bench.codec import READ_GOAL, WRITE_GOAL, codec_cost, codec_table, slow_contracts
 from tests.bench.compare import (
@@ -44,6 +44,7 @@ from tests.bench.validation import (
     stage_table,
     validation_cost,
 )
+from tests.real_files import how_to_get, real_data_dir
 
 _EXIT_MISSED = 1
 _EXIT_FAILED = 3
@@ -201,9 +202,9 @@ def _measure_codec(repeats: int) -> list[str]:
 
 
 def _measure_reconcile(table: Table) -> list[str]:
-    folder = PROJECT_ROOT.parent / "shared" / "data" / "reconcile"
+    folder = real_data_dir() / "reconcile"
     if not folder.is_dir():
-        out.print(f"reconcile: skipped, {folder} is missing")
+        out.print(f"reconcile: skipped, {how_to_get(folder)}")
         return []
     cost = reconcile_cost(folder)
     reached = cost.resolve_median < _RECONCILE_MS

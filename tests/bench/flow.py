@@ -19,7 +19,6 @@ import httpx
 from confluent_kafka import Producer
 
 from producers.run import RunOptions, Services, run_once
-from producers.sandbox.settings import SandboxSettings
 from streams.avro.codec import Encoder, Registry
 from streams.avro.contracts import contract
 from streams.clickhouse.client import ClickHouse
@@ -38,6 +37,7 @@ from streams.topics import MARKET_INFRASTRUCTURE, PARTITIONS
 from tests.bench.measure import VoidRunError
 from tests.fault.cluster import READY_SECONDS, Cluster
 from tests.producers.sandbox_server import running_sandbox
+from tests.real_files import real_data_dir
 from tests.sink.records import WEIGHTS, batch, framed, plant, schemas
 
 _SOURCE = "wri_powerplants"
@@ -69,7 +69,7 @@ def whole_way(home: Path) -> WholeWay:
         VoidRunError: not every plant arrived.
         InfrastructureError: a part failed.
     """
-    with _deployment(home) as cluster, running_sandbox(SandboxSettings().data_dir) as sandbox:
+    with _deployment(home) as cluster, running_sandbox(real_data_dir()) as sandbox:
         pipeline, sink = cluster.pipeline(), cluster.sink()
         for worker in (pipeline, sink):
             worker.wait_ready(READY_SECONDS)

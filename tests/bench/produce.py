@@ -16,7 +16,6 @@ from dataclasses import dataclass
 from pathlib import Path
 
 from producers.run import RunOptions, Services, run_once
-from producers.sandbox.settings import SandboxSettings
 from streams.commands.deploy import create_topics, register_schemas
 from streams.local.ports import StackPorts
 from streams.local.stack import LocalStack
@@ -24,6 +23,7 @@ from streams.settings import Settings
 from tests.bench.measure import VoidRunError
 from tests.producers.live import fresh_database
 from tests.producers.sandbox_server import running_sandbox
+from tests.real_files import real_data_dir
 
 SOURCE = "wri_powerplants"
 _DEADLINE_SECONDS = 120.0
@@ -58,7 +58,7 @@ def produce_release(home: Path, repeats: int) -> list[Produced]:
     """
     with (
         LocalStack(home / "stack", StackPorts.free()) as stack,
-        running_sandbox(SandboxSettings().data_dir) as sandbox,
+        running_sandbox(real_data_dir()) as sandbox,
     ):
         environment = stack.environment() | sandbox.environment()
         settings = Settings(

@@ -20,7 +20,6 @@ from producers.connector import InfrastructureConnector, Pull, PullRequest
 from producers.connectors import CONNECTORS
 from producers.http import HttpSource
 from producers.run import Envelope
-from producers.sandbox.settings import SandboxSettings
 from streams.core import contract_types as avro
 from streams.core.checks.check import Check
 from streams.core.history import HISTORY_CHECKS, GasDay, HistoryCheck, Window
@@ -34,6 +33,7 @@ from streams.core.tolerances import Tolerances
 from streams.core.validate import CHECKS, validate
 from streams.tolerance_file import load_tolerances
 from tests.producers.sandbox_server import Sandbox, running_sandbox
+from tests.real_files import real_data_dir
 
 MOST_MICROSECONDS = 25.0
 """What validation may add to the pure core, on average over all records."""
@@ -89,7 +89,7 @@ def validation_cost() -> ValidationCost:
     """Measure every source of the sandbox once."""
     tolerances = load_tolerances()
     stages, rules = [], []
-    with running_sandbox(SandboxSettings().data_dir) as sandbox:
+    with running_sandbox(real_data_dir()) as sandbox:
         pulled = {name: _pull(name, connector, sandbox) for name, connector in CONNECTORS.items()}
     for name, raws in pulled.items():
         stage, of_rules = _measure(name, CONNECTORS[name], raws, tolerances)

@@ -19,6 +19,7 @@ from prometheus_client.parser import text_string_to_metric_families
 
 from streams.local.ports import is_free
 from streams.settings import PROJECT_ROOT
+from tests.real_files import real_data_dir
 
 pytestmark = [pytest.mark.integration, pytest.mark.timeout(600)]
 
@@ -109,7 +110,7 @@ def home_of_its_own(data_dir: Path, **variables: str) -> Home:
 @pytest.fixture(scope="module")
 def home(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Home]:
     """A home that the tests of this module use one after the other, as a user would."""
-    home = home_of_its_own(tmp_path_factory.mktemp("home"))
+    home = home_of_its_own(tmp_path_factory.mktemp("home"), SANDBOX_DATA_DIR=str(real_data_dir()))
     yield home
     home.end()
 

@@ -44,10 +44,9 @@ def records(real_data: Path, soak: bool) -> list[avro.NormalizedAsset]:
 
 
 @pytest.fixture(scope="module")
-def scoring(real_data: Path) -> ModuleType:
-    """The scoring tool that belongs to the data."""
-    path = real_data.parent / "tools" / "score_reconciliation.py"
-    spec = importlib.util.spec_from_file_location("score_reconciliation", path)
+def scoring_module(scoring: Path) -> ModuleType:
+    """The scoring script that belongs to the data."""
+    spec = importlib.util.spec_from_file_location("score_reconciliation", scoring)
     assert spec is not None
     assert spec.loader is not None
     module = importlib.util.module_from_spec(spec)
@@ -58,7 +57,10 @@ def scoring(real_data: Path) -> ModuleType:
 
 @pytest.fixture(scope="module")
 def scores(
-    records: list[avro.NormalizedAsset], scoring: ModuleType, real_data: Path, tmp_path_factory: Any
+    records: list[avro.NormalizedAsset],
+    scoring_module: ModuleType,
+    real_data: Path,
+    tmp_path_factory: Any,
 ) -> dict[str, Any]:
     regions = Regions().apply_all(records)
     path = tmp_path_factory.mktemp("members") / "members.csv"
@@ -70,10 +72,10 @@ def scores(
     ]
     path.write_text("asset_id,source,source_id\n" + "\n".join(rows) + "\n", encoding="utf-8")
     folder = real_data / "reconcile"
-    found: dict[str, Any] = scoring.score(
-        scoring.Clusters.read(path),
-        scoring.read_truth(folder / "truth_pairs_dev.csv"),
-        scoring.read_lng(folder / "truth_lng_dev.csv"),
+    found: dict[str, Any] = scoring_module.score(
+        scoring_module.Clusters.read(path),
+        scoring_module.read_truth(folder / "truth_pairs_dev.csv"),
+        scoring_module.read_lng(folder / "truth_lng_dev.csv"),
     )
     return found
 

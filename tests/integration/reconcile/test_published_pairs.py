@@ -128,11 +128,10 @@ def _normalized(cluster: Cluster) -> list[avro.NormalizedAsset]:
 
 
 @pytest.fixture(scope="module")
-def scores(reconciled: Reconciled, real_data: Path, figures: list[str]) -> dict[str, Any]:
-    """What the scoring tool that belongs to the data says."""
-    tool = real_data.parent / "tools/score_reconciliation.py"
+def scores(reconciled: Reconciled, scoring: Path, figures: list[str]) -> dict[str, Any]:
+    """What the scoring script that belongs to the data says."""
     told = subprocess.check_output(
-        [sys.executable, tool, reconciled.exported, "--json"], text=True, timeout=120
+        [sys.executable, scoring, reconciled.exported, "--json"], text=True, timeout=120
     )
     found: dict[str, Any] = json.loads(told)
     for pair, score in found["pairs"].items():

@@ -9,7 +9,6 @@ COV ?=
 export DATA_DIR
 
 .DEFAULT_GOAL := help
-.PHONY: $(shell sed -nE 's/^([a-z-]+):.*/\1/p' $(firstword $(MAKEFILE_LIST)))
 
 help: ## List the commands
 	@awk -F ':.*## ' '/^[a-z-]+:.*## /{printf "  \033[1m%-18s\033[0m %s\n", $$1, $$2}' $(MAKEFILE_LIST)
@@ -101,6 +100,9 @@ soak: setup-dev ## The fault tests in full size, and 55,000 made-up raw records 
 
 bench: setup-dev ## Speed against named alternatives in the same run
 	@exec $(BIN)/python -m tests.bench $(ARGS)
+
+pages: setup-dev ## Write the generated parts of the pages again
+	@exec $(BIN)/python -m tests.documents
 
 lock: ## Resolve the newest allowed versions into both lock files (needs uv)
 	uv pip compile --universal --python-version 3.11 --generate-hashes --no-strip-extras --no-emit-index-url --no-header -q \

@@ -19,8 +19,8 @@ from producers.errors import ConfigurationError
 
 CONFIG_FOLDER = Path(__file__).resolve().parent / "config"
 
-# ${NAME} or ${NAME:-default}; the default may be empty. YAML and pydantic know no such form.
-_REFERENCE = re.compile(r"\$\{(?P<name>[A-Za-z_][A-Za-z0-9_]*)(?::-(?P<default>[^}]*))?\}")
+REFERENCE = re.compile(r"\$\{(?P<name>[A-Za-z_][A-Za-z0-9_]*)(?::-(?P<default>[^}]*))?\}")
+"""`${NAME}` or `${NAME:-default}`, maybe empty; neither YAML nor pydantic know such a form."""
 
 
 _DURATION = re.compile(r"([1-9][0-9]*)([smhd])")
@@ -46,7 +46,7 @@ class _Model(BaseModel):
 class HttpConfig(_Model):
     """How to be a polite and patient client."""
 
-    requests_per_minute: float = Field(60, gt=0, le=60_000)
+    requests_per_minute: float = Field(60, gt=0, le=60_000, description="Pace of one run.")
     max_requests: int = Field(500, ge=1, description="Budget of one run, repeats included.")
     timeout_seconds: float = Field(30, gt=0, description="Silence that counts as no answer.")
     attempts: int = Field(5, ge=1, description="Tries of one request.")
@@ -138,7 +138,7 @@ def _interpolated(
             )
         return found
 
-    return _REFERENCE.sub(replacement, value)
+    return REFERENCE.sub(replacement, value)
 
 
 def _problem(model: type[BaseModel], detail: ErrorDetails) -> str:

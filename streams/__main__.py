@@ -120,7 +120,7 @@ def inspect(
 @app.command()
 def rules(
     markdown: Annotated[
-        bool, typer.Option("--markdown", help="As the table in streams/README.md.")
+        bool, typer.Option("--markdown", help="As the table in streams/core/RULES.md.")
     ] = False,
 ) -> None:
     """List every reason to reject or flag a record, with its limit."""
@@ -140,7 +140,7 @@ def stages(
         bool, typer.Option("--markdown", help="As the table in streams/README.md.")
     ] = False,
     mermaid: Annotated[
-        bool, typer.Option("--mermaid", help="As the picture in README.md.")
+        bool, typer.Option("--mermaid", help="As the picture in streams/README.md.")
     ] = False,
 ) -> None:
     """List the stages of the pipeline: what each reads, writes and does."""

@@ -21,6 +21,7 @@ class Topic:
         retention_ms: Age limit of a `delete` topic; -1 keeps for ever.
         config: Further broker settings.
         contract: Folder below `avro/` whose schema frames the values; default the topic's name.
+        key: What the keys of its records say, for people.
     """
 
     name: str
@@ -29,6 +30,7 @@ class Topic:
     retention_ms: int = KEEP_FOR_EVER
     config: tuple[tuple[str, str], ...] = ()
     contract: str = ""
+    key: str = ""
 
     @property
     def contract_name(self) -> str:
@@ -47,29 +49,41 @@ class Topic:
 
 def raw_topic(connector_name: str) -> Topic:
     """Raw topic of one connector: kept for ever, never compacted."""
-    return Topic(f"raw.{connector_name}")
+    return Topic(f"raw.{connector_name}", key="source record id")
 
 
-NORMALIZED_ASSETS = Topic("normalized.assets", retention_ms=30 * DAY_MS)
-NORMALIZED_OBSERVATIONS = Topic("normalized.observations", retention_ms=30 * DAY_MS)
-LNG_GAS_DAYS = Topic("lng.gas_days", partitions=1, retention_ms=30 * DAY_MS)
+NORMALIZED_ASSETS = Topic("normalized.assets", retention_ms=30 * DAY_MS, key="source:record")
+NORMALIZED_OBSERVATIONS = Topic(
+    "normalized.observations", retention_ms=30 * DAY_MS, key="source:entity"
+)
+LNG_GAS_DAYS = Topic("lng.gas_days", partitions=1, retention_ms=30 * DAY_MS, key="gas day")
 """One partition: a gas day is compared with the one before, whatever the entity."""
 MARKET_INFRASTRUCTURE = Topic(
     "market.infrastructure",
     cleanup="compact",
     config=(("min.compaction.lag.ms", str(30 * DAY_MS)),),
+    key="canonical id",
 )
-DECISIONS = Topic("reconcile.decisions", partitions=1, cleanup="compact")
+DECISIONS = Topic("reconcile.decisions", partitions=1, cleanup="compact", key="kind, both entities")
 """Manual decisions, kept for ever; one partition, so its log is their order."""
 
-RESUMES = Topic("pipeline.resumes", partitions=1, cleanup="compact")
+RESUMES = Topic("pipeline.resumes", partitions=1, cleanup="compact", key="raw topic:partition")
 """What lets paused partitions go on."""
 
-RECORD_OUTCOMES = Topic("record.outcomes", retention_ms=90 * DAY_MS)
-QUALITY_COUNTS = Topic("quality.counts", partitions=1, cleanup="compact")
+RECORD_OUTCOMES = Topic(
+    "record.outcomes", retention_ms=90 * DAY_MS, key="raw topic:partition:offset"
+)
+QUALITY_COUNTS = Topic(
+    "quality.counts",
+    partitions=1,
+    cleanup="compact",
+    key="source, window, partition of the outcomes",
+)
 """What each partition of the outcomes counts of a window; one partition, so one worker adds up."""
-QUALITY_SCORES = Topic("quality.scores", partitions=1, cleanup="compact")
-DEAD_LETTERS = Topic("dead_letters")
+QUALITY_SCORES = Topic(
+    "quality.scores", partitions=1, cleanup="compact", key="source, dimension, window"
+)
+DEAD_LETTERS = Topic("dead_letters", key="raw topic:partition:offset")
 
 CHANGELOG_CONFIG = (("delete.retention.ms", str(14 * DAY_MS)),)
 

@@ -104,8 +104,10 @@ _YEAR_FIELDS = tuple(
 class WriConfig(SourceConfig):
     """`config/wri_powerplants.yaml`."""
 
-    location: str = Field(min_length=1)
-    minimum_rows: int = Field(25_000, ge=0)
+    location: str = Field(
+        min_length=1, description="The database: an address or a local file, zipped or not."
+    )
+    minimum_rows: int = Field(25_000, ge=0, description="Fewer rows mean a file cut short.")
     largest_loss: float = Field(0.2, ge=0, le=1)
 
 

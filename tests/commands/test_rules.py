@@ -9,15 +9,7 @@ from streams.commands import rules as rule_table
 from streams.core.errors import SettingsError
 from streams.core.rules import RULES
 from streams.core.tolerances import tolerance_keys
-from streams.settings import PROJECT_ROOT
 from streams.tolerance_file import OWN_FILE, load_tolerances
-
-
-def test_the_readme_has_the_table_that_the_rules_give() -> None:
-    readme = (PROJECT_ROOT / "streams/README.md").read_text(encoding="utf-8")
-    found = re.search(f"{re.escape(rule_table.BEGIN)}.*?{re.escape(rule_table.END)}", readme, re.S)
-    assert found
-    assert found[0] == rule_table.markdown_table()
 
 
 def test_rules_and_tolerances_name_each_other_without_gap() -> None:

@@ -137,6 +137,11 @@ def numbers(output: str, row: str) -> list[int]:
     return [int(text.replace(",", "")) for text in re.findall(r"[\d,]+", line.split(row)[1])]
 
 
+def words(line: str) -> list[str]:
+    """Words of a printed line, without figures and the directory of the run."""
+    return re.findall("[A-Za-z_]+", re.sub(r"(stack in) .*", r"\1", line))
+
+
 @pytest.fixture(scope="module")
 def first(home: Home) -> subprocess.CompletedProcess[str]:
     """The first run of all."""
@@ -156,6 +161,13 @@ def test_first_run_accounts_for_every_record(
     assert min(numbers(first.stdout, "canonical records")) > 100
     assert min(raw) > 100
     assert home.processes() == []
+
+
+def test_the_readme_shows_what_a_run_prints(first: subprocess.CompletedProcess[str]) -> None:
+    """Its words, line by line; figures depend on the machine and on the data."""
+    recorded = (Path(__file__).parent / "first_run.txt").read_text(encoding="utf-8").splitlines()
+    printed = [words(line) for line in first.stdout.splitlines()]
+    assert [line for line in recorded[:-1] if words(line) not in printed] == []
 
 
 @pytest.mark.real_data

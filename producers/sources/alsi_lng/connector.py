@@ -71,14 +71,25 @@ def _names(value: object) -> object:
 class AlsiConfig(SourceConfig):
     """`config/alsi_lng.yaml`."""
 
-    base_url: str = Field(pattern=r"^https?://")
-    api_key: SecretStr = Field(min_length=1)
+    base_url: str = Field(pattern=r"^https?://", description="The API.")
+    api_key: SecretStr = Field(min_length=1, description="A free key, sent as `x-key`.")
     granularity: Annotated[tuple[Granularity, ...], BeforeValidator(_names)] = Field(
-        ("terminal", "country", "eu"), min_length=1
+        ("terminal", "country", "eu"),
+        min_length=1,
+        description="Whose days to read, apart by commas.",
     )
-    backfill_from: date = date(2012, 1, 1)
-    detail_backfill_days: int = Field(60, ge=1, le=6000)
-    lookback_days: int = Field(30, ge=1, le=366)
+    backfill_from: date = Field(
+        date(2012, 1, 1), description="First gas day of the EU that a first run reads."
+    )
+    detail_backfill_days: int = Field(
+        60, ge=1, le=6000, description="Days of countries and terminals that a first run reads."
+    )
+    lookback_days: int = Field(
+        30,
+        ge=1,
+        le=366,
+        description="Days before the newest one seen that a later run reads again.",
+    )
     page_size: int = Field(300, ge=1, le=300)
     minimum_share: float = Field(0.95, ge=0, le=1)
     minimum_reporting: float = Field(0.5, ge=0, le=1)

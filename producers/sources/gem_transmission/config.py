@@ -44,10 +44,13 @@ class CreditConfig(_Section):
 class FileConfig(_Section):
     """One tracker file: CSV, XLSX or GeoJSON, gzipped or plain; an address or a local path."""
 
-    location: str = Field(description="Empty or `none` leaves the file out.")
+    location: str = Field(
+        description="CSV, XLSX or GeoJSON, gzipped or plain, an address or a local path; "
+        "empty or `none` leaves it out."
+    )
     dataset: str | None = Field(None, description="Tracker of all rows, where no column says it.")
     sheet: str | None = None
-    minimum_rows: int = Field(1, ge=0)
+    minimum_rows: int = Field(1, ge=0, description="Fewer rows mean a file cut short.")
 
     @property
     def is_used(self) -> bool:
@@ -70,8 +73,8 @@ class TrackerConfig(CreditConfig):
 class ApiConfig(_Section):
     """The public API."""
 
-    base_url: str = Field(pattern=r"^https?://")
-    asset_types: Words
+    base_url: str = Field(pattern=r"^https?://", description="The API.")
+    asset_types: Words = Field(description="Apart by blanks; `none` leaves the API out.")
 
 
 class PowerConfig(TrackerConfig):
@@ -83,8 +86,11 @@ class PowerConfig(TrackerConfig):
 class GridConfig(CreditConfig):
     """The grid extract: a place with `<file>` for buses, lines and links."""
 
-    location: str = Field(pattern="<file>")
-    minimum_rows: int = Field(1, ge=0)
+    location: str = Field(
+        pattern="<file>",
+        description="The grid extract; `<file>` stands for `buses`, `lines`, `links`.",
+    )
+    minimum_rows: int = Field(1, ge=0, description="Fewer rows mean a file cut short.")
 
     def file(self, name: str) -> str:
         """Location of one of the extract's files."""
@@ -94,7 +100,10 @@ class GridConfig(CreditConfig):
 class ProjectsConfig(CreditConfig):
     """The project lists: a place with `<plan>` and `<work>`."""
 
-    location: str = Field(pattern="<plan>.*<work>")
+    location: str = Field(
+        pattern="<plan>.*<work>",
+        description="The project lists; `<plan>` and `<work>` stand for the parts of their names.",
+    )
 
     def file(self, dataset: str) -> str:
         """Location of one list."""
@@ -105,7 +114,9 @@ class ProjectsConfig(CreditConfig):
 class GemConfig(SourceConfig):
     """Global Energy Monitor trackers, the grid extract and the project lists."""
 
-    streams: Annotated[tuple[StreamName, ...], BeforeValidator(_words)] = STREAMS
+    streams: Annotated[tuple[StreamName, ...], BeforeValidator(_words)] = Field(
+        STREAMS, description="What to read, apart by blanks."
+    )
     largest_loss: float = Field(0.2, ge=0, le=1)
     lng_terminals: TrackerConfig
     power_units: PowerConfig

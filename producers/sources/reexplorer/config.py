@@ -40,14 +40,21 @@ class ConfiguredPoint(BaseModel):
 class ReexplorerConfig(SourceConfig):
     """`config/reexplorer.yaml`."""
 
-    base_url: str = Field(pattern=r"^https?://")
-    api_key: SecretStr = Field(min_length=1)
+    base_url: str = Field(
+        pattern=r"^https?://", description="The API; the old `nrel.gov` is refused."
+    )
+    api_key: SecretStr = Field(min_length=1, description="A free key, sent in a header.")
     points: tuple[ConfiguredPoint, ...]
-    points_from_plants: bool = False
+    points_from_plants: bool = Field(
+        False, description="Ask about known solar and wind plants, too."
+    )
     plant_coverage: Mapping[StreamName, tuple[Box, ...]] = Field(default_factory=dict)
     pv_system: PvSystem = PvSystem()
     wind_box_degrees: float = Field(0.1, gt=0, le=2)
-    project_files: tuple[str, ...] = ()
+    project_files: tuple[str, ...] = Field(
+        (),
+        description="A tracker file with planned phases: CSV, XLSX or GeoJSON; none, no projects.",
+    )
     minimum_rows: int = Field(1, ge=0)
     largest_loss: float = Field(0.5, ge=0, le=1)
 

@@ -9,6 +9,7 @@ from streams.core import contract_types as avro
 from streams.core.canonical import member_of
 from streams.core.payload_field import set_payload
 from streams.core.reconcile.enrich import resolved_ends
+from streams.core.reconcile.settings import SETTINGS
 from streams.core.reconcile.survive import survive
 
 _DERIVED = "derived"
@@ -16,7 +17,6 @@ _CORRECTED = "corrected"
 # From two positions, where the service does not state it.
 _DERIVED_FIELDS = {"renewable_resource": frozenset({"station_distance_m"})}
 _INVISIBLE = frozenset({"version", "observed_at", "members"})
-_SERIES_SOURCE = "alsi_lng_inventory"
 
 
 def canonical_content(
@@ -128,5 +128,5 @@ def _series(kind: str, members: Sequence[avro.NormalizedAsset]) -> list[avro.Lin
             "distance_km": None,
         }
         for record in members
-        if record["source_id"] == _SERIES_SOURCE
+        if record["source_id"] in SETTINGS.series_sources
     ]

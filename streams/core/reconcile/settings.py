@@ -84,6 +84,7 @@ class Settings(_Strict):
     only_left_mtpa: float
     weights: Mapping[str, Weights]
     copied_positions: frozenset[str]
+    series_sources: frozenset[str]
     survivorship: Mapping[str, tuple[FieldRule, ...]]
     conflicts: Mapping[str, Conflict]
     resource_reach_km: float

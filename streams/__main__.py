@@ -253,7 +253,7 @@ def _choice(
     resolved: bool = False,
 ) -> Choice:
     from streams.commands.dead_letters import source_ids
-    from streams.core.rules import RULES
+    from streams.core.all_rules import RULES
 
     known = source_ids()
     if source is not None and source not in known:

@@ -2,7 +2,7 @@
 
 from dataclasses import dataclass
 
-from streams.core import rules
+from streams.core import reject_rules
 from streams.core.errors import Rejected
 from streams.core.geography import country_at
 
@@ -23,7 +23,9 @@ def place(
     if latitude is None or longitude is None:
         return Place(None, None, country_code)
     if not -90 <= latitude <= 90:
-        return rules.POSITION_OUT_OF_RANGE.reject(latitude, limit="-90 to 90")
+        return reject_rules.POSITION_OUT_OF_RANGE.reject(latitude, limit="-90 to 90")
     if not -180 <= longitude <= 180:
-        return rules.POSITION_OUT_OF_RANGE.reject(longitude, field="longitude", limit="-180 to 180")
+        return reject_rules.POSITION_OUT_OF_RANGE.reject(
+            longitude, field="longitude", limit="-180 to 180"
+        )
     return Place(latitude, longitude, country_code or country_at(latitude, longitude))

@@ -23,7 +23,7 @@ from producers.formats.reading import UnreadableNumberError, number
 from producers.formats.release_files import PreviousRelease, check_rows, obtain
 from producers.formats.text_repair import repaired
 from producers.http import HttpSource, bare_address
-from streams.core import rules
+from streams.core import reject_rules
 from streams.core.errors import Rejected
 from streams.core.payloads import GenerationYear, PowerPlant
 from streams.core.records import Mapped, RawRecord
@@ -191,11 +191,11 @@ class WriPowerPlantsConnector(InfrastructureConnector):
         """
         item = raw.item or {}
         if not item.get(_ID):
-            return rules.MISSING_ID.reject()
+            return reject_rules.MISSING_ID.reject()
         try:
             plant = _plant(item)
         except UnreadableNumberError as error:
-            return rules.UNREADABLE_NUMBER.reject(
+            return reject_rules.UNREADABLE_NUMBER.reject(
                 error.text, field=error.field, limit="a number, or empty for not reported"
             )
         return plant if isinstance(plant, Rejected) else Mapped(raw.record_id, plant)
@@ -246,10 +246,10 @@ def _row_id(row: list[str]) -> str:
 def _plant(item: Mapping[str, Any]) -> PowerPlant | Rejected:
     name = _clean(item["name"])
     if name is None:
-        return rules.MISSING_NAME.reject(item["name"])
+        return reject_rules.MISSING_NAME.reject(item["name"])
     capacity = number(item["capacity_mw"], "capacity_mw")
     if capacity is None or capacity <= 0:
-        return rules.CAPACITY_NOT_POSITIVE.reject(item["capacity_mw"], limit="> 0 MW")
+        return reject_rules.CAPACITY_NOT_POSITIVE.reject(item["capacity_mw"], limit="> 0 MW")
     fuels = _fuels(item)
     if isinstance(fuels, Rejected):
         return fuels
@@ -289,13 +289,15 @@ def _fuels(item: Mapping[str, Any]) -> tuple[str, ...] | Rejected:
         ]
     primary = _FUELS.get(names[0] or "")
     if primary is None:
-        return rules.UNKNOWN_FUEL.reject(names[0], limit=_FUEL_LIMIT)
+        return reject_rules.UNKNOWN_FUEL.reject(names[0], limit=_FUEL_LIMIT)
     others = set()
     for name in names[1:]:
         if name:
             fuel = _FUELS.get(name)
             if fuel is None:
-                return rules.UNKNOWN_FUEL.reject(name, field="other_fuels", limit=_FUEL_LIMIT)
+                return reject_rules.UNKNOWN_FUEL.reject(
+                    name, field="other_fuels", limit=_FUEL_LIMIT
+                )
             others.add(fuel)
     return (primary, *sorted(others - {primary}))
 

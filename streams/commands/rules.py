@@ -5,8 +5,8 @@ from collections.abc import Iterator
 from pydantic import BaseModel
 from rich.table import Table
 
+from streams.core.all_rules import RULES
 from streams.core.rule import Rule
-from streams.core.rules import RULES
 from streams.core.tolerances import Tolerances
 
 

@@ -57,7 +57,7 @@ class Rejected:
     """A record that fails a hard rule; it ends as a dead letter.
 
     Attributes:
-        rule_id: Reason code, one of `streams.core.rules`.
+        rule_id: Reason code, one of `streams.core.reject_rules`.
         message: What is wrong and what to do.
         field: Field the rule is about, or None for the whole record.
         observed: What was seen, shortened to 200 characters.

@@ -11,7 +11,7 @@ from datetime import date, datetime, timedelta
 from typing import Self
 
 from streams.core import contract_types as avro
-from streams.core import flag_rules as rules
+from streams.core import flag_rules
 from streams.core.rule import Rule
 from streams.core.tolerances import EnergyPerVolume, Tolerances
 from streams.core.unloading import NOT_DERIVED, GasDayBalance, UnloadingFields, unloading_gwh
@@ -268,11 +268,11 @@ def next_day_overdue(day: GasDay, window: Window, fetched_at: datetime, limits: 
 
 
 HISTORY_CHECKS: Sequence[HistoryCheck] = (
-    HistoryCheck(rules.INVENTORY_JUMP, inventory_jump),
-    HistoryCheck(rules.MASS_BALANCE_OPEN, mass_balance_open),
-    HistoryCheck(rules.VALUE_STUCK, value_stuck),
-    HistoryCheck(rules.INVENTORY_ABOVE_CAPACITY, inventory_above_capacity),
-    HistoryCheck(rules.SEND_OUT_ABOVE_REFERENCE, send_out_above_reference),
-    HistoryCheck(rules.NEXT_DAY_OVERDUE, next_day_overdue),
+    HistoryCheck(flag_rules.INVENTORY_JUMP, inventory_jump),
+    HistoryCheck(flag_rules.MASS_BALANCE_OPEN, mass_balance_open),
+    HistoryCheck(flag_rules.VALUE_STUCK, value_stuck),
+    HistoryCheck(flag_rules.INVENTORY_ABOVE_CAPACITY, inventory_above_capacity),
+    HistoryCheck(flag_rules.SEND_OUT_ABOVE_REFERENCE, send_out_above_reference),
+    HistoryCheck(flag_rules.NEXT_DAY_OVERDUE, next_day_overdue),
 )
 """Checks of a gas day among its neighbours, all of them made whenever one of them changes."""

@@ -21,8 +21,8 @@ from streams.core.payloads import (
     TransmissionProject,
 )
 from streams.core.records import Correction
+from streams.core.reject_rules import POSITION_OUT_OF_RANGE
 from streams.core.rule import Rule
-from streams.core.rules import POSITION_OUT_OF_RANGE
 from streams.core.tolerances import Margins
 
 Placed = PowerPlant | LngTerminal | RenewableProject | RenewableResource | Substation

@@ -9,8 +9,8 @@ from collections.abc import Iterable, Mapping
 from dataclasses import dataclass
 from typing import get_args
 
+from streams.core.all_rules import RULES
 from streams.core.rule import Dimension
-from streams.core.rules import RULES
 from streams.core.tally import Tally
 
 DIMENSIONS: tuple[Dimension, ...] = get_args(Dimension)

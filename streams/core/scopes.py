@@ -12,7 +12,7 @@ from math import fsum
 from typing import Self
 
 from streams.core import contract_types as avro
-from streams.core import flag_rules as rules
+from streams.core import flag_rules
 from streams.core.rule import Rule
 from streams.core.tolerances import Tolerances
 
@@ -151,13 +151,13 @@ def evaluate_scopes(day: Day, previous: Day, limits: Tolerances) -> Verdicts:
         if total.scope == "eu":
             complete = len(countries) >= limits.lng.scopes.complete_countries
             if _disagree(total, countries, limits.lng.scopes.share, complete=complete):
-                failed.append(rules.SCOPES_DISAGREE)
+                failed.append(flag_rules.SCOPES_DISAGREE)
             if _dropped(reports, previous, limits):
-                failed.append(rules.REPORTERS_DROPPED)
+                failed.append(flag_rules.REPORTERS_DROPPED)
         elif total.scope == "country":
             parts = [it for it in terminals if it.country_code == total.country_code]
             if _disagree(total, parts, limits.lng.scopes.share, complete=False):
-                failed.append(rules.SCOPES_DISAGREE)
+                failed.append(flag_rules.SCOPES_DISAGREE)
         if failed:
             found[total.record_id] = tuple(sorted(rule.id for rule in failed))
     return found

@@ -6,7 +6,7 @@ Pure, and the same for every source. Checks that need neighbours are in `history
 from collections.abc import Mapping
 from dataclasses import replace
 
-from streams.core import flag_rules as rules
+from streams.core import flag_rules
 from streams.core.checks import accuracy, completeness, consistency, timeliness, validity
 from streams.core.checks.check import Check
 from streams.core.errors import Rejected
@@ -15,86 +15,86 @@ from streams.core.position import correct, correct_ends
 from streams.core.records import Mapped, RawRecord
 from streams.core.tolerances import Margins, Tolerances
 
-_RELEASED = Check(rules.RELEASE_OVERDUE, timeliness.release_overdue)
+_RELEASED = Check(flag_rules.RELEASE_OVERDUE, timeliness.release_overdue)
 _PLACED = (
-    Check(rules.POSITION_MISSING, completeness.position_missing),
-    Check(rules.COUNTRY_MISSING, completeness.country_missing),
+    Check(flag_rules.POSITION_MISSING, completeness.position_missing),
+    Check(flag_rules.COUNTRY_MISSING, completeness.country_missing),
     _RELEASED,
 )
 _STRETCHED = (
-    Check(rules.POSITION_MISSING, completeness.ends_missing),
-    Check(rules.COUNTRY_MISSING, completeness.country_missing),
-    Check(rules.VOLTAGE_MISSING, completeness.line_voltage_missing),
-    Check(rules.LENGTH_MISSING, completeness.length_missing),
-    Check(rules.NEGATIVE_MEASURE, validity.line_negative),
-    Check(rules.VOLTAGE_OUT_OF_RANGE, validity.line_voltage_out_of_range),
-    Check(rules.LENGTH_AGAINST_ENDS, consistency.length_against_ends),
+    Check(flag_rules.POSITION_MISSING, completeness.ends_missing),
+    Check(flag_rules.COUNTRY_MISSING, completeness.country_missing),
+    Check(flag_rules.VOLTAGE_MISSING, completeness.line_voltage_missing),
+    Check(flag_rules.LENGTH_MISSING, completeness.length_missing),
+    Check(flag_rules.NEGATIVE_MEASURE, validity.line_negative),
+    Check(flag_rules.VOLTAGE_OUT_OF_RANGE, validity.line_voltage_out_of_range),
+    Check(flag_rules.LENGTH_AGAINST_ENDS, consistency.length_against_ends),
     _RELEASED,
 )
-_STATUS = Check(rules.STATUS_NOT_IN_VOCABULARY, validity.status_not_in_vocabulary)
+_STATUS = Check(flag_rules.STATUS_NOT_IN_VOCABULARY, validity.status_not_in_vocabulary)
 
 CHECKS: Mapping[str, tuple[Check, ...]] = {
     "power_plant": (
         *_PLACED,
         _STATUS,
-        Check(rules.CAPACITY_MISSING, completeness.capacity_missing),
-        Check(rules.FUEL_NOT_IN_VOCABULARY, validity.fuel_not_in_vocabulary),
-        Check(rules.NEGATIVE_MEASURE, validity.capacity_negative),
-        Check(rules.YEAR_OUT_OF_RANGE, validity.plant_year_out_of_range),
-        Check(rules.GENERATION_ABOVE_CAPACITY, consistency.generation_above_capacity),
-        Check(rules.UNITS_AGAINST_CAPACITY, consistency.plant_units_against_capacity),
-        Check(rules.OLDER_THAN_DECLARED, timeliness.older_than_declared),
-        Check(rules.CAPACITY_IMPLAUSIBLE, accuracy.capacity_implausible),
+        Check(flag_rules.CAPACITY_MISSING, completeness.capacity_missing),
+        Check(flag_rules.FUEL_NOT_IN_VOCABULARY, validity.fuel_not_in_vocabulary),
+        Check(flag_rules.NEGATIVE_MEASURE, validity.capacity_negative),
+        Check(flag_rules.YEAR_OUT_OF_RANGE, validity.plant_year_out_of_range),
+        Check(flag_rules.GENERATION_ABOVE_CAPACITY, consistency.generation_above_capacity),
+        Check(flag_rules.UNITS_AGAINST_CAPACITY, consistency.plant_units_against_capacity),
+        Check(flag_rules.OLDER_THAN_DECLARED, timeliness.older_than_declared),
+        Check(flag_rules.CAPACITY_IMPLAUSIBLE, accuracy.capacity_implausible),
     ),
     "lng_terminal": (
         *_PLACED,
         _STATUS,
-        Check(rules.CAPACITY_MISSING, completeness.terminal_capacity_missing),
-        Check(rules.NEGATIVE_MEASURE, validity.terminal_negative),
-        Check(rules.YEAR_OUT_OF_RANGE, validity.start_year_out_of_range),
-        Check(rules.UNITS_AGAINST_CAPACITY, consistency.terminal_units_against_capacity),
-        Check(rules.EIC_CHECK_CHARACTER, accuracy.eic_check_character),
+        Check(flag_rules.CAPACITY_MISSING, completeness.terminal_capacity_missing),
+        Check(flag_rules.NEGATIVE_MEASURE, validity.terminal_negative),
+        Check(flag_rules.YEAR_OUT_OF_RANGE, validity.start_year_out_of_range),
+        Check(flag_rules.UNITS_AGAINST_CAPACITY, consistency.terminal_units_against_capacity),
+        Check(flag_rules.EIC_CHECK_CHARACTER, accuracy.eic_check_character),
     ),
     "renewable_project": (
         *_PLACED,
         _STATUS,
-        Check(rules.CAPACITY_MISSING, completeness.capacity_missing),
-        Check(rules.NEGATIVE_MEASURE, validity.capacity_negative),
-        Check(rules.YEAR_OUT_OF_RANGE, validity.start_year_out_of_range),
-        Check(rules.UNITS_AGAINST_CAPACITY, consistency.project_phases_against_capacity),
+        Check(flag_rules.CAPACITY_MISSING, completeness.capacity_missing),
+        Check(flag_rules.NEGATIVE_MEASURE, validity.capacity_negative),
+        Check(flag_rules.YEAR_OUT_OF_RANGE, validity.start_year_out_of_range),
+        Check(flag_rules.UNITS_AGAINST_CAPACITY, consistency.project_phases_against_capacity),
     ),
     "renewable_resource": (
         *_PLACED,
-        Check(rules.RESOURCE_MISSING, completeness.resource_missing),
-        Check(rules.SHARE_OUT_OF_RANGE, validity.capacity_factor_out_of_range),
-        Check(rules.RESOURCE_OUT_OF_RANGE, validity.resource_out_of_range),
-        Check(rules.MONTHS_INCOMPLETE, validity.months_incomplete),
-        Check(rules.MONTHS_AGAINST_YEAR, consistency.months_against_year),
+        Check(flag_rules.RESOURCE_MISSING, completeness.resource_missing),
+        Check(flag_rules.SHARE_OUT_OF_RANGE, validity.capacity_factor_out_of_range),
+        Check(flag_rules.RESOURCE_OUT_OF_RANGE, validity.resource_out_of_range),
+        Check(flag_rules.MONTHS_INCOMPLETE, validity.months_incomplete),
+        Check(flag_rules.MONTHS_AGAINST_YEAR, consistency.months_against_year),
     ),
     "substation": (
         *_PLACED,
         _STATUS,
-        Check(rules.VOLTAGE_MISSING, completeness.station_voltage_missing),
-        Check(rules.VOLTAGE_OUT_OF_RANGE, validity.station_voltage_out_of_range),
+        Check(flag_rules.VOLTAGE_MISSING, completeness.station_voltage_missing),
+        Check(flag_rules.VOLTAGE_OUT_OF_RANGE, validity.station_voltage_out_of_range),
     ),
     "transmission_line": (
         *_STRETCHED,
         _STATUS,
-        Check(rules.EIC_CHECK_CHARACTER, accuracy.line_eic_check_character),
+        Check(flag_rules.EIC_CHECK_CHARACTER, accuracy.line_eic_check_character),
     ),
     "transmission_project": (
         *_STRETCHED,
         _STATUS,
-        Check(rules.YEAR_OUT_OF_RANGE, validity.project_year_out_of_range),
+        Check(flag_rules.YEAR_OUT_OF_RANGE, validity.project_year_out_of_range),
     ),
     "lng_inventory": (
-        Check(rules.INVENTORY_MISSING, completeness.inventory_missing),
-        Check(rules.SEND_OUT_MISSING, completeness.send_out_missing),
-        Check(rules.NEGATIVE_MEASURE, validity.inventory_negative),
-        Check(rules.SHARE_OUT_OF_RANGE, validity.covered_share_out_of_range),
-        Check(rules.ENERGY_AGAINST_VOLUME, consistency.energy_against_volume),
-        Check(rules.OVERDUE, timeliness.overdue),
-        Check(rules.EIC_CHECK_CHARACTER, accuracy.eic_check_character),
+        Check(flag_rules.INVENTORY_MISSING, completeness.inventory_missing),
+        Check(flag_rules.SEND_OUT_MISSING, completeness.send_out_missing),
+        Check(flag_rules.NEGATIVE_MEASURE, validity.inventory_negative),
+        Check(flag_rules.SHARE_OUT_OF_RANGE, validity.covered_share_out_of_range),
+        Check(flag_rules.ENERGY_AGAINST_VOLUME, consistency.energy_against_volume),
+        Check(flag_rules.OVERDUE, timeliness.overdue),
+        Check(flag_rules.EIC_CHECK_CHARACTER, accuracy.eic_check_character),
     ),
 }
 """Checks of each kind, all of them made for every record."""

@@ -6,8 +6,8 @@ from pathlib import Path
 import pytest
 
 from streams.commands import rules as rule_table
+from streams.core.all_rules import RULES
 from streams.core.errors import SettingsError
-from streams.core.rules import RULES
 from streams.core.tolerances import tolerance_keys
 from streams.tolerance_file import OWN_FILE, load_tolerances
 

@@ -6,6 +6,7 @@ from datetime import UTC, date, datetime, timedelta
 import pytest
 
 from producers.sources.alsi_lng.connector import AlsiLngConnector
+from streams.core.all_rules import RULES
 from streams.core.payloads import (
     GenerationYear,
     LngInventory,
@@ -20,7 +21,6 @@ from streams.core.payloads import (
     TransmissionProject,
 )
 from streams.core.records import Mapped, RawRecord
-from streams.core.rules import RULES
 from streams.core.validate import CHECKS, validate
 from tests.core.builders import plant, raw
 from tests.core.series import TOLERANCES, raw_day

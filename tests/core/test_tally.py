@@ -8,8 +8,8 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from streams.core import contract_types as avro
+from streams.core.all_rules import RULES
 from streams.core.quality import DIMENSIONS, TOTAL, failed_dimensions, scores
-from streams.core.rules import RULES
 from streams.core.tally import NOTHING, Tally, Verdict, after_outcome, total
 from tests.core.series import TOLERANCES
 

@@ -3,11 +3,11 @@
 import json
 import re
 
-from streams.core import flag_rules, rules
+from streams.core import flag_rules, reject_rules
+from streams.core.all_rules import RULES
 from streams.core.errors import Rejected
 from streams.core.reconcile.settings import SETTINGS
 from streams.core.rule import Rule
-from streams.core.rules import RULES
 from streams.settings import PROJECT_ROOT
 from tests.producers.golden import GOLDEN
 
@@ -15,7 +15,7 @@ LITERAL_RULE = re.compile(r'(?:UndecodableError|Rejected)\(\s*"([a-z_]+)"')
 
 
 def test_every_rule_is_listed_under_its_own_id() -> None:
-    for module, severity in ((rules, "reject"), (flag_rules, "flag")):
+    for module, severity in ((reject_rules, "reject"), (flag_rules, "flag")):
         for name, rule in vars(module).items():
             if isinstance(rule, Rule):
                 assert (rule.id, rule.severity) == (name.lower(), severity)
@@ -35,10 +35,10 @@ def test_no_code_and_no_recorded_rejection_uses_another_id() -> None:
 
 
 def test_what_was_seen_is_shortened() -> None:
-    rejected = rules.UNREADABLE_NUMBER.reject("9" * 1000, field="sendOut", limit="a number")
+    rejected = reject_rules.UNREADABLE_NUMBER.reject("9" * 1000, field="sendOut", limit="a number")
     assert rejected == Rejected(
         "unreadable_number",
-        rules.UNREADABLE_NUMBER.sentence,
+        reject_rules.UNREADABLE_NUMBER.sentence,
         "sendOut",
         "9" * 200,
         "a number",

@@ -10,7 +10,7 @@ from zoneinfo import ZoneInfo
 
 from producers.formats.reading import NOT_REPORTED, UnreadableNumberError, number
 from producers.sources.alsi_lng.terminals import is_virtual, known_terminals, plain_name
-from streams.core import rules
+from streams.core import reject_rules
 from streams.core.errors import Rejected
 from streams.core.payloads import LngInventory, LngTerminal, LngUnavailability
 from streams.core.records import Mapped, RawRecord
@@ -92,10 +92,10 @@ def map_gas_day(raw: RawRecord) -> Mapped | Rejected:
     text = item.get("gasDayStart")
     day = gas_day(text or "")
     if day is None:
-        return rules.UNREADABLE_GAS_DAY.reject(text, limit="YYYY-MM-DD")
+        return reject_rules.UNREADABLE_GAS_DAY.reject(text, limit="YYYY-MM-DD")
     status = _STATUS.get(item.get("status"))
     if status is None:
-        return rules.UNKNOWN_STATUS.reject(item.get("status"), limit="C, E or N")
+        return reject_rules.UNKNOWN_STATUS.reject(item.get("status"), limit="C, E or N")
     try:
         return _inventory(item, day, status)
     except UnreadableNumberError as error:
@@ -113,10 +113,10 @@ def map_terminal(raw: RawRecord) -> Mapped | Rejected:
     item = raw.item or {}
     facility = item.get("facility")
     if facility is None:
-        return rules.MISSING_ID.reject(field="facility")
+        return reject_rules.MISSING_ID.reject(field="facility")
     name = facility["name"] or facility["short_name"]
     if not name:
-        return rules.MISSING_NAME.reject(name)
+        return reject_rules.MISSING_NAME.reject(name)
     name = plain_name(name)
     try:
         dtmi_lng, dtmi_gwh = _measure(item["dtmi"], "dtmi")
@@ -251,7 +251,7 @@ def _measure(value: Any, field: str) -> tuple[float | None, float | None]:
 
 
 def _unreadable(error: UnreadableNumberError) -> Rejected:
-    return rules.UNREADABLE_NUMBER.reject(
+    return reject_rules.UNREADABLE_NUMBER.reject(
         error.text, field=error.field, limit="a number, or a dash for not reported"
     )
 

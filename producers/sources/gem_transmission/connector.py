@@ -34,7 +34,7 @@ from producers.sources.gem_transmission.grid_projects import grid_project, proje
 from producers.sources.gem_transmission.lng_terminals import is_lng, lng_unit
 from producers.sources.gem_transmission.power_units import is_power, power_unit
 from producers.sources.gem_transmission.release import Part, Release, Unchanged, fetch_release
-from streams.core import rules
+from streams.core import reject_rules
 from streams.core.errors import Rejected
 from streams.core.records import Mapped, RawRecord
 
@@ -147,9 +147,9 @@ class GemTransmissionConnector(InfrastructureConnector):
                 case "grid_project":
                     return grid_project(columns, dataset or "")
                 case form:
-                    return rules.UNKNOWN_FORM.reject(form)
+                    return reject_rules.UNKNOWN_FORM.reject(form)
         except UnreadableNumberError as error:
-            return rules.UNREADABLE_NUMBER.reject(
+            return reject_rules.UNREADABLE_NUMBER.reject(
                 error.text, field=error.field, limit="a number, or a mark for not reported"
             )
 

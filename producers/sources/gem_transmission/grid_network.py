@@ -11,7 +11,7 @@ from producers.formats.country_names import map_country_code
 from producers.formats.reading import UnreadableNumberError, number
 from producers.formats.tracker_position import Place, place
 from producers.sources.gem_transmission.grid_tags import grid_tags
-from streams.core import rules
+from streams.core import reject_rules
 from streams.core.errors import Rejected
 from streams.core.payloads import Substation, TransmissionLine
 from streams.core.records import Mapped
@@ -57,7 +57,7 @@ def grid_node(columns: Row) -> Mapped | Rejected:
     """
     bus_id = columns.get("bus_id")
     if not bus_id:
-        return rules.MISSING_ID.reject(field="bus_id")
+        return reject_rules.MISSING_ID.reject(field="bus_id")
     where = _node_place(columns)
     if isinstance(where, Rejected):
         return where
@@ -85,7 +85,7 @@ def grid_line(columns: Row, start: Row | None, end: Row | None, *, link: bool) -
     """
     line_id = columns.get("link_id" if link else "line_id")
     if not line_id:
-        return rules.MISSING_ID.reject(field="link_id" if link else "line_id")
+        return reject_rules.MISSING_ID.reject(field="link_id" if link else "line_id")
     first, last = _node_place(start), _node_place(end)
     if isinstance(first, Rejected):
         return first

@@ -12,7 +12,7 @@ from producers.formats.reading import UnreadableNumberError, number
 from producers.formats.tracker_position import place
 from producers.sources.gem_transmission.grid_network import line_record_id, yes_or_no
 from producers.sources.gem_transmission.grid_tags import grid_tags
-from streams.core import rules
+from streams.core import reject_rules
 from streams.core.errors import Rejected
 from streams.core.payloads import TransmissionProject
 from streams.core.records import Mapped
@@ -47,13 +47,15 @@ def grid_project(columns: Mapping[str, str], dataset: str) -> Mapped | Rejected:
     """
     project_id = columns.get("")
     if not project_id:
-        return rules.MISSING_ID.reject(field="project id")
+        return reject_rules.MISSING_ID.reject(field="project id")
     plan, _, work = dataset.partition("_")
     link, upgrade = work.endswith("links"), work.startswith("upgraded")
     said = columns.get("project_status")
     status = plan_status(said)
     if status is None:
-        return rules.UNKNOWN_STATUS.reject(said, field="project_status", limit=", ".join(STATUSES))
+        return reject_rules.UNKNOWN_STATUS.reject(
+            said, field="project_status", limit=", ".join(STATUSES)
+        )
     names = [_end_name(columns.get(end)) for end in ("bus0", "bus1")]
     ends = []
     for number_of_end, (_, country) in enumerate(names):

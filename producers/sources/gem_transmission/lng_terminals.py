@@ -8,7 +8,7 @@ from producers.formats.country_names import country_code
 from producers.formats.reading import UnreadableNumberError
 from producers.formats.tracker_columns import Columns
 from producers.formats.tracker_position import place
-from streams.core import rules
+from streams.core import reject_rules
 from streams.core.errors import Rejected
 from streams.core.payloads import LngTerminal, TerminalUnit
 from streams.core.records import Mapped
@@ -53,14 +53,14 @@ def lng_unit(record_id: str, columns: Mapping[str, str]) -> Mapped | Rejected:
     row = Columns(columns)
     unit_id = row.text(*UNIT_ID)
     if unit_id is None:
-        return rules.MISSING_ID.reject(field="combo_id")
+        return reject_rules.MISSING_ID.reject(field="combo_id")
     name = row.text("name", "terminal_name", "terminalname")
     if name is None:
-        return rules.MISSING_NAME.reject()
+        return reject_rules.MISSING_NAME.reject()
     status_text = row.text("status")
     status = tracker_status(status_text)
     if status is None:
-        return rules.UNKNOWN_STATUS.reject(status_text, limit=", ".join(STATUSES))
+        return reject_rules.UNKNOWN_STATUS.reject(status_text, limit=", ".join(STATUSES))
     capacity = _capacity_mtpa(row)
     if isinstance(capacity, Rejected):
         return capacity
@@ -122,10 +122,14 @@ def _capacity_mtpa(row: Columns) -> float | Rejected | None:
     if capacity is None:
         return None
     if capacity <= 0:
-        return rules.CAPACITY_NOT_POSITIVE.reject(capacity, field="capacity_mtpa", limit="> 0")
+        return reject_rules.CAPACITY_NOT_POSITIVE.reject(
+            capacity, field="capacity_mtpa", limit="> 0"
+        )
     factor = _MTPA_PER_UNIT.get(unit.lower())
     if factor is None:
-        return rules.UNKNOWN_UNIT.reject(unit, field="capacity", limit=", ".join(_MTPA_PER_UNIT))
+        return reject_rules.UNKNOWN_UNIT.reject(
+            unit, field="capacity", limit=", ".join(_MTPA_PER_UNIT)
+        )
     return capacity if factor == 1.0 else round(capacity * factor, 4)
 
 

@@ -11,7 +11,7 @@ from producers.formats.asset_status import reported, tracker_status
 from producers.formats.country_names import country_code
 from producers.formats.tracker_columns import Columns
 from producers.formats.tracker_position import place
-from streams.core import rules
+from streams.core import reject_rules
 from streams.core.errors import Rejected
 from streams.core.payloads import IssuedId, PlantUnit, PowerPlant
 from streams.core.records import Mapped
@@ -113,21 +113,21 @@ def power_unit(
     """
     row = Columns(columns)
     if row.text(*UNIT_ID) is None:
-        return rules.MISSING_ID.reject(field="gem_unit_id")
+        return reject_rules.MISSING_ID.reject(field="gem_unit_id")
     name = row.text("plant_name", "plant_project_name", "project_name", "name", "asset_name")
     if name is None:
-        return rules.MISSING_NAME.reject()
+        return reject_rules.MISSING_NAME.reject()
     tracker = tracker_code(row.text(*TRACKER) or dataset)
     status_text = row.text("status", "operating_sub_status", "operating_status")
     status = tracker_status(status_text)
     if status is None:
-        return rules.UNKNOWN_STATUS.reject(status_text, limit=", ".join(STATUSES))
+        return reject_rules.UNKNOWN_STATUS.reject(status_text, limit=", ".join(STATUSES))
     capacity = row.number("capacity_mw", "unit_capacity_mw", "capacity_value", "capacity")
     if capacity is not None and capacity <= 0:
-        return rules.CAPACITY_NOT_POSITIVE.reject(capacity, limit="> 0 MW, or not reported")
+        return reject_rules.CAPACITY_NOT_POSITIVE.reject(capacity, limit="> 0 MW, or not reported")
     unit = row.text("capacity_unit")
     if capacity is not None and unit is not None and unit.upper() != "MW":
-        return rules.UNKNOWN_UNIT.reject(unit, field="capacity_unit", limit="MW")
+        return reject_rules.UNKNOWN_UNIT.reject(unit, field="capacity_unit", limit="MW")
     fuel_text = row.text("fuel", "fuels", "fuel_s")
     fuels = _fuels(fuel_text, tracker)
     if isinstance(fuels, Rejected):
@@ -203,11 +203,11 @@ def _fuels(text: str | None, tracker: str | None) -> tuple[str, ...] | Rejected:
             continue
         fuel = next((fuel for pattern, fuel in _FUELS if pattern.match(part.strip().lower())), None)
         if fuel is None:
-            return rules.UNKNOWN_FUEL.reject(part, limit=_FUEL_LIMIT)
+            return reject_rules.UNKNOWN_FUEL.reject(part, limit=_FUEL_LIMIT)
         found.append(fuel)
     if not found:
         if default is None:
-            return rules.UNKNOWN_FUEL.reject(text, limit=_FUEL_LIMIT)
+            return reject_rules.UNKNOWN_FUEL.reject(text, limit=_FUEL_LIMIT)
         found.append(default)
     return (found[0], *sorted(set(found[1:]) - {found[0]}))
 

@@ -22,7 +22,7 @@ from producers.sources.reexplorer.config import ReexplorerConfig
 from producers.sources.reexplorer.project_files import PROJECTS, pull_projects
 from producers.sources.reexplorer.streams import NLR_STREAMS
 from producers.sources.reexplorer.sweep import Sweep
-from streams.core import rules
+from streams.core import reject_rules
 from streams.core.errors import Rejected
 from streams.core.records import Mapped, RawRecord
 
@@ -115,5 +115,7 @@ class ReexplorerConnector(InfrastructureConnector):
                 return projects.project(raw.record_id, content["row"] or {})
             found = mapping.resource(raw.stream, content)
         except UnreadableNumberError as error:
-            return rules.UNREADABLE_NUMBER.reject(error.text, field=error.field, limit="a number")
+            return reject_rules.UNREADABLE_NUMBER.reject(
+                error.text, field=error.field, limit="a number"
+            )
         return found if isinstance(found, Rejected) else Mapped(raw.record_id, found)

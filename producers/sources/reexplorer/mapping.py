@@ -9,7 +9,7 @@ from dataclasses import replace
 from typing import Any
 
 from producers.formats.reading import UnreadableNumberError, number
-from streams.core import rules
+from streams.core import reject_rules
 from streams.core.errors import Rejected
 from streams.core.geodesy import distance_km
 from streams.core.payloads import RenewableResource, SiteCount
@@ -34,15 +34,17 @@ def resource(stream: str, item: Mapping[str, Any]) -> RenewableResource | Reject
     """
     point = item["point"]
     if point is None:
-        return rules.BAD_ENVELOPE.reject(stream, field="stream", message="The item has no point.")
+        return reject_rules.BAD_ENVELOPE.reject(
+            stream, field="stream", message="The item has no point."
+        )
     for axis, limit in (("latitude", 90), ("longitude", 180)):
         degrees = number(point[axis], axis)
         if degrees is None or abs(degrees) > limit:
-            return rules.POSITION_OUT_OF_RANGE.reject(
+            return reject_rules.POSITION_OUT_OF_RANGE.reject(
                 point[axis], field=axis, limit=f"-{limit} to {limit}"
             )
     if item["errors"] and item["extra"].get(ABSENCE) != "null":
-        return rules.SERVICE_ERROR.reject("; ".join(item["errors"]))
+        return reject_rules.SERVICE_ERROR.reject("; ".join(item["errors"]))
     return _READERS[stream](item)
 
 

@@ -13,7 +13,7 @@ from producers.formats.asset_status import tracker_status
 from producers.formats.country_names import country_code
 from producers.formats.tracker_columns import Columns
 from producers.formats.tracker_position import place
-from streams.core import rules
+from streams.core import reject_rules
 from streams.core.errors import Rejected
 from streams.core.payloads import ProjectPhase, RenewableProject
 from streams.core.records import Mapped
@@ -111,14 +111,18 @@ def project(record_id: str, columns: Mapping[str, str]) -> Mapped | Rejected:
     status_text = row.text(*_STATUS)
     status = tracker_status(status_text)
     if kind is None:
-        return rules.UNKNOWN_FUEL.reject(row.text(*_FUEL), field="fuel", limit="solar or wind")
+        return reject_rules.UNKNOWN_FUEL.reject(
+            row.text(*_FUEL), field="fuel", limit="solar or wind"
+        )
     if status not in PROJECT_STATUSES:
-        return rules.UNKNOWN_STATUS.reject(status_text, limit=", ".join(sorted(PROJECT_STATUSES)))
+        return reject_rules.UNKNOWN_STATUS.reject(
+            status_text, limit=", ".join(sorted(PROJECT_STATUSES))
+        )
     if row.text(*_PHASE) is None:
-        return rules.MISSING_ID.reject(field="phase id")
+        return reject_rules.MISSING_ID.reject(field="phase id")
     name = row.text(*_NAME)
     if name is None:
-        return rules.MISSING_NAME.reject()
+        return reject_rules.MISSING_NAME.reject()
     latitude = row.number("latitude", "geometry_latitude")
     longitude = row.number("longitude", "geometry_longitude")
     where = place(latitude, longitude, country_code(row.text(*_COUNTRY)))
@@ -126,7 +130,7 @@ def project(record_id: str, columns: Mapping[str, str]) -> Mapped | Rejected:
         return where
     capacity = row.number(*_CAPACITY)
     if capacity is not None and capacity <= 0:
-        return rules.CAPACITY_NOT_POSITIVE.reject(capacity, field="capacity", limit="> 0 MW")
+        return reject_rules.CAPACITY_NOT_POSITIVE.reject(capacity, field="capacity", limit="> 0 MW")
     start_year = row.year(*_START)
     detail = row.text(*_DETAIL)
     phase = ProjectPhase(

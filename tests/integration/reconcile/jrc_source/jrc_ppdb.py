@@ -12,7 +12,7 @@ from producers.config import SourceConfig
 from producers.connector import InfrastructureConnector, Pull, PullRequest, RawItem, StreamInfo
 from producers.formats.reading import UnreadableNumberError, number
 from producers.http import HttpSource
-from streams.core import rules
+from streams.core import reject_rules
 from streams.core.errors import Rejected
 from streams.core.payloads import PlantUnit, PowerPlant
 from streams.core.records import Mapped, RawRecord
@@ -83,14 +83,16 @@ class JrcPpdbConnector(InfrastructureConnector):
         item = raw.item or {}
         name = item["name_p"] or item["name_g"] or item["eic_p"]
         if not item["eic_p"] or not name:
-            return rules.MISSING_ID.reject()
+            return reject_rules.MISSING_ID.reject()
         try:
             latitude, longitude = number(item["lat"], "lat"), number(item["lon"], "lon")
             capacity_mw = number(item["capacity_g"], "capacity_g")
             start = number(item["year_commissioned"], "year_commissioned")
             end = number(item["year_decommissioned"], "year_decommissioned")
         except UnreadableNumberError as error:
-            return rules.UNREADABLE_NUMBER.reject(error.text, field=error.field, limit="a number")
+            return reject_rules.UNREADABLE_NUMBER.reject(
+                error.text, field=error.field, limit="a number"
+            )
         kind = item["type_g"] or ""
         fuel = next((fuel for text, fuel in FUELS if kind.startswith(text)), "other")
         status = _STATUSES.get(item["status_g"] or "", "operating")

@@ -1,11 +1,8 @@
-"""Every reason to reject a record, and `RULES`: these and those that flag, by id.
+"""Every reason to reject a record.
 
 Part of a dead letter for ever: an id is never renamed and never given another meaning.
 """
 
-from types import MappingProxyType
-
-from streams.core.flag_rules import FLAG_RULES
 from streams.core.rule import Rule
 
 # Decoding.
@@ -133,8 +130,4 @@ POSITION_OUT_OF_RANGE = Rule(
 )
 
 REJECT_RULES: tuple[Rule, ...] = tuple(rule for rule in vars().values() if isinstance(rule, Rule))
-
-RULES: MappingProxyType[str, Rule] = MappingProxyType(
-    {rule.id: rule for rule in (*REJECT_RULES, *FLAG_RULES)}
-)
-"""Every rule by its id; a test proves that no code rejects or flags by another one."""
+"""The closed list of rules that reject."""

@@ -1,7 +1,7 @@
-"""The normalize decision: what one raw record means for its source record.
+"""The outcome of normalizing: what one raw record means for its source record.
 
 Pure. The state of a source record is its `Location`: where it was last sent, and the newest order
-key seen. The outcome of an accepted record is decided downstream, where its content is compared.
+key seen. The outcome of an accepted record is found downstream, where its content is compared.
 """
 
 from dataclasses import dataclass, replace
@@ -74,7 +74,7 @@ class Location:
 
 
 @dataclass(frozen=True, slots=True)
-class Decision:
+class NormalizeOutcome:
     """What follows from one raw record.
 
     Attributes:
@@ -92,14 +92,14 @@ class Decision:
     rejected: Rejected | None = None
 
 
-def decide(
+def normalize(
     raw: RawRecord,
     mapped: Mapped | Rejected | None,
     kind: str,
     order: OrderKey,
     coordinates: RawCoordinates,
     stored: Location | None,
-) -> Decision:
+) -> NormalizeOutcome:
     """Decide on one readable raw record.
 
     Args:
@@ -111,7 +111,7 @@ def decide(
         stored: State of the source record, None when it is new.
     """
     if stored is not None and order < stored.order and coordinates != stored.lineage:
-        return Decision(None, (), "superseded", kind)
+        return NormalizeOutcome(None, (), "superseded", kind)
     if mapped is None:
         return _delist(raw, kind, order, coordinates, stored)
     if isinstance(mapped, Rejected):
@@ -125,7 +125,7 @@ def _accept(
     order: OrderKey,
     coordinates: RawCoordinates,
     stored: Location | None,
-) -> Decision:
+) -> NormalizeOutcome:
     region = _region(mapped)
     moved = stored is not None and stored.region not in (region, NO_REGION)
     move_count = (stored.move_count if stored else 0) + moved
@@ -137,10 +137,10 @@ def _accept(
         assert "region" in upsert  # only positions of assets are corrected
         upsert["corrections"] = [correction.to_avro() for correction in mapped.corrections]
     if not moved:
-        return Decision(location, (upsert,), None, mapped.kind)
+        return NormalizeOutcome(location, (upsert,), None, mapped.kind)
     assert stored is not None
     leave = _normalized(raw, _withdraw(stored, order, coordinates), "withdrawal", "moved")
-    return Decision(location, (leave, upsert), None, mapped.kind)
+    return NormalizeOutcome(location, (leave, upsert), None, mapped.kind)
 
 
 def _reject(
@@ -150,13 +150,13 @@ def _reject(
     order: OrderKey,
     coordinates: RawCoordinates,
     stored: Location | None,
-) -> Decision:
+) -> NormalizeOutcome:
     if stored is None:
         location = _unlisted(raw, kind, order, coordinates)
-        return Decision(location, (), "rejected", kind, rejected)
+        return NormalizeOutcome(location, (), "rejected", kind, rejected)
     location = _withdraw(stored, order, coordinates)
     leave = (_normalized(raw, location, "withdrawal", "rejected"),) if stored.listed else ()
-    return Decision(location, leave, "rejected", stored.kind, rejected)
+    return NormalizeOutcome(location, leave, "rejected", stored.kind, rejected)
 
 
 def _delist(
@@ -165,14 +165,14 @@ def _delist(
     order: OrderKey,
     coordinates: RawCoordinates,
     stored: Location | None,
-) -> Decision:
+) -> NormalizeOutcome:
     if stored is None:
-        return Decision(_unlisted(raw, kind, order, coordinates), (), "unchanged", kind)
+        return NormalizeOutcome(_unlisted(raw, kind, order, coordinates), (), "unchanged", kind)
     location = _withdraw(stored, order, coordinates)
     if not stored.listed:
-        return Decision(location, (), "unchanged", stored.kind)
+        return NormalizeOutcome(location, (), "unchanged", stored.kind)
     leave = _normalized(raw, location, "withdrawal", "no_longer_listed")
-    return Decision(location, (leave,), None, stored.kind)
+    return NormalizeOutcome(location, (leave,), None, stored.kind)
 
 
 def _withdraw(stored: Location, order: OrderKey, coordinates: RawCoordinates) -> Location:

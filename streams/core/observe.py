@@ -1,4 +1,4 @@
-"""The observe decision: what one normalized point of a series changes, in itself and around it.
+"""What one normalized point of a series changes, in itself and around it.
 
 Pure. A point is evaluated among its neighbours; when it changes, the points that depend on it are
 re-evaluated, and each whose content is other than published gets a new version. When its flags

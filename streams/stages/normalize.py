@@ -6,7 +6,7 @@ from hashlib import sha256
 from streams.avro.topic_codecs import Encoders, StateCodec
 from streams.core import contract_types as avro
 from streams.core.errors import Rejected
-from streams.core.normalize import Decision, Location, decide
+from streams.core.normalize import Location, NormalizeOutcome, normalize
 from streams.core.records import (
     OrderKey,
     RawCoordinates,
@@ -71,8 +71,8 @@ class Normalize:
                 outputs += self._unreadable(record, raw)
                 failed = True
             else:
-                decided, failed = self._normalize(record, raw, overlay)
-                outputs += decided
+                published, failed = self._normalize(record, raw, overlay)
+                outputs += published
             if not was_put_back(record):  # whoever puts back has looked
                 rejected.append(failed)
         self._keep_within_limits(batch, rejected)
@@ -126,41 +126,41 @@ class Normalize:
             None if stored is None else Location.from_avro(self._state.decoder.decode(stored))
         )
         mapped = self._reader.evaluate(raw)
-        decision = decide(raw, mapped, self._reader.kind(raw), order, coordinates, previous)
-        if decision.location is not None:
-            overlay.put(key, self._state.encoder.encode(decision.location.to_avro()))
+        found = normalize(raw, mapped, self._reader.kind(raw), order, coordinates, previous)
+        if found.location is not None:
+            overlay.put(key, self._state.encoder.encode(found.location.to_avro()))
         again = was_put_back(record)
-        outputs = [self._outgoing(normalized, again=again) for normalized in decision.normalized]
-        if decision.rejected is not None:
+        outputs = [self._outgoing(normalized, again=again) for normalized in found.normalized]
+        if found.rejected is not None:
             outputs.append(
                 dead_letter(
                     self._encoders,
                     record,
-                    decision.rejected,
+                    found.rejected,
                     source_id=raw.source_id,
                     record_id=raw.record_id,
                     stage=STAGE,
                 )
             )
-        if decision.outcome is not None:
-            outputs.append(self._outcome(raw, coordinates, decision, again=again))
-        return outputs, decision.rejected is not None
+        if found.outcome is not None:
+            outputs.append(self._outcome(raw, coordinates, found, again=again))
+        return outputs, found.rejected is not None
 
     def _outcome(
-        self, raw: RawRecord, coordinates: RawCoordinates, decision: Decision, *, again: bool
+        self, raw: RawRecord, coordinates: RawCoordinates, found: NormalizeOutcome, *, again: bool
     ) -> Outgoing:
-        assert decision.outcome is not None
+        assert found.outcome is not None
         return outcome(
             self._encoders,
             coordinates,
             source_id=raw.source_id,
             record_id=raw.record_id,
-            kind=decision.kind,
-            result=decision.outcome,
+            kind=found.kind,
+            result=found.outcome,
             stage=STAGE,
             generation=self._generation,
             record_time=raw.fetched_at,
-            rule_id=decision.rejected.rule_id if decision.rejected else None,
+            rule_id=found.rejected.rule_id if found.rejected else None,
             again=again,
         )
 

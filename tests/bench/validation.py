@@ -24,7 +24,7 @@ from streams.core import contract_types as avro
 from streams.core.checks.check import Check
 from streams.core.history import HISTORY_CHECKS, GasDay, HistoryCheck, Window
 from streams.core.keys import observation_id
-from streams.core.normalize import decide
+from streams.core.normalize import normalize
 from streams.core.observe import Point, observe, window_of
 from streams.core.payloads import Payload
 from streams.core.records import Mapped, OrderKey, RawCoordinates, RawRecord
@@ -50,7 +50,7 @@ class StageCost:
     records: int
     read: float
     validate: float
-    decide: float
+    normalize: float
     succeed: float
     evaluate: float
 
@@ -125,15 +125,15 @@ def _measure(
         if isinstance(it, Mapped)
     ]
 
-    def decided(it: tuple[int, RawRecord, Mapped]) -> Normalized:
+    def normalized(it: tuple[int, RawRecord, Mapped]) -> Normalized:
         number, raw, mapped = it
         order = OrderKey(
             raw.source_updated_at, raw.fetched_at, sha256(raw.record_id.encode()).hexdigest()
         )
         at = RawCoordinates(name, 0, number)
-        return decide(raw, mapped, mapped.kind, order, at, None).normalized[0]
+        return normalize(raw, mapped, mapped.kind, order, at, None).normalized[0]
 
-    records, decide_us = _timed(decided, numbered)
+    records, normalize_us = _timed(normalized, numbered)
     _, succeed_us = _timed(lambda it: succeed(it, b"", None, 1, observation_id), records)
     days = [it for it in records if "region" not in it]
     points, observe_us = _observed(days, tolerances)
@@ -142,7 +142,9 @@ def _measure(
         *_record_rules(accepted, tolerances),
         *(_history_rules(days, points, tolerances) if days else ()),
     ]
-    stage = StageCost(name, len(accepted), read_us, validate_us, decide_us, succeed_us, evaluate_us)
+    stage = StageCost(
+        name, len(accepted), read_us, validate_us, normalize_us, succeed_us, evaluate_us
+    )
     return stage, rules
 
 
@@ -228,7 +230,7 @@ def _nothing(_item: object) -> None:
 
 def stage_table(rounds: Sequence[ValidationCost]) -> Table:
     """Microseconds of processor time per record, medians of the rounds."""
-    columns = ("read", "validate", "decide", "succeed", "evaluate", "validation")
+    columns = ("read", "validate", "normalize", "succeed", "evaluate", "validation")
     table = Table("source", "records", *(f"{name}, µs" for name in columns))
     for stages in zip(*(it.stages for it in rounds), strict=True):
         figures = (median(getattr(it, name) for it in stages) for name in columns)

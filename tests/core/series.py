@@ -11,7 +11,7 @@ from typing import Any
 from producers.sources.alsi_lng.connector import AlsiLngConnector
 from streams.avro.codec import AvroRecord
 from streams.core import contract_types as avro
-from streams.core.normalize import Location, decide
+from streams.core.normalize import Location, normalize
 from streams.core.observe import Observed, Point, observe
 from streams.core.records import Mapped, OrderKey, RawCoordinates, RawRecord
 from streams.core.validate import validate
@@ -129,10 +129,10 @@ class Series:
             mapped = validate(mapped, raw, TOLERANCES)
         order = OrderKey(None, raw.fetched_at, sha256(repr(raw.item).encode()).hexdigest())
         at = RawCoordinates("raw.alsi_lng", 0, arrival.offset)
-        decision = decide(raw, mapped, KIND, order, at, self.locations.get(raw.record_id))
-        if decision.location is not None:
-            self.locations[raw.record_id] = decision.location
-        return tuple(it for it in decision.normalized if "region" not in it)
+        outcome = normalize(raw, mapped, KIND, order, at, self.locations.get(raw.record_id))
+        if outcome.location is not None:
+            self.locations[raw.record_id] = outcome.location
+        return tuple(it for it in outcome.normalized if "region" not in it)
 
     def observe(self, record: avro.NormalizedObservation) -> Observed:
         """One normalized record, as the observe stage does it."""

@@ -1,4 +1,4 @@
-"""The normalize decision."""
+"""The normalize outcome."""
 
 from dataclasses import replace
 from itertools import permutations
@@ -7,7 +7,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from streams.core.errors import Rejected
-from streams.core.normalize import NO_REGION, Decision, Location, decide
+from streams.core.normalize import NO_REGION, Location, NormalizeOutcome
 from streams.core.payload_field import payload_fields
 from streams.core.records import Mapped, RawRecord
 from streams.core.regions import EUROPE, NORTH_AMERICA
@@ -18,21 +18,21 @@ KIND = "power_plant"
 
 def evaluate(
     record: RawRecord, content: Mapped | Rejected | None, offset: int, stored: Location | None
-) -> Decision:
-    return decide(record, content, KIND, order_of(record, str(offset)), at(offset), stored)
+) -> NormalizeOutcome:
+    return normalize(record, content, KIND, order_of(record, str(offset)), at(offset), stored)
 
 
 def test_first_record_goes_to_the_region_of_its_position() -> None:
-    decision = evaluate(raw(), mapped(), 0, None)
-    (upsert,) = decision.normalized
+    outcome = evaluate(raw(), mapped(), 0, None)
+    (upsert,) = outcome.normalized
     assert (upsert["event"], asset(upsert)["region"], upsert["move_count"]) == ("upsert", EUROPE, 0)
-    assert decision.outcome is None, "the next stage decides"
+    assert outcome.outcome is None, "the next stage decides"
 
 
 def test_older_record_is_superseded_and_changes_nothing() -> None:
     stored = evaluate(raw(fetched=5), mapped(), 1, None).location
-    decision = evaluate(raw(fetched=1), mapped(), 2, stored)
-    assert decision == Decision(None, (), "superseded", KIND)
+    outcome = evaluate(raw(fetched=1), mapped(), 2, stored)
+    assert outcome == NormalizeOutcome(None, (), "superseded", KIND)
 
 
 def test_source_update_time_beats_a_later_fetch() -> None:
@@ -42,14 +42,14 @@ def test_source_update_time_beats_a_later_fetch() -> None:
 
 def test_same_raw_record_read_again_after_a_code_change_replaces_what_it_gave() -> None:
     stored = evaluate(raw(), mapped(), 7, None).location
-    decision = evaluate(raw(), mapped(plant(55.0)), 7, stored)
-    assert payload_fields(decision.normalized[0])["capacity_mw"] == 55.0
+    outcome = evaluate(raw(), mapped(plant(55.0)), 7, stored)
+    assert payload_fields(outcome.normalized[0])["capacity_mw"] == 55.0
 
 
 def test_move_withdraws_from_the_old_region_and_raises_the_move_count() -> None:
     stored = evaluate(raw(), mapped(), 0, None).location
-    decision = evaluate(raw(fetched=1), mapped(plant(latitude=40.0, longitude=-100.0)), 1, stored)
-    leave, arrive = decision.normalized
+    outcome = evaluate(raw(fetched=1), mapped(plant(latitude=40.0, longitude=-100.0)), 1, stored)
+    leave, arrive = outcome.normalized
     assert (leave["event"], leave["cause"], asset(leave)["region"]) == (
         "withdrawal",
         "moved",
@@ -64,16 +64,16 @@ def test_move_withdraws_from_the_old_region_and_raises_the_move_count() -> None:
 
 def test_rejection_of_a_listed_record_withdraws_it_and_is_its_own_outcome() -> None:
     stored = evaluate(raw(), mapped(), 0, None).location
-    decision = evaluate(raw(fetched=1), REJECTED, 1, stored)
-    assert (decision.outcome, decision.rejected) == ("rejected", REJECTED)
-    assert [event["cause"] for event in decision.normalized] == ["rejected"]
+    outcome = evaluate(raw(fetched=1), REJECTED, 1, stored)
+    assert (outcome.outcome, outcome.rejected) == ("rejected", REJECTED)
+    assert [event["cause"] for event in outcome.normalized] == ["rejected"]
 
 
 def test_rejection_of_an_unknown_record_sends_nothing_on() -> None:
-    decision = evaluate(raw(), REJECTED, 0, None)
-    assert decision.normalized == ()
-    assert decision.location is not None
-    assert decision.location.region == NO_REGION
+    outcome = evaluate(raw(), REJECTED, 0, None)
+    assert outcome.normalized == ()
+    assert outcome.location is not None
+    assert outcome.location.region == NO_REGION
 
 
 def test_delisting_withdraws_once() -> None:
@@ -110,8 +110,8 @@ def test_newest_record_wins_in_every_order_of_arrival() -> None:
     for order in permutations(arrivals):
         stored: Location | None = None
         for record, content, offset in order:
-            decision = evaluate(record, content, offset, stored)
-            stored = decision.location or stored
+            outcome = evaluate(record, content, offset, stored)
+            stored = outcome.location or stored
         assert stored is not None
         assert (stored.listed, stored.lineage) == (True, at(3))
 
@@ -123,8 +123,8 @@ def test_arrival_order_and_repeats_do_not_change_which_record_is_stored(
     stored: Location | None = None
     for minute in [*order, *repeats]:
         record = raw(fetched=minute)
-        decision = evaluate(record, mapped(plant(float(minute + 1))), minute, stored)
-        stored = decision.location or stored
+        outcome = evaluate(record, mapped(plant(float(minute + 1))), minute, stored)
+        stored = outcome.location or stored
     assert stored is not None
     assert stored.lineage == at(7)
 

@@ -12,7 +12,7 @@ from producers.http import HttpSource
 from producers.run import Envelope
 from producers.sources.wri_powerplants import WriConfig, WriPowerPlantsConnector
 from streams.core.errors import Rejected
-from streams.core.normalize import decide
+from streams.core.normalize import normalize
 from streams.core.payloads import Payload, PowerPlant
 from streams.core.reconcile.publish import canonical_content
 from streams.core.records import Correction, Mapped, RawRecord
@@ -126,8 +126,8 @@ def test_an_end_of_a_line_outside_its_countries_is_flagged() -> None:
 def test_the_correction_reaches_region_and_readers() -> None:
     record = raw()
     found = checked(spanish(-2.9997, 37.2174))
-    decision = decide(record, found, "power_plant", order_of(record), at(0), None)
-    normalized = asset(decision.normalized[0])
+    outcome = normalize(record, found, "power_plant", order_of(record), at(0), None)
+    normalized = asset(outcome.normalized[0])
     assert normalized["region"] == EUROPE
     assert [it["field"] for it in normalized["corrections"]] == ["latitude", "longitude"]
     canonical = canonical_content("id", "power_plant", "current", None, [normalized], [], {})

@@ -7,7 +7,7 @@ import orjson
 from streams.core.canonical import canonical_record
 from streams.core.errors import Rejected
 from streams.core.keys import asset_id
-from streams.core.normalize import Location, decide
+from streams.core.normalize import Location, normalize
 from streams.core.payload_field import payload_fields
 from streams.core.records import Mapped, Outcome
 from streams.core.succession import Normalized, StoredRecord, Succession, succeed
@@ -22,7 +22,7 @@ def events(*arrivals: tuple[int, Mapped | Rejected | None]) -> list[Normalized]:
     found: list[Normalized] = []
     for minute, content in arrivals:
         record = raw(fetched=minute, listed=content is not None)
-        decision = decide(
+        decision = normalize(
             record,
             content,
             "power_plant",

@@ -7,7 +7,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from streams.core.errors import Rejected
-from streams.core.normalize import NO_REGION, Location, NormalizeOutcome
+from streams.core.normalize import NO_REGION, Location, NormalizeOutcome, normalize
 from streams.core.payload_field import payload_fields
 from streams.core.records import Mapped, RawRecord
 from streams.core.regions import EUROPE, NORTH_AMERICA

@@ -30,22 +30,22 @@ from streams.engine.stage import Compute, Stage
 from streams.engine.table import StageTable
 from streams.kafka.lag_collector import LagCollector
 from streams.settings import settings
+from streams.stages.aggregates import Aggregates
 from streams.stages.count import Count
 from streams.stages.decide import Decide
 from streams.stages.normalize import Normalize
 from streams.stages.observe import Observe
 from streams.stages.raw_reading import RawReader
 from streams.stages.reconcile import Reconcile
-from streams.stages.scopes import Scopes
 from streams.stages.score import Score
 from streams.tolerance_file import load_tolerances
 from streams.topics import Topic, raw_topic
 from streams.topology import (
+    AGGREGATES,
     COUNT,
     DECIDE,
     OBSERVE,
     RECONCILE,
-    SCOPES,
     SCORE,
     SINK_TOPICS,
     DeclaredStage,
@@ -144,10 +144,10 @@ def _observe(registry: Registry, changelog: Topic, encoders: Encoders) -> Comput
     return Observe(decoder, state, encoders, _settings.generation, _tolerances)
 
 
-def _scopes(registry: Registry, changelog: Topic, encoders: Encoders) -> Compute:
-    decoder = topic_decoder(registry, SCOPES.input, avro.GasDayReport)
-    state = state_codec(registry, changelog, avro.GasDayScopes)
-    return Scopes(decoder, state, encoders, _tolerances)
+def _aggregates(registry: Registry, changelog: Topic, encoders: Encoders) -> Compute:
+    decoder = topic_decoder(registry, AGGREGATES.input, avro.GasDayReport)
+    state = state_codec(registry, changelog, avro.GasDayAggregates)
+    return Aggregates(decoder, state, encoders, _tolerances)
 
 
 def _decide(registry: Registry, changelog: Topic, encoders: Encoders) -> Compute:
@@ -171,7 +171,7 @@ _FACTORIES: Mapping[str, Factory] = {
     DECIDE.name: _decide,
     RECONCILE.name: _reconcile,
     OBSERVE.name: _observe,
-    SCOPES.name: _scopes,
+    AGGREGATES.name: _aggregates,
     COUNT.name: _count,
     SCORE.name: _score,
 }

@@ -196,10 +196,10 @@ OBSERVE = DeclaredStage(
     "Keep the current value of every point of every series.",
     input_is_remade=True,
 )
-SCOPES = DeclaredStage(
-    "scopes",
+AGGREGATES = DeclaredStage(
+    "aggregates",
     LNG_GAS_DAYS,
-    "state.scopes",
+    "state.aggregates",
     (NORMALIZED_OBSERVATIONS, DEAD_LETTERS),
     "Compare terminals, countries and the EU on each gas day.",
     input_is_remade=True,
@@ -219,4 +219,4 @@ SCORE = DeclaredStage(
     "Score the quality of each source and window.",
 )
 
-_SHARED_STAGES = (DECIDE, RECONCILE, OBSERVE, SCOPES, COUNT, SCORE)
+_SHARED_STAGES = (DECIDE, RECONCILE, OBSERVE, AGGREGATES, COUNT, SCORE)

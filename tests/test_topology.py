@@ -45,7 +45,7 @@ def names(steps: tuple[tuple[DeclaredStage, ...], ...]) -> list[set[str]]:
 def test_the_pipeline_drains_from_the_raw_topics_to_the_scores() -> None:
     assert names(drain_steps(STAGES)) == [
         {*(f"normalize-{name}" for name in CONNECTORS), "decide"},
-        {"reconcile", "observe", "scopes"},
+        {"reconcile", "observe", "aggregates"},
         {"count"},
         {"score"},
     ]
@@ -103,11 +103,11 @@ def test_a_worker_runs_the_stages_it_is_told_to_and_all_by_default() -> None:
 
 
 def test_a_stage_that_does_not_exist_is_named_with_those_that_do() -> None:
-    with pytest.raises(SettingsError, match=r"reconsile, which is no stage.*observe, scopes"):
+    with pytest.raises(SettingsError, match=r"reconsile, which is no stage.*observe, aggregates"):
         chosen(STAGES, "reconsile")
 
 
-@pytest.mark.parametrize("wanted", ["", "normalize-alsi_lng,scopes"])
+@pytest.mark.parametrize("wanted", ["", "normalize-alsi_lng,aggregates"])
 def test_faust_has_one_agent_for_each_stage_of_the_worker(wanted: str) -> None:
     code = "import streams.app as a; print(*sorted(a.app.agents), *sorted(a.app.tables), sep='\\n')"
     shown = subprocess.run(

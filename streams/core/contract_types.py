@@ -609,6 +609,39 @@ class RecordOutcome(TypedDict):
 
 
 @final
+class HeldGasDayReport(TypedDict):
+    """What one entity reports for one gas day."""
+
+    source_id: str
+    record_id: str
+    entity_id: str
+    scope: str
+    country_code: NotRequired[str | None]
+    virtual: NotRequired[bool]
+    gas_day: date
+    reports: bool
+    inventory_gwh: NotRequired[float | None]
+    send_out_gwh_per_day: NotRequired[float | None]
+    version: int
+
+
+@final
+class AggregateVerdict(TypedDict):
+    """Flags last sent for one record."""
+
+    record_id: str
+    flags: list[str]
+
+
+@final
+class GasDayAggregates(TypedDict):
+    """What the aggregates stage stores of one gas day of one source."""
+
+    reports: list[HeldGasDayReport]
+    verdicts: list[AggregateVerdict]
+
+
+@final
 class Applied(TypedDict):
     """Last entry of a batch in a changelog: inputs up to this offset are in the state."""
 
@@ -703,40 +736,7 @@ class ObservationState(TypedDict):
     content_hash: str
     order: OrderKey
     lineage: RawCoordinates
-    scope_flags: NotRequired[list[str]]
-
-
-@final
-class HeldGasDayReport(TypedDict):
-    """What one entity reports for one gas day."""
-
-    source_id: str
-    record_id: str
-    entity_id: str
-    scope: str
-    country_code: NotRequired[str | None]
-    virtual: NotRequired[bool]
-    gas_day: date
-    reports: bool
-    inventory_gwh: NotRequired[float | None]
-    send_out_gwh_per_day: NotRequired[float | None]
-    version: int
-
-
-@final
-class ScopeVerdict(TypedDict):
-    """Flags last sent for one record."""
-
-    record_id: str
-    flags: list[str]
-
-
-@final
-class GasDayScopes(TypedDict):
-    """What scopes holds for one gas day of one source."""
-
-    reports: list[HeldGasDayReport]
-    verdicts: list[ScopeVerdict]
+    aggregate_flags: NotRequired[list[str]]
 
 
 @final

@@ -237,14 +237,14 @@ VALUE_STUCK = _flag(
     "lng.stuck_days",
 )
 
-SCOPES_DISAGREE = _flag(
-    "scopes_disagree",
+TOTALS_DISAGREE = _flag(
+    "totals_disagree",
     "inventory_gwh send_out_gwh_per_day",
     "consistency",
     "The parts of a total contradict it: its countries for the EU, its terminals for a country.",
     "ALSI aggregates; parts may be missing, so they contradict by being more than the total, or "
     "by being less when nearly all countries report",
-    "lng.scopes",
+    "lng.totals",
 )
 REPORTERS_DROPPED = _flag(
     "reporters_dropped",

@@ -140,14 +140,14 @@ def evaluate(day: GasDay, window: Window, fetched_at: datetime, limits: Toleranc
 
 
 def evaluated(
-    record: avro.NormalizedObservation, evaluation: Evaluation, scope_flags: Sequence[str] = ()
+    record: avro.NormalizedObservation, evaluation: Evaluation, aggregate_flags: Sequence[str] = ()
 ) -> avro.NormalizedObservation:
     """A normalized record with the verdicts of its neighbours and of the checks across scopes."""
     day = record["lng_inventory"]
     assert day is not None
     flags = record["flags"]
-    if evaluation.flags or scope_flags:
-        flags = sorted({*flags, *evaluation.flags, *scope_flags})
+    if evaluation.flags or aggregate_flags:
+        flags = sorted({*flags, *evaluation.flags, *aggregate_flags})
     return {**record, "flags": flags, "lng_inventory": {**day, **evaluation.derived}}
 
 

@@ -12,6 +12,7 @@ from functools import cache
 from typing import Self
 
 from streams.core import contract_types as avro
+from streams.core.aggregates import Report
 from streams.core.flag_rules import NEXT_DAY_OVERDUE
 from streams.core.history import (
     ONE_DAY,
@@ -24,7 +25,6 @@ from streams.core.history import (
 )
 from streams.core.keys import observation_id, observation_record_id
 from streams.core.records import Outcome
-from streams.core.scopes import Report
 from streams.core.succession import StoredRecord, content_hash, succeed
 from streams.core.tolerances import Tolerances
 from streams.core.versions import next_version
@@ -36,13 +36,13 @@ class Point:
 
     Attributes:
         normalized: Its last accepted record, decoded.
-        scope_flags: What checks across scopes say about it.
+        aggregate_flags: What checks across scopes say about it.
         day: The values its neighbours are evaluated by; None when it is withdrawn.
     """
 
     stored: StoredRecord
     normalized: avro.NormalizedObservation
-    scope_flags: tuple[str, ...]
+    aggregate_flags: tuple[str, ...]
     day: GasDay | None
 
     @classmethod
@@ -50,13 +50,13 @@ class Point:
         cls,
         stored: StoredRecord,
         normalized: avro.NormalizedObservation,
-        scope_flags: tuple[str, ...],
+        aggregate_flags: tuple[str, ...],
         tolerances: Tolerances,
     ) -> Self:
         """The point of a state and its last accepted record."""
         current = stored.status == "current"
         day = _day(normalized, tolerances) if current else None
-        return cls(stored, normalized, scope_flags, day)
+        return cls(stored, normalized, aggregate_flags, day)
 
 
 Points = Callable[[str], Point | None]
@@ -70,7 +70,7 @@ class Change:
     Attributes:
         record_id: Whose.
         stored: Its new state; None removes it.
-        scope_flags: What checks across scopes say about it.
+        aggregate_flags: What checks across scopes say about it.
         published: Record to publish as canonical, evaluated; None when readers see no difference.
         reevaluated: Flags its raw record's outcome has now, when other points changed them; None
             when they are as before, and for the event's own point.
@@ -78,7 +78,7 @@ class Change:
 
     record_id: str
     stored: StoredRecord | None
-    scope_flags: tuple[str, ...]
+    aggregate_flags: tuple[str, ...]
     published: avro.NormalizedObservation | None
     reevaluated: tuple[str, ...] | None = None
 
@@ -171,12 +171,12 @@ class _Neighbours:
         return Window(tuple(before), self._day(day + ONE_DAY))
 
     def evaluated(
-        self, record: avro.NormalizedObservation, day: GasDay, scope_flags: tuple[str, ...]
+        self, record: avro.NormalizedObservation, day: GasDay, aggregate_flags: tuple[str, ...]
     ) -> avro.NormalizedObservation:
         """A record as it is published among these neighbours."""
         fetched_at = record["order"]["fetched_at"]
         verdict = evaluate(day, self.window(day.gas_day), fetched_at, self.tolerances)
-        return evaluated(record, verdict, scope_flags)
+        return evaluated(record, verdict, aggregate_flags)
 
     def _day(self, day: date) -> GasDay | None:
         point = self.point_of(day)
@@ -213,8 +213,8 @@ def _own_point(
 ) -> _Own:
     upsert = event["event"] == "upsert"
     day = _day(event, before.tolerances) if upsert else None
-    scope_flags = previous.scope_flags if previous is not None else ()
-    evaluated = event if day is None else before.evaluated(event, day, scope_flags)
+    aggregate_flags = previous.aggregate_flags if previous is not None else ()
+    evaluated = event if day is None else before.evaluated(event, day, aggregate_flags)
     stored = None if previous is None else previous.stored
     succession = succeed(evaluated, framed, stored, generation, observation_id)
     flags = _outcome_flags(evaluated, succession.outcome)
@@ -224,8 +224,10 @@ def _own_point(
     published = None
     if succession.published is not None:
         published = evaluated if upsert else kept
-    change = Change(event["record_id"], succession.stored, scope_flags, published)
-    point = None if succession.stored is None else Point(succession.stored, kept, scope_flags, day)
+    change = Change(event["record_id"], succession.stored, aggregate_flags, published)
+    point = (
+        None if succession.stored is None else Point(succession.stored, kept, aggregate_flags, day)
+    )
     return _Own(change, point, succession.outcome, flags)
 
 
@@ -236,13 +238,13 @@ def _apply_verdict(
     generation: int,
 ) -> Observed:
     """Take over what the checks across scopes say; it is no raw record, so it has no outcome."""
-    scope_flags = tuple(event["flags"])
-    if previous is None or previous.scope_flags == scope_flags:
+    aggregate_flags = tuple(event["flags"])
+    if previous is None or previous.aggregate_flags == aggregate_flags:
         return Observed((), None, ())
-    point = replace(previous, scope_flags=scope_flags)
+    point = replace(previous, aggregate_flags=aggregate_flags)
     change = _published_again(previous, neighbours, point, neighbours, generation)
     if change is None:
-        change = Change(event["record_id"], previous.stored, scope_flags, None)
+        change = Change(event["record_id"], previous.stored, aggregate_flags, None)
     return Observed((change,), None, ())
 
 
@@ -292,20 +294,22 @@ def _published_again(
     """
     if point_before.day is None or point_after.day is None:
         return None
-    evaluated = after.evaluated(point_after.normalized, point_after.day, point_after.scope_flags)
+    evaluated = after.evaluated(
+        point_after.normalized, point_after.day, point_after.aggregate_flags
+    )
     content = content_hash(evaluated)
     stored = point_after.stored
     if content == stored.content_hash:
         return None
     version = next_version(stored.version, generation, point_after.normalized["move_count"])
     evaluated_before = before.evaluated(
-        point_before.normalized, point_before.day, point_before.scope_flags
+        point_before.normalized, point_before.day, point_before.aggregate_flags
     )
     flags = _counted(evaluated)
     return Change(
         point_after.normalized["record_id"],
         replace(stored, version=version, content_hash=content),
-        point_after.scope_flags,
+        point_after.aggregate_flags,
         evaluated,
         reevaluated=None if flags == _counted(evaluated_before) else flags,
     )

@@ -82,7 +82,7 @@ class Jump(_Limits):
     unloaded_per_reference: Share
 
 
-class Scopes(_Limits):
+class Totals(_Limits):
     """How well parts must add up to their total."""
 
     share: Share
@@ -105,7 +105,7 @@ class Lng(_Limits):
     jump: Jump
     mass_balance_gap_share: Share
     stuck_days: int = Field(ge=2, le=7)
-    scopes: Scopes
+    totals: Totals
     reporters: Reporters
 
 

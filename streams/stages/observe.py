@@ -6,10 +6,10 @@ from functools import lru_cache
 from streams.avro.codec import Decoder
 from streams.avro.topic_codecs import Encoders, StateCodec
 from streams.core import contract_types as avro
+from streams.core.aggregates import Report
 from streams.core.canonical import canonical_record
 from streams.core.observe import Change, Observed, Point, observe
 from streams.core.records import RawCoordinates, source_key
-from streams.core.scopes import Report
 from streams.core.succession import StoredRecord
 from streams.core.tolerances import Tolerances
 from streams.engine.overlay import Overlay
@@ -69,7 +69,7 @@ class Observe:
                 overlay.delete(key)
                 continue
             state = change.stored.to_avro()
-            state["scope_flags"] = list(change.scope_flags)
+            state["aggregate_flags"] = list(change.aggregate_flags)
             overlay.put(key, self._state.encoder.encode(state))
             if change.published is not None:
                 outputs.append(self._canonical(change.stored, change.published))
@@ -85,7 +85,7 @@ class Observe:
         state = self._state.decoder.decode(value)
         stored = StoredRecord.from_avro(state)
         normalized = self._decoder.decode(stored.record)
-        return Point.of(stored, normalized, tuple(state["scope_flags"]), self._tolerances)
+        return Point.of(stored, normalized, tuple(state["aggregate_flags"]), self._tolerances)
 
     def _canonical(self, stored: StoredRecord, normalized: avro.NormalizedObservation) -> Outgoing:
         return Outgoing(

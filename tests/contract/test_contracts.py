@@ -9,6 +9,7 @@ import pytest
 
 from streams.avro.compatibility import check
 from streams.avro.contracts import AvroSchema, contract, contract_names
+from streams.core.aggregates import Report
 from streams.core.payloads import (
     ASSET_PAYLOADS,
     PAYLOAD_KINDS,
@@ -22,7 +23,6 @@ from streams.core.payloads import (
     TerminalUnit,
 )
 from streams.core.records import Correction, OrderKey, RawCoordinates, RawRecord
-from streams.core.scopes import Report
 
 UNITS = {
     "_mw": "MW",
@@ -189,7 +189,7 @@ def test_every_contract_is_as_frozen_and_compatible() -> None:
         (LngInventory.field_names(), "market.infrastructure", "LngInventory"),
         (LngInventory.field_names(), "normalized.observations", "LngInventory"),
         (tuple(Report.__slots__), "lng.gas_days", "GasDayReport"),
-        (tuple(Report.__slots__), "state.scopes", "HeldGasDayReport"),
+        (tuple(Report.__slots__), "state.aggregates", "HeldGasDayReport"),
         (tuple(Correction.__slots__), "normalized.assets", "Correction"),
         (tuple(RawCoordinates.__slots__), "record.outcomes", "RawCoordinates"),
         (tuple(OrderKey.__slots__), "normalized.assets", "OrderKey"),

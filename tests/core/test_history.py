@@ -139,14 +139,14 @@ def test_a_verdict_across_scopes_flags_the_day_until_it_is_taken_back() -> None:
         "lineage": RawCoordinates("lng.gas_days", 0, 0).to_avro(),
         "licence": "",
         "attribution": "",
-        "flags": ["scopes_disagree"],
+        "flags": ["totals_disagree"],
     }
     found = series.observe(verdict)
     assert (found.outcome, found.report) == (None, None)
-    assert series.flags(str(day(0))) == {"scopes_disagree"}
+    assert series.flags(str(day(0))) == {"totals_disagree"}
     assert not series.observe(verdict).changes
     series.arrive(Arrival(raw_day(day(0), fetched=datetime(2026, 3, 3, 21, tzinfo=UTC)), 1))
-    assert series.flags(str(day(0))) == {"scopes_disagree"}, "a newer row does not lift it"
+    assert series.flags(str(day(0))) == {"totals_disagree"}, "a newer row does not lift it"
     series.observe({**verdict, "flags": []})
     assert series.flags(str(day(0))) == set()
 

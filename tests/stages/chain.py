@@ -13,9 +13,9 @@ from streams.core import contract_types as avro
 from streams.engine.overlay import Overlay
 from streams.engine.stage import Compute
 from streams.kafka.batch import Batch
+from streams.stages.aggregates import Aggregates
 from streams.stages.count import Count
 from streams.stages.observe import Observe
-from streams.stages.scopes import Scopes
 from streams.stages.score import Score
 from streams.topics import (
     LNG_GAS_DAYS,
@@ -26,7 +26,7 @@ from streams.topics import (
     RECORD_OUTCOMES,
     Topic,
 )
-from streams.topology import COUNT, OBSERVE, SCOPES, SCORE
+from streams.topology import AGGREGATES, COUNT, OBSERVE, SCORE
 from tests.core.series import TOLERANCES
 
 
@@ -78,9 +78,9 @@ class Chain:
                 1,
                 TOLERANCES,
             ),
-            LNG_GAS_DAYS.name: Scopes(
+            LNG_GAS_DAYS.name: Aggregates(
                 topic_decoder(self.registry, LNG_GAS_DAYS, avro.GasDayReport),
-                state_codec(self.registry, SCOPES.changelog("test"), avro.GasDayScopes),
+                state_codec(self.registry, AGGREGATES.changelog("test"), avro.GasDayAggregates),
                 encoders,
                 TOLERANCES,
             ),

@@ -1,4 +1,4 @@
-"""Observe and scopes together, with their real codecs and states."""
+"""Observe and aggregates together, with their real codecs and states."""
 
 from collections import Counter
 from datetime import UTC, date, datetime, timedelta
@@ -46,7 +46,7 @@ def test_a_total_below_its_parts_is_flagged_and_cleared_by_a_revision() -> None:
     chain = Chain()
     records = rows(eu_gwh=50_000)
     chain.feed(records)
-    assert flags(chain, "eu", DAY) == ["scopes_disagree"]
+    assert flags(chain, "eu", DAY) == ["totals_disagree"]
     assert flags(chain, "ES", DAY) == []
     first = [it for it in chain.outcomes() if not it["again"]]
     assert len(first) == len(records), "one outcome a raw record; verdicts come as reevaluated ones"

@@ -1,4 +1,4 @@
-"""Scopes: what all entities report for a gas day, evaluated together.
+"""Aggregates: what all entities report for a gas day, evaluated together.
 
 Verdicts go back to observe, which owns the canonical records, as records of its own input.
 """
@@ -10,9 +10,9 @@ from functools import lru_cache
 from streams.avro.codec import Decoder
 from streams.avro.topic_codecs import Encoders, StateCodec
 from streams.core import contract_types as avro
+from streams.core.aggregates import EMPTY, Day, Report, changed_verdicts, evaluate_totals
 from streams.core.history import ONE_DAY
 from streams.core.records import EPOCH, OrderKey, source_key
-from streams.core.scopes import EMPTY, Day, Report, changed_verdicts, evaluate_scopes
 from streams.core.tolerances import Tolerances
 from streams.engine.overlay import Overlay
 from streams.engine.transactions import Outgoing
@@ -21,18 +21,18 @@ from streams.stages.outcomes import coordinates_of
 from streams.stages.reading import readable
 from streams.topics import NORMALIZED_OBSERVATIONS
 
-STAGE = "scopes"
+STAGE = "aggregates"
 
 _DECODED_DAYS = 1024
 
 
-class Scopes:
-    """Work of the scopes stage."""
+class Aggregates:
+    """Work of the aggregates stage."""
 
     def __init__(
         self,
         decoder: Decoder[avro.GasDayReport],
-        state: StateCodec[avro.GasDayScopes],
+        state: StateCodec[avro.GasDayAggregates],
         encoders: Encoders,
         tolerances: Tolerances,
     ) -> None:
@@ -66,7 +66,7 @@ class Scopes:
     ) -> Iterator[Outgoing]:
         day = self._stored_day(source_id, gas_day, overlay)
         previous = self._stored_day(source_id, gas_day - ONE_DAY, overlay)
-        verdicts = evaluate_scopes(day, previous, self._tolerances)
+        verdicts = evaluate_totals(day, previous, self._tolerances)
         if verdicts == day.verdicts:
             return
         for record_id, flags in changed_verdicts(day.verdicts, verdicts):

@@ -5,7 +5,7 @@ from datetime import date
 from hypothesis import given
 from hypothesis import strategies as st
 
-from streams.core.scopes import EMPTY, Day, Report, changed_verdicts, evaluate_scopes
+from streams.core.aggregates import EMPTY, Day, Report, changed_verdicts, evaluate_totals
 from tests.core.series import TOLERANCES
 
 DAY = date(2026, 3, 2)
@@ -41,7 +41,7 @@ def day_of(*reports: Report) -> Day:
 
 
 def flags(day: Day, previous: Day = EMPTY) -> dict[str, tuple[str, ...]]:
-    found = evaluate_scopes(day, previous, TOLERANCES)
+    found = evaluate_totals(day, previous, TOLERANCES)
     return {record_id.partition("/")[0]: ids for record_id, ids in found.items()}
 
 
@@ -55,12 +55,12 @@ def test_countries_that_add_up_to_the_eu_are_fine() -> None:
 
 def test_countries_above_the_eu_contradict_it_even_when_some_are_missing() -> None:
     found = flags(day_of(report("eu", 150.0, scope="eu"), *COUNTRIES[:2]))
-    assert found == {"eu": ("scopes_disagree",)}
+    assert found == {"eu": ("totals_disagree",)}
 
 
 def test_countries_below_the_eu_contradict_it_only_when_nearly_all_report() -> None:
     eu = report("eu", 1500.0, scope="eu")
-    assert flags(day_of(eu, *COUNTRIES)) == {"eu": ("scopes_disagree",)}
+    assert flags(day_of(eu, *COUNTRIES)) == {"eu": ("totals_disagree",)}
     assert flags(day_of(eu, *COUNTRIES[:9])) == {}
 
 
@@ -71,7 +71,7 @@ def test_terminals_above_their_country_contradict_it_but_a_virtual_tank_does_not
     elsewhere = report("f", 500.0, scope="terminal", country="FR")
     assert flags(day_of(spain, real, virtual, elsewhere)) == {}
     more = report("b", 30.0, scope="terminal", country="ES")
-    assert flags(day_of(spain, real, more)) == {"ES": ("scopes_disagree",)}
+    assert flags(day_of(spain, real, more)) == {"ES": ("totals_disagree",)}
 
 
 def test_a_day_on_which_many_stop_reporting_is_flagged() -> None:
@@ -113,10 +113,10 @@ def test_any_order_of_reports_gives_the_same_verdicts(
         day = EMPTY.with_report(eu)
         for one in order:
             day = day.with_report(one)
-        verdicts.append(evaluate_scopes(day, EMPTY, TOLERANCES))
+        verdicts.append(evaluate_totals(day, EMPTY, TOLERANCES))
     assert verdicts[0] == verdicts[1]
 
 
 def test_a_day_survives_its_avro_form() -> None:
-    day = Day(day_of(*COUNTRIES).reports, {f"ES/{DAY}": ("scopes_disagree",)})
+    day = Day(day_of(*COUNTRIES).reports, {f"ES/{DAY}": ("totals_disagree",)})
     assert Day.from_avro(day.to_avro()) == day

@@ -99,13 +99,13 @@ Verdicts = Mapping[str, tuple[str, ...]]
 
 @dataclass(frozen=True, slots=True)
 class Day:
-    """State of one gas day of one source (`state.scopes`)."""
+    """State of one gas day of one source (`state.aggregates`)."""
 
     reports: Mapping[str, Report]
     verdicts: Verdicts
 
     @classmethod
-    def from_avro(cls, record: avro.GasDayScopes) -> Self:
+    def from_avro(cls, record: avro.GasDayAggregates) -> Self:
         """Inverse of `to_avro`."""
         reports = (Report.from_avro(it) for it in record["reports"])
         return cls(
@@ -113,7 +113,7 @@ class Day:
             {it["record_id"]: tuple(it["flags"]) for it in record["verdicts"]},
         )
 
-    def to_avro(self) -> avro.GasDayScopes:
+    def to_avro(self) -> avro.GasDayAggregates:
         """Avro form."""
         return {
             "reports": [report.to_avro() for _, report in sorted(self.reports.items())],
@@ -134,7 +134,7 @@ class Day:
 EMPTY = Day({}, {})
 
 
-def evaluate_scopes(day: Day, previous: Day, limits: Tolerances) -> Verdicts:
+def evaluate_totals(day: Day, previous: Day, limits: Tolerances) -> Verdicts:
     """Flags of every total of a gas day.
 
     Args:
@@ -149,15 +149,15 @@ def evaluate_scopes(day: Day, previous: Day, limits: Tolerances) -> Verdicts:
     for total in reports:
         failed: list[Rule] = []
         if total.scope == "eu":
-            complete = len(countries) >= limits.lng.scopes.complete_countries
-            if _disagree(total, countries, limits.lng.scopes.share, complete=complete):
-                failed.append(flag_rules.SCOPES_DISAGREE)
+            complete = len(countries) >= limits.lng.totals.complete_countries
+            if _disagree(total, countries, limits.lng.totals.share, complete=complete):
+                failed.append(flag_rules.TOTALS_DISAGREE)
             if _dropped(reports, previous, limits):
                 failed.append(flag_rules.REPORTERS_DROPPED)
         elif total.scope == "country":
             parts = [it for it in terminals if it.country_code == total.country_code]
-            if _disagree(total, parts, limits.lng.scopes.share, complete=False):
-                failed.append(flag_rules.SCOPES_DISAGREE)
+            if _disagree(total, parts, limits.lng.totals.share, complete=False):
+                failed.append(flag_rules.TOTALS_DISAGREE)
         if failed:
             found[total.record_id] = tuple(sorted(rule.id for rule in failed))
     return found

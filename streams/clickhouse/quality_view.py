@@ -3,7 +3,7 @@
 from streams.clickhouse.tables import RECORD_OUTCOMES, quoted
 from streams.core.all_rules import RULES
 from streams.core.quality import DIMENSIONS, TOTAL, UNKNOWN_RULE_DIMENSION, Weights
-from streams.core.tally import UNKNOWN_KIND
+from streams.core.quality_counts import UNKNOWN_KIND
 
 
 def quality_query(weights_of: Weights) -> str:

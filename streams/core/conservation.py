@@ -7,8 +7,8 @@ from collections import Counter
 from collections.abc import Iterable, Iterator, Mapping
 from dataclasses import dataclass, field
 
+from streams.core.quality_counts import UNKNOWN_KIND
 from streams.core.records import Outcome, RawCoordinates
-from streams.core.tally import UNKNOWN_KIND
 
 OUTCOMES: tuple[Outcome, ...] = ("changed", "unchanged", "superseded", "rejected", "withdrawn")
 

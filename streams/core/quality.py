@@ -10,8 +10,8 @@ from dataclasses import dataclass
 from typing import get_args
 
 from streams.core.all_rules import RULES
+from streams.core.quality_counts import QualityCounts
 from streams.core.rule import Dimension
-from streams.core.tally import Tally
 
 DIMENSIONS: tuple[Dimension, ...] = get_args(Dimension)
 
@@ -49,13 +49,13 @@ def failed_dimensions(rule_ids: Iterable[str]) -> frozenset[str]:
     )
 
 
-def scores(tally: Tally, weights: Weights) -> tuple[Score, ...]:
+def scores(counts: QualityCounts, weights: Weights) -> tuple[Score, ...]:
     """The five scores and the total of one window; 100 each when no record is left in it."""
-    count = tally.record_count
+    count = counts.record_count
     single = tuple(
         Score(dimension, count, failed, 100.0 if not count else 100 * (1 - failed / count))
         for dimension in DIMENSIONS
-        for failed in (tally.dimensions.get(dimension, 0),)
+        for failed in (counts.dimensions.get(dimension, 0),)
     )
     total = sum(weights[d] * it.score for d, it in zip(DIMENSIONS, single, strict=True))
-    return (*single, Score(TOTAL, count, tally.failed_count, total))
+    return (*single, Score(TOTAL, count, counts.failed_count, total))

@@ -11,7 +11,7 @@ from streams.avro.codec import Decoder
 from streams.avro.topic_codecs import Encoders, StateCodec
 from streams.core import contract_types as avro
 from streams.core.quality import failed_dimensions
-from streams.core.tally import NOTHING, Tally, Verdict, after_outcome
+from streams.core.quality_counts import NOTHING, QualityCounts, Verdict, after_outcome
 from streams.engine.overlay import Overlay
 from streams.engine.transactions import Outgoing
 from streams.kafka.batch import Batch
@@ -40,7 +40,7 @@ class Count:
     def __call__(self, batch: Batch, overlay: Overlay) -> Sequence[Outgoing]:
         """Count every outcome; publish each window that differs, once."""
         outputs: list[Outgoing] = []
-        tallies: dict[_Window, Tally] = {}
+        counts_by_window: dict[_Window, QualityCounts] = {}
         for record, event in readable(batch, self._decoder, self._encoders, outputs, stage=STAGE):
             key = b"v:" + (record.key or b"")
             stored = overlay.get(key)
@@ -62,38 +62,44 @@ class Count:
                     verdict.rules,
                 ):
                     continue
-                tally = self._tally(window, tallies, overlay)
-                tallies[window] = tally.without_record(
+                counts = self._stored_counts(window, counts_by_window, overlay)
+                counts_by_window[window] = counts.without_record(
                     previous.rules, failed_dimensions(previous.rules)
                 )
             window = (verdict.source_id, verdict.window_start)
-            tally = self._tally(window, tallies, overlay)
-            tallies[window] = tally.with_record(verdict.rules, failed_dimensions(verdict.rules))
+            counts = self._stored_counts(window, counts_by_window, overlay)
+            counts_by_window[window] = counts.with_record(
+                verdict.rules, failed_dimensions(verdict.rules)
+            )
         outputs += (
-            self._counts(window, tallies[window], batch.partition, overlay)
-            for window in sorted(tallies)
+            self._counts(window, counts_by_window[window], batch.partition, overlay)
+            for window in sorted(counts_by_window)
         )
         return outputs
 
-    def _tally(self, window: _Window, tallies: dict[_Window, Tally], overlay: Overlay) -> Tally:
-        if window in tallies:
-            return tallies[window]
+    def _stored_counts(
+        self, window: _Window, counts_by_window: dict[_Window, QualityCounts], overlay: Overlay
+    ) -> QualityCounts:
+        if window in counts_by_window:
+            return counts_by_window[window]
         stored = overlay.get(_key(window))
         if stored is None:
             return NOTHING
         counts = self._state.decoder.decode(stored)["counts"]
         assert counts is not None
-        return Tally.from_avro(counts)
+        return QualityCounts.from_avro(counts)
 
-    def _counts(self, window: _Window, tally: Tally, partition: int, overlay: Overlay) -> Outgoing:
+    def _counts(
+        self, window: _Window, counts: QualityCounts, partition: int, overlay: Overlay
+    ) -> Outgoing:
         source_id, start = window
-        counts = tally.to_avro(source_id, start)
-        entry: avro.CountState = {"verdict": None, "counts": counts}
+        window_counts = counts.to_avro(source_id, start)
+        entry: avro.CountState = {"verdict": None, "counts": window_counts}
         overlay.put(_key(window), self._state.encoder.encode(entry))
         return Outgoing(
             QUALITY_COUNTS.name,
             f"{source_id}:{start.isoformat()}:{partition}".encode(),
-            self._encoders.counts.encode({**counts, "partition": partition}),
+            self._encoders.counts.encode({**window_counts, "partition": partition}),
         )
 
 

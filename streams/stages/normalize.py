@@ -7,6 +7,7 @@ from streams.avro.topic_codecs import Encoders, StateCodec
 from streams.core import contract_types as avro
 from streams.core.errors import Rejected
 from streams.core.normalize import Location, NormalizeOutcome, normalize
+from streams.core.quality_counts import UNKNOWN_KIND
 from streams.core.records import (
     OrderKey,
     RawCoordinates,
@@ -15,7 +16,6 @@ from streams.core.records import (
 )
 from streams.core.rejection_limits import RecentVerdicts, RejectionLimits
 from streams.core.succession import Normalized
-from streams.core.tally import UNKNOWN_KIND
 from streams.engine.overlay import Overlay
 from streams.engine.pause import PauseRequest
 from streams.engine.transactions import Outgoing

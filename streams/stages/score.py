@@ -11,7 +11,7 @@ from streams.avro.codec import Decoder
 from streams.avro.topic_codecs import Encoders, StateCodec
 from streams.core import contract_types as avro
 from streams.core.quality import TOTAL, Weights, scores
-from streams.core.tally import WINDOW, Tally, total
+from streams.core.quality_counts import WINDOW, QualityCounts, total
 from streams.core.versions import first_version
 from streams.engine.overlay import Overlay
 from streams.engine.transactions import Outgoing
@@ -42,7 +42,7 @@ class Score:
         self._encoders = encoders
         self._generation = generation
         self._weights = weights
-        self._windows: dict[str, dict[datetime, Tally]] = {}
+        self._windows: dict[str, dict[datetime, QualityCounts]] = {}
         self._exported_rules: dict[str, set[str]] = {}
 
     def rebuild(self, partition: int, items: Iterable[tuple[bytes, bytes]]) -> None:
@@ -63,7 +63,7 @@ class Score:
     def __call__(self, batch: Batch, overlay: Overlay) -> Sequence[Outgoing]:
         """Take over every count; publish the scores of each window that differs, once."""
         outputs: list[Outgoing] = []
-        before: dict[bytes, Tally] = {}
+        before: dict[bytes, QualityCounts] = {}
         after: dict[bytes, _Parts] = {}
         for _, counts in readable(batch, self._decoder, self._encoders, outputs, stage=STAGE):
             key = f"{counts['source_id']}:{counts['window_start'].isoformat()}".encode()
@@ -88,7 +88,7 @@ class Score:
         return {counts["partition"]: counts for counts in counted}
 
     def _scores(self, parts: _Parts) -> list[Outgoing]:
-        tally = _sum(parts)
+        counts = _sum(parts)
         window = next(iter(parts.values()))
         source_id, start = window["source_id"], window["window_start"]
         return [
@@ -101,14 +101,14 @@ class Score:
                         "dimension": score.dimension,
                         "window_start": start,
                         "window_end": start + WINDOW,
-                        "version": first_version(self._generation, 0) + tally.changes,
+                        "version": first_version(self._generation, 0) + counts.changes,
                         "record_count": score.record_count,
                         "failed_count": score.failed_count,
                         "score": score.score,
                     }
                 ),
             )
-            for score in scores(tally, self._weights)
+            for score in scores(counts, self._weights)
         ]
 
     def _remember(self, parts: _Parts) -> None:
@@ -117,19 +117,19 @@ class Score:
 
     def _export(self, source_id: str) -> None:
         windows = self._windows[source_id]
-        filled = [start for start, tally in windows.items() if tally.record_count]
+        filled = [start for start, counts in windows.items() if counts.record_count]
         if filled:
             *_, newest = scores(windows[max(filled)], self._weights)
             assert newest.dimension == TOTAL
             QUALITY_SCORE.labels(source_id).set(newest.score)
         failures: Counter[str] = Counter()
-        for tally in windows.values():
-            failures.update(tally.rules)
+        for counts in windows.values():
+            failures.update(counts.rules)
         exported = self._exported_rules.setdefault(source_id, set())
         exported.update(failures)
         for rule_id in exported:  # one that nothing fails any more is 0 now
             VALIDATION_FAILURES.labels(source_id, rule_id).set(failures[rule_id])
 
 
-def _sum(parts: _Parts) -> Tally:
-    return total(Tally.from_avro(counts) for counts in parts.values())
+def _sum(parts: _Parts) -> QualityCounts:
+    return total(QualityCounts.from_avro(counts) for counts in parts.values())

@@ -6,7 +6,7 @@ import pytest
 
 from streams.clickhouse.client import ClickHouse
 from streams.core.quality import failed_dimensions, scores
-from streams.core.tally import NOTHING, Tally
+from streams.core.quality_counts import NOTHING, QualityCounts
 from streams.sink.loader import Loader
 from tests.sink.records import RECORD, WEIGHTS, batch, dead_letter, framed, outcome
 
@@ -26,7 +26,7 @@ def test_query_and_core_agree_whatever_is_repeated_or_decided_again(
     clickhouse: ClickHouse, loader: Loader
 ) -> None:
     values: list[RECORD] = []
-    days: dict[datetime, Tally] = {}
+    days: dict[datetime, QualityCounts] = {}
     for offset in range(60):
         reasons = REASONS[offset % len(REASONS)]
         day = DAY + timedelta(days=offset // 40)
@@ -40,8 +40,8 @@ def test_query_and_core_agree_whatever_is_repeated_or_decided_again(
             reasons = ()
         flagged: RECORD = {"flags": list(reasons), "generation": 1 + offset % 2, **times}
         values += [outcome(offset, **flagged)] * 2
-        tally = days.get(day, NOTHING)
-        days[day] = tally.with_record(reasons, failed_dimensions(reasons))
+        counts = days.get(day, NOTHING)
+        days[day] = counts.with_record(reasons, failed_dimensions(reasons))
     loader.load(batch("record.outcomes", [framed("record.outcomes", it) for it in values]))
     rows = clickhouse.query(
         "SELECT window_start, dimension, record_count, failed_count, score FROM quality_recomputed"
@@ -49,8 +49,8 @@ def test_query_and_core_agree_whatever_is_repeated_or_decided_again(
     found = {(start, dimension): tuple(rest) for start, dimension, *rest in rows}
     expected = {
         (day, it.dimension): (it.record_count, it.failed_count, pytest.approx(it.score))
-        for day, tally in days.items()
-        for it in scores(tally, WEIGHTS)
+        for day, counts in days.items()
+        for it in scores(counts, WEIGHTS)
     }
     assert len(expected) == 12
     assert found == expected

@@ -10,7 +10,7 @@ from hypothesis import strategies as st
 from streams.core import contract_types as avro
 from streams.core.all_rules import RULES
 from streams.core.quality import DIMENSIONS, TOTAL, failed_dimensions, scores
-from streams.core.tally import NOTHING, Tally, Verdict, after_outcome, total
+from streams.core.quality_counts import NOTHING, QualityCounts, Verdict, after_outcome, total
 from tests.core.series import TOLERANCES
 
 WEIGHTS = TOLERANCES.quality.weights
@@ -82,12 +82,12 @@ def test_figures_depend_neither_on_order_nor_on_partitions(
     parts = [NOTHING] * partitions
     for number, (rules, step) in enumerate(steps):
         part = parts[number % partitions]
-        move = Tally.with_record if step > 0 else Tally.without_record
+        move = QualityCounts.with_record if step > 0 else QualityCounts.without_record
         parts[number % partitions] = move(part, rules, failed_dimensions(rules))
-    tally = total(parts)
-    assert tally.changes == len(found) + 2
-    assert tally.record_count == len(found)
-    by_dimension = {it.dimension: it for it in scores(tally, WEIGHTS)}
+    counts = total(parts)
+    assert counts.changes == len(found) + 2
+    assert counts.record_count == len(found)
+    by_dimension = {it.dimension: it for it in scores(counts, WEIGHTS)}
     for dimension in DIMENSIONS:
         failed = sum(dimension in failed_dimensions(rules) for rules in found)
         assert by_dimension[dimension].failed_count == failed
@@ -95,13 +95,13 @@ def test_figures_depend_neither_on_order_nor_on_partitions(
         assert by_dimension[dimension].score == pytest.approx(100 * (1 - share))
     assert by_dimension[TOTAL].failed_count == sum(map(bool, found))
     assert {
-        rule_id: sum(rule_id in rules for rules in found) for rule_id in tally.rules
-    } == tally.rules
-    assert all(tally.rules.values())
+        rule_id: sum(rule_id in rules for rules in found) for rule_id in counts.rules
+    } == counts.rules
+    assert all(counts.rules.values())
 
 
 def test_a_tally_survives_its_avro_form() -> None:
-    tally = NOTHING.with_record(["missing_name"], ["completeness"]).with_record([], [])
-    assert Tally.from_avro(tally.to_avro("wri_powerplants", DAY)) == tally
+    counts = NOTHING.with_record(["missing_name"], ["completeness"]).with_record([], [])
+    assert QualityCounts.from_avro(counts.to_avro("wri_powerplants", DAY)) == counts
     stored = verdict(outcome(flags=["missing_name"]), outcome(output_kind="other"))
     assert Verdict.from_avro(stored.to_avro()) == stored

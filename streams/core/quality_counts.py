@@ -1,8 +1,8 @@
 """Counting verdicts: what failed of each raw record, and how often in each window.
 
 Pure. The last verdict on a raw record counts: of its newest generation, the outcome published last
-for each output kind. So a dead letter that is put back after a fix heals its window, and the same
-outcome again changes nothing.
+for each output kind. So a dead letter that is put back after a fix recovers its window, and the
+same outcome again changes nothing.
 """
 
 from collections.abc import Iterable, Mapping
@@ -80,7 +80,7 @@ def after_outcome(previous: Verdict | None, outcome: avro.RecordOutcome) -> Verd
 
 
 @dataclass(frozen=True, slots=True)
-class Tally:
+class QualityCounts:
     """How many raw records of a window there are, and how many fail what.
 
     Attributes:
@@ -98,17 +98,19 @@ class Tally:
     dimensions: Mapping[str, int] = field(default_factory=dict)
     rules: Mapping[str, int] = field(default_factory=dict)
 
-    def with_record(self, rules: Iterable[str], dimensions: Iterable[str]) -> "Tally":
+    def with_record(self, rules: Iterable[str], dimensions: Iterable[str]) -> "QualityCounts":
         """One record more, failing these."""
         return self._counted(1, rules, dimensions)
 
-    def without_record(self, rules: Iterable[str], dimensions: Iterable[str]) -> "Tally":
+    def without_record(self, rules: Iterable[str], dimensions: Iterable[str]) -> "QualityCounts":
         """One record less, which failed these."""
         return self._counted(-1, rules, dimensions)
 
-    def _counted(self, step: int, rules: Iterable[str], dimensions: Iterable[str]) -> "Tally":
+    def _counted(
+        self, step: int, rules: Iterable[str], dimensions: Iterable[str]
+    ) -> "QualityCounts":
         failing = dict.fromkeys(rules, step)
-        return Tally(
+        return QualityCounts(
             self.changes + 1,
             self.record_count + step,
             self.failed_count + (step if failing else 0),
@@ -116,8 +118,8 @@ class Tally:
             _sum(self.rules, failing),
         )
 
-    def __add__(self, other: "Tally") -> "Tally":
-        return Tally(
+    def __add__(self, other: "QualityCounts") -> "QualityCounts":
+        return QualityCounts(
             self.changes + other.changes,
             self.record_count + other.record_count,
             self.failed_count + other.failed_count,
@@ -125,7 +127,7 @@ class Tally:
             _sum(self.rules, other.rules),
         )
 
-    def same_figures(self, other: "Tally") -> bool:
+    def same_figures(self, other: "QualityCounts") -> bool:
         """Whether nothing but the number of changes differs."""
         return self == replace(other, changes=self.changes)
 
@@ -155,12 +157,12 @@ class Tally:
         )
 
 
-NOTHING = Tally()
+NOTHING = QualityCounts()
 
 
-def total(tallies: Iterable[Tally]) -> Tally:
-    """The sum of tallies."""
-    return reduce(Tally.__add__, tallies, NOTHING)
+def total(counts: Iterable[QualityCounts]) -> QualityCounts:
+    """The sum of counts."""
+    return reduce(QualityCounts.__add__, counts, NOTHING)
 
 
 def _sum(one: Mapping[str, int], other: Mapping[str, int]) -> Mapping[str, int]:

@@ -51,9 +51,19 @@ class Contract:
 
 
 def contract_names(avro_dir: Path | None = None) -> tuple[str, ...]:
-    """Names of every contract, sorted."""
+    """Names of every contract, sorted.
+
+    Raises:
+        SettingsError: the folder holds no contract.
+    """
     root = avro_dir or settings().avro_dir
-    return tuple(sorted({path.parent.name for path in root.glob("*/*.avsc")}))
+    names = tuple(sorted({path.parent.name for path in root.glob("*/*.avsc")}))
+    if not names:
+        raise SettingsError(
+            f"AVRO_DIR names {root}, which holds no contracts: set it to the project's folder "
+            "avro, or leave it out."
+        )
+    return names
 
 
 @cache
@@ -74,7 +84,10 @@ def load_contract(folder: Path) -> Contract:
     """
     paths = {path.name: path for path in folder.glob("*.avsc")}
     if not paths:
-        raise SettingsError(f"No contract {folder.name!r} in {folder.parent}: set AVRO_DIR.")
+        raise SettingsError(
+            f"There is no contract {folder.name} in {folder.parent}: set AVRO_DIR to the project's "
+            "folder avro, or leave it out."
+        )
     strange = sorted(name for name in paths if not _VERSION_FILE.fullmatch(name))
     expected = [f"v{number}.avsc" for number in range(1, len(paths) + 1)]
     if strange or set(expected) != paths.keys():

@@ -35,6 +35,7 @@ from producers.errors import (
 from producers.http import log_retry
 from producers.run import RunOptions, RunSummary, Services, connector_class_of, run_once
 from streams.core.errors import InfrastructureError, SettingsError
+from streams.quiet_logs import quiet_clients
 from streams.settings import settings
 
 log = logging.getLogger("producers")
@@ -48,21 +49,18 @@ _DRY_RUN_ITEMS = 3
 _CHECKPOINT_KEYS = 4
 _CHECKPOINT_VALUE = 60
 
-# These log every request or header themselves; ours say the same without secrets.
-_QUIET = ("httpx", "httpcore", "pyrate_limiter", "stamina")
-
 
 @app.callback()
 def prepare() -> None:
     """Poll upstream sources and publish what they say to the raw topics."""
-    level = settings().log_level.upper()
+    with _exit_codes():
+        level = settings().log_level
     handler: logging.Handler = logging.StreamHandler()
     form = "%(asctime)s %(levelname)s %(name)s: %(message)s"
     if err.is_terminal:
         handler, form = RichHandler(console=err, show_path=False), "%(message)s"
     logging.basicConfig(level=level, format=form, handlers=[handler], force=True)
-    for name in _QUIET:
-        logging.getLogger(name).setLevel(logging.WARNING)
+    quiet_clients()
     stamina.instrumentation.set_on_retry_hooks([log_retry])
     signal.signal(signal.SIGTERM, _terminate)
 
@@ -183,7 +181,8 @@ def run_sandbox() -> None:
     from producers.sandbox.server import serve
     from producers.sandbox.settings import SandboxSettings
 
-    serve(SandboxSettings())
+    with _exit_codes():
+        serve(SandboxSettings())
 
 
 def _poll(name: str, options: RunOptions) -> None:

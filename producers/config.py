@@ -5,7 +5,7 @@ The file is `producers/config/<name>.yaml`; `CONFIG_PATH` names another file, or
 
 import os
 import re
-from collections.abc import Mapping
+from collections.abc import Iterable, Mapping
 from datetime import timedelta
 from pathlib import Path
 from typing import Annotated, TypeVar
@@ -112,7 +112,7 @@ def load_config(name: str, model: type[ConfigT], environment: Mapping[str, str])
     try:
         return model.model_validate(_interpolated(document, environment, path, ()))
     except ValidationError as error:
-        problems = "; ".join(_problem(model, detail) for detail in error.errors())
+        problems = "; ".join(_problem(model, document, detail) for detail in error.errors())
         raise ConfigurationError(f"{path}: {problems}") from error
 
 
@@ -141,12 +141,26 @@ def _interpolated(
     return REFERENCE.sub(replacement, value)
 
 
-def _problem(model: type[BaseModel], detail: ErrorDetails) -> str:
+def _problem(model: type[BaseModel], document: object, detail: ErrorDetails) -> str:
     key = ".".join(str(part) for part in detail["loc"])
     if detail["type"] == "extra_forbidden":
         allowed = ", ".join(_allowed_keys(model, detail["loc"][:-1]))
         return f"unknown key {key}; allowed here: {allowed}"
-    return f"{key}: {detail['msg']}"
+    variables = " and ".join(_variables(document, detail["loc"]))
+    place = f"{key} (variable {variables})" if variables else key
+    return f"{place}: {detail['msg'].removeprefix('Value error, ')}"
+
+
+def _variables(document: object, path: Iterable[int | str]) -> list[str]:
+    """Variables that the value of a key is made of, as the file has it."""
+    value = document
+    for part in path:
+        if isinstance(value, dict):
+            value = value.get(part)
+        elif isinstance(value, list) and isinstance(part, int):
+            value = value[part]
+        # Else the place is within what one variable gives, such as a list with commas.
+    return [match["name"] for match in _REFERENCE.finditer(value)] if isinstance(value, str) else []
 
 
 def _allowed_keys(model: type[BaseModel], parents: tuple[int | str, ...]) -> list[str]:

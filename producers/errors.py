@@ -18,10 +18,11 @@ Schema registry and Kafka raise the errors of `streams.core.errors`.
 
 from typing import ClassVar
 
+from streams import settings
 from streams.core.errors import InfrastructureError
 
 EXIT_OK = 0
-EXIT_CONFIGURATION = 2
+EXIT_CONFIGURATION = settings.EXIT_CONFIGURATION
 EXIT_SOURCE = 3
 EXIT_ALREADY_RUNNING = 4
 EXIT_SERVICE = 5

@@ -12,24 +12,22 @@ from rich.console import Console
 from rich.table import Table
 
 from streams.core.dead_letters import Choice, Policy
-from streams.core.errors import InfrastructureError
-from streams.settings import settings
+from streams.core.errors import InfrastructureError, SettingsError
+from streams.quiet_logs import quiet_clients
+from streams.settings import EXIT_CONFIGURATION, settings
 
 app = typer.Typer(no_args_is_help=True, add_completion=False, help=__doc__)
 out = Console()
 
 _EXIT_FAILED = 3
 
-# These log every request and retry themselves; our messages say the same once.
-_QUIET = ("httpx", "pyrate_limiter", "stamina")
-
 
 @app.callback()
 def prepare() -> None:
     """Run, deploy and look into the stream processing of energy infrastructure."""
-    logging.basicConfig(level=settings().log_level.upper(), format="%(levelname)s %(message)s")
-    for name in _QUIET:
-        logging.getLogger(name).setLevel(logging.ERROR)
+    with _explained():
+        logging.basicConfig(level=settings().log_level, format="%(levelname)s %(message)s")
+    quiet_clients()
 
 
 @app.command()
@@ -304,7 +302,8 @@ def _explained() -> Iterator[None]:
         yield
     except InfrastructureError as error:
         out.print(str(error), style="red", markup=False)
-        raise typer.Exit(_EXIT_FAILED) from error
+        wrong_setting = isinstance(error, SettingsError)
+        raise typer.Exit(EXIT_CONFIGURATION if wrong_setting else _EXIT_FAILED) from error
 
 
 if __name__ == "__main__":

@@ -22,7 +22,7 @@ from streams.avro.topic_codecs import (
     topic_decoder,
 )
 from streams.core import contract_types as avro
-from streams.engine.app import EngineApp, faust_settings
+from streams.engine.app import EngineApp, ends_on_wrong_setting, faust_settings
 from streams.engine.engine import Engine
 from streams.engine.pages import add_pages
 from streams.engine.resumes import resumed_offset
@@ -57,8 +57,11 @@ from streams.topology import (
 Factory = Callable[[Registry, Topic, Encoders], Compute]
 """Makes the work of a stage when a worker starts, given its changelog."""
 
-_settings = settings()
-_tolerances = load_tolerances(_settings.tolerances_file)
+with ends_on_wrong_setting():
+    _settings = settings()
+    _tolerances = load_tolerances(_settings.tolerances_file)
+    _PIPELINE = pipeline(CONNECTORS)
+    _CHOSEN = chosen(_PIPELINE, _settings.stages)
 
 
 def _build_engine(app: EngineApp) -> Engine:
@@ -175,11 +178,7 @@ _FACTORIES: Mapping[str, Factory] = {
     COUNT.name: _count,
     SCORE.name: _score,
 }
-_PIPELINE = pipeline(CONNECTORS)
-_STAGES = tuple(
-    _RegisteredStage(declared, _FACTORIES[declared.name])
-    for declared in chosen(_PIPELINE, _settings.stages)
-)
+_STAGES = tuple(_RegisteredStage(stage, _FACTORIES[stage.name]) for stage in _CHOSEN)
 
 
 def _exports_deployment() -> bool:

@@ -1,39 +1,106 @@
 """Settings of every process, read from the environment (and a `.env` file beside the project).
 
-One name, one meaning: `make run`, the image and Kubernetes set the same variables.
+One name, one meaning: `make run`, the image and Kubernetes set the same variables. A value that is
+not allowed is one sentence in every process: which variable, and what it may be.
 """
 
 from functools import lru_cache
 from pathlib import Path
+from typing import Annotated, Any, Final, Literal, get_args, get_origin
 
-from pydantic import Field
+from pydantic import BeforeValidator, Field, ValidationError
+from pydantic.fields import FieldInfo
 from pydantic_settings import BaseSettings, SettingsConfigDict
 
+from streams.core.errors import SettingsError
 from streams.core.rejection_limits import RejectionLimits
 
 PROJECT_ROOT = Path(__file__).resolve().parent.parent
 
+EXIT_CONFIGURATION: Final = 2
+"""What every process ends with when a setting or a configuration file is wrong."""
 
-class Settings(BaseSettings):
-    """Where the services are and how this worker behaves.
+Port = Annotated[int, Field(ge=1, le=65535)]
+LogLevel = Annotated[
+    Literal["DEBUG", "INFO", "WARNING", "ERROR"], BeforeValidator(lambda text: str(text).upper())
+]
+Address = Annotated[
+    str, Field(pattern=r"^(localhost|[0-9A-Fa-f.:]+)$", examples=["127.0.0.1", "0.0.0.0"])  # noqa: S104
+]
+
+
+class EnvironmentSettings(BaseSettings):
+    """Settings that are variables of the environment, named as the fields in capitals.
 
     Raises:
-        pydantic.ValidationError: a variable has a value of the wrong type; the message names it.
+        SettingsError: a variable has a value that is not allowed. Names every such variable and
+            what it may be; never shows a value, because it may be a secret.
     """
 
     model_config = SettingsConfigDict(env_file=PROJECT_ROOT / ".env", extra="ignore", frozen=True)
 
-    kafka_bootstrap: str = Field("127.0.0.1:9092", description="Kafka bootstrap servers.")
+    def __init__(self, **values: Any) -> None:
+        try:
+            super().__init__(**values)
+        except ValidationError as error:
+            names = dict.fromkeys(str(detail["loc"][0]) for detail in error.errors())
+            prefix = self.model_config.get("env_prefix", "")
+            problems = (
+                f"{prefix}{name.upper()} must be {_allowed(type(self).model_fields[name])}"
+                for name in names
+            )
+            raise SettingsError(f"{'; '.join(problems)}.") from None
+
+
+def _allowed(field: FieldInfo) -> str:
+    """What a variable may be, in words."""
+    if get_origin(field.annotation) is Literal:
+        return f"one of {', '.join(get_args(field.annotation))}"
+    if field.examples:
+        return f"written as {' or '.join(field.examples)}"
+    limits = {
+        name: limit
+        for metadata in field.metadata
+        for name in ("ge", "gt", "le")
+        if (limit := getattr(metadata, name, None)) is not None
+    }
+    kind = "a whole number" if field.annotation is int else "a number"
+    match limits:
+        case {"ge": least, "le": most}:
+            return f"{kind} from {least} to {most}"
+        case {"ge": least}:
+            return f"{kind}, {least} or more"
+        case {"gt": above}:
+            return f"{kind} above {above}"
+    return kind
+
+
+class Settings(EnvironmentSettings):
+    """Where the services are and how this worker behaves."""
+
+    kafka_bootstrap: str = Field(
+        "127.0.0.1:9092",
+        pattern=r"^[^\s,]+:\d+(,[^\s,]+:\d+)*$",
+        examples=["127.0.0.1:9092", "one:9092,other:9092"],
+        description="Kafka bootstrap servers.",
+    )
     schema_registry_url: str = Field(
-        "http://127.0.0.1:8081/apis/ccompat/v7", description="Confluent-compatible registry."
+        "http://127.0.0.1:8081/apis/ccompat/v7",
+        pattern=r"^https?://\S+$",
+        examples=["http://127.0.0.1:8081/apis/ccompat/v7"],
+        description="Confluent-compatible registry.",
     )
     postgres_dsn: str = Field(
         "postgresql://infrastructure@127.0.0.1:5433/infrastructure",
+        pattern=r"^(postgres(ql)?://|\w+ *=)",
+        examples=["postgresql://user@host:5432/database"],
         description="Checkpoint database.",
     )
     clickhouse_dsn: str = Field(
         "",
-        description="ClickHouse, e.g. clickhouse://user@host:8123/default; empty: embedded engine.",
+        pattern=r"^((clickhouses?|https?)://\S+|chdb:///.+)?$",
+        examples=["clickhouse://user@host:8123/default", "chdb:///folder"],
+        description="ClickHouse, a server or the embedded engine; empty: embedded below DATA_DIR.",
     )
     avro_dir: Path = Field(PROJECT_ROOT / "avro", description="Folder of the contracts.")
     tolerances_file: Path | None = Field(
@@ -55,7 +122,7 @@ class Settings(BaseSettings):
     )
     replication_factor: int = Field(1, ge=1, description="Of topics this product creates.")
     session_timeout_seconds: float = Field(
-        10.0, description="A silent worker loses its partitions then."
+        10.0, gt=0, description="A silent worker loses its partitions then."
     )
     batch_records: int = Field(
         2000, ge=1, description="Records of each partition one poll aims at."
@@ -67,10 +134,10 @@ class Settings(BaseSettings):
     pause_rejected_consecutive: int = Field(
         500, ge=1, description="A raw partition pauses when so many consecutive records are."
     )
-    worker_port: int = Field(6066, description="Faust web server of the pipeline worker.")
-    sink_port: int = Field(6067, description="Faust web server of the sink worker.")
-    web_bind: str = Field("127.0.0.1", description="Address the workers' pages listen on.")
-    log_level: str = Field("INFO", description="DEBUG, INFO, WARNING or ERROR.")
+    worker_port: Port = Field(6066, description="Faust web server of the pipeline worker.")
+    sink_port: Port = Field(6067, description="Faust web server of the sink worker.")
+    web_bind: Address = Field("127.0.0.1", description="Address the workers' pages listen on.")
+    log_level: LogLevel = Field("INFO", description="Of commands; a worker's is `-l`.")
 
     def rejection_limits(self) -> RejectionLimits:
         """Where a raw partition pauses."""

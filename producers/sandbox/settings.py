@@ -3,24 +3,18 @@
 from pathlib import Path
 
 from pydantic import Field
-from pydantic_settings import BaseSettings, SettingsConfigDict
+from pydantic_settings import SettingsConfigDict
 
-from streams.settings import PROJECT_ROOT
+from streams.settings import PROJECT_ROOT, Address, EnvironmentSettings, Port
 
 
-class SandboxSettings(BaseSettings):
-    """Where the server listens and what it serves.
+class SandboxSettings(EnvironmentSettings):
+    """Where the server listens and what it serves."""
 
-    Raises:
-        pydantic.ValidationError: a variable has a value of the wrong type; the message names it.
-    """
+    model_config = SettingsConfigDict(env_prefix="SANDBOX_")
 
-    model_config = SettingsConfigDict(
-        env_prefix="SANDBOX_", env_file=PROJECT_ROOT / ".env", extra="ignore", frozen=True
-    )
-
-    host: str = Field("127.0.0.1", description="Address to listen on.")
-    port: int = Field(8765, description="Port to listen on.")
+    host: Address = Field("127.0.0.1", description="Address to listen on.")
+    port: Port = Field(8765, description="Port to listen on.")
     data_dir: Path = Field(
         PROJECT_ROOT / "data", description="Folder of real files; what it lacks is made up."
     )

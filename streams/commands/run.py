@@ -26,11 +26,11 @@ from producers.sandbox.upstreams import (
 )
 from streams.commands.audit import account_table, count_published, take_account
 from streams.commands.deploy import create_topics, register_schemas
-from streams.core.errors import InfrastructureError
+from streams.core.errors import InfrastructureError, SettingsError
 from streams.kafka.topic_admin import lag
 from streams.local.stack import LocalStack
 from streams.local.workers import LocalWorker, Program, faust_worker
-from streams.settings import Settings
+from streams.settings import EXIT_CONFIGURATION, Settings
 from streams.topology import SINK_TOPICS, drain_steps, pipeline
 
 log = logging.getLogger(__name__)
@@ -77,7 +77,8 @@ def run(*, once: bool, live: bool, console: Console) -> int:
     """Start everything, poll every source, wait for the end of the flow, print the account.
 
     Returns the exit code: 0 when every record is accounted for, 1 when the account does not close,
-    3 when a component or a source failed, 130 after Ctrl-C before the account.
+    2 when a setting is wrong, 3 when a component or a source failed, 130 after Ctrl-C before the
+    account.
     """
     began = time.monotonic()
     reached = False
@@ -100,7 +101,7 @@ def run(*, once: bool, live: bool, console: Console) -> int:
             return EXIT_OK if reached else EXIT_INTERRUPTED
         except InfrastructureError as error:
             console.print(str(error), style="red", markup=False)
-            return EXIT_FAILED
+            return EXIT_CONFIGURATION if isinstance(error, SettingsError) else EXIT_FAILED
         return code
 
 

@@ -2,18 +2,23 @@
 
 import faulthandler
 import gc
-from collections.abc import Callable
+import logging
+import os
+from collections.abc import Callable, Iterator
+from contextlib import contextmanager
 from pathlib import Path
 from typing import Any
 
 import faust
 from faust.types import AgentT, TopicT
 
+from streams.core.errors import SettingsError
 from streams.engine.engine import Engine
 from streams.engine.recovery import EngineTableManager
 from streams.engine.table import StageTable
 from streams.engine.transport import BatchScheduler, BatchSchema
-from streams.settings import Settings
+from streams.quiet_logs import quiet_clients
+from streams.settings import EXIT_CONFIGURATION, Settings
 from streams.topics import PARTITIONS
 
 _FETCH_BYTES = 256 * 1024
@@ -32,8 +37,39 @@ any moment is safe: what is not committed is repeated.
 """
 
 
+@contextmanager
+def ends_on_wrong_setting() -> Iterator[None]:
+    """End the process with the sentence of a `SettingsError`, as commands do, without a traceback.
+
+    Around what a worker does while it is imported or started.
+    """
+    try:
+        yield
+    except SettingsError as error:
+        os.write(_STDERR, f"{error}\n".encode())
+        # The lines of what is stopped now would bury it.
+        logging.disable(logging.CRITICAL)
+        raise SystemExit(EXIT_CONFIGURATION) from None
+
+
+class NamedAgent(faust.Agent):  # type: ignore[misc]
+    """An agent that logs show by its name; Faust shows its function, which all stages share."""
+
+    def _agent_label(self, name_suffix: str = "") -> str:
+        return f"Agent{name_suffix}: {self.name}"
+
+
 class BatchApp(faust.App):  # type: ignore[misc]
     """A Faust app on the batch transport."""
+
+    def __init__(self, *args: Any, **kwargs: Any) -> None:
+        super().__init__(*args, Agent=NamedAgent, **kwargs)
+        quiet_clients()
+
+    async def start(self) -> None:
+        """Start, or end the process when a setting turns out to be wrong."""
+        with ends_on_wrong_setting():
+            await super().start()
 
     def batch_topic(self, name: str) -> TopicT:
         """A topic that is read in micro-batches; it is declared in `streams.topics`."""

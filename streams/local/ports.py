@@ -6,10 +6,9 @@ from typing import Final, Self
 
 import psutil
 from pydantic import Field
-from pydantic_settings import BaseSettings, SettingsConfigDict
 
 from streams.local.errors import PortInUseError
-from streams.settings import PROJECT_ROOT
+from streams.settings import EnvironmentSettings, Port
 
 HOST: Final = "127.0.0.1"
 
@@ -19,19 +18,13 @@ _FREE_PORTS: Final = range(15_000, 32_000)
 _TRIES: Final = 200
 
 
-class StackPorts(BaseSettings):
-    """Ports of the local stack; each has an environment variable of its name in capitals.
+class StackPorts(EnvironmentSettings):
+    """Ports of the local stack."""
 
-    Raises:
-        pydantic.ValidationError: a variable is no port number; the message names it.
-    """
-
-    model_config = SettingsConfigDict(env_file=PROJECT_ROOT / ".env", extra="ignore", frozen=True)
-
-    kafka_port: int = Field(9092, ge=1, le=65535, description="Kafka broker.")
-    kafka_controller_port: int = Field(9093, ge=1, le=65535, description="Kafka controller.")
-    registry_port: int = Field(8081, ge=1, le=65535, description="Schema registry.")
-    postgres_port: int = Field(5433, ge=1, le=65535, description="PostgreSQL.")
+    kafka_port: Port = Field(9092, description="Kafka broker.")
+    kafka_controller_port: Port = Field(9093, description="Kafka controller.")
+    registry_port: Port = Field(8081, description="Schema registry.")
+    postgres_port: Port = Field(5433, description="PostgreSQL.")
 
     @classmethod
     def from_environment(cls) -> Self:

@@ -20,7 +20,7 @@ from streams.clickhouse.client import ClickHouse
 from streams.clickhouse.counts import count_current, count_dead_letters, outcome_counts
 from streams.clickhouse.schema import ensure_schema
 from streams.core.errors import SinkError
-from streams.engine.app import BatchApp, faust_settings
+from streams.engine.app import BatchApp, ends_on_wrong_setting, faust_settings
 from streams.engine.failpoints import failpoint
 from streams.engine.pages import add_pages
 from streams.engine.transport import BatchConsumer
@@ -42,7 +42,8 @@ INSERT_BYTES = 8 * 1024 * 1024
 RETRY_SECONDS = 120.0
 """How long an unreachable ClickHouse is waited for before this process ends."""
 
-_settings = settings()
+with ends_on_wrong_setting():
+    _settings = settings()
 
 
 class SinkApp(BatchApp):

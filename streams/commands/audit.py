@@ -1,10 +1,12 @@
 """The account of everything that went through, recomputed from the topics."""
 
 from collections import Counter
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from typing import cast
 
+from rich.console import Console, ConsoleOptions, RenderResult
+from rich.measure import Measurement
 from rich.table import Table
 
 from streams.avro.codec import Registry
@@ -23,6 +25,9 @@ from streams.topics import (
     RECORD_OUTCOMES,
     raw_topic,
 )
+
+_UNLIMITED = 10_000
+"""Columns of a terminal that fits every table."""
 
 
 def take_account(settings: Settings, sources: Mapping[str, str]) -> Account:
@@ -108,25 +113,69 @@ def count_published(settings: Settings) -> Published:
     )
 
 
-def account_table(account: Account, published: Published, polled: Mapping[str, int]) -> Table:
+def account_table(
+    account: Account, published: Published, polled: Mapping[str, int]
+) -> "AccountTable":
     """The account for people, one column a source.
 
     `polled` is about this run (sources that are missing were not polled), the rest about all runs.
     """
-    table = Table("", title="What became of every raw record", title_justify="left")
+    columns = []
     for source in account.sources:
-        table.add_column(source.source_id, justify="right")
-    rows: dict[str, list[int | None]] = {
-        "polled in this run": [polled.get(source.source_id) for source in account.sources],
-        "raw records": [source.raw for source in account.sources],
-        "normalized": [published.normalized.get(it.source_id, 0) for it in account.sources],
-        **{
-            f"outcome {outcome}": [it.outcomes.get(outcome, 0) for it in account.sources]
-            for outcome in OUTCOMES
-        },
-        "dead letters": [source.dead_letters for source in account.sources],
-        "canonical records": [published.canonical.get(it.source_id, 0) for it in account.sources],
-    }
-    for name, values in rows.items():
+        name = source.source_id
+        counts: dict[str, int | None] = {
+            "polled in this run": polled.get(name),
+            "raw records": source.raw,
+            "normalized": published.normalized.get(name, 0),
+            **{f"outcome {outcome}": source.outcomes.get(outcome, 0) for outcome in OUTCOMES},
+            "dead letters": source.dead_letters,
+            "canonical records": published.canonical.get(name, 0),
+        }
+        columns.append(_Column(name, counts))
+    return AccountTable(tuple(columns))
+
+
+@dataclass(frozen=True, slots=True)
+class _Column:
+    source_id: str
+    counts: Mapping[str, int | None]
+
+    @property
+    def heading(self) -> str:
+        """The id in lines of its words: ids are longer than the figures below them."""
+        return self.source_id.replace("_", "_\n")
+
+
+@dataclass(frozen=True, slots=True)
+class AccountTable:
+    """Sources beside each other as far as they fit, the others in one more table below.
+
+    Rich alone would cut headings and figures.
+    """
+
+    columns: tuple[_Column, ...]
+
+    def __rich_console__(self, console: Console, options: ConsoleOptions) -> RenderResult:
+        unlimited = options.update(max_width=_UNLIMITED)
+        rest = self.columns
+        title: str | None = "What became of every raw record"
+        while rest:
+            tables = [_table(rest[: count + 1], title) for count in range(len(rest))]
+            fitting = [
+                table
+                for table in tables
+                if Measurement.get(console, unlimited, table).maximum <= options.max_width
+            ]
+            table = fitting[-1] if fitting else tables[0]
+            yield table
+            rest, title = rest[len(table.columns) - 1 :], None
+
+
+def _table(columns: Sequence[_Column], title: str | None) -> Table:
+    table = Table("", title=title, title_justify="left")
+    for column in columns:
+        table.add_column(column.heading, justify="right", no_wrap=True)
+    for name in columns[0].counts:
+        values = (column.counts[name] for column in columns)
         table.add_row(name, *("-" if value is None else f"{value:,}" for value in values))
     return table

@@ -1,0 +1,57 @@
+"""The account as people read it: whole figures at any width a terminal has."""
+
+import io
+
+import pytest
+from rich.console import Console
+
+from streams.commands.audit import Published, account_table
+from streams.core.conservation import Account, SourceCount
+
+SOURCES = ("alsi_lng_inventory", "gem_transmission", "reexplorer", "wri_powerplants")
+LONG = (*SOURCES, "another_source_of_transmission_lines", "storage")
+
+
+def shown(sources: tuple[str, ...], width: int) -> str:
+    account = Account(
+        tuple(
+            SourceCount(name, 10_000_000 + number, {"changed": 9_999_900 + number}, 100 + number)
+            for number, name in enumerate(sources)
+        ),
+        (),
+        0,
+    )
+    published = Published({}, dict.fromkeys(sources, 1_234_567), {})
+    polled = dict.fromkeys(sources[1:], 8_111_222)
+    console = Console(file=io.StringIO(), width=width)
+    console.print(account_table(account, published, polled))
+    assert isinstance(console.file, io.StringIO)
+    return console.file.getvalue()
+
+
+def test_four_sources_stand_side_by_side_at_80_columns() -> None:
+    table = shown(SOURCES, 80)
+    assert table.count("raw records") == 1
+    (raw,) = [line for line in table.splitlines() if "raw records" in line]
+    assert raw.replace("│", " ").split()[2:] == [f"{10_000_000 + it:,}" for it in range(4)]
+    (polled,) = [line for line in table.splitlines() if "polled" in line]
+    assert polled.replace("│", " ").split()[4:] == ["-", *["8,111,222"] * 3]
+
+
+@pytest.mark.parametrize("width", [60, 80, 100, 200])
+def test_no_figure_and_no_word_of_an_id_is_cut_or_wrapped(width: int) -> None:
+    table = shown(LONG, width)
+    assert max(len(line) for line in table.splitlines()) <= width
+    assert "…" not in table
+    words = table.replace("│", " ").replace("┃", " ").split()
+    for number, name in enumerate(LONG):
+        assert words.count(f"{10_000_000 + number:,}") == 1
+        assert words.count(f"{9_999_900 + number:,}") == 1
+        assert set(name.replace("_", "_ ").split()) <= set(words)
+    assert words.count("1,234,567") == len(LONG)
+
+
+def test_what_does_not_fit_stands_in_a_table_below() -> None:
+    table = shown(LONG, 80)
+    assert table.count("raw records") == 2
+    assert table.count("What became of every raw record") == 1

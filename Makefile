@@ -7,8 +7,11 @@ DATA_DIR ?= .data
 COV ?=
 
 export DATA_DIR
+# A query reaches its command as it was typed: quotes, `$` and all.
+export SQL_QUERY := $(value QUERY)
 
 .DEFAULT_GOAL := help
+.PHONY: $(shell sed -nE 's/^([a-z-]+):.*/\1/p' $(firstword $(MAKEFILE_LIST)))
 
 help: ## List the commands
 	@awk -F ':.*## ' '/^[a-z-]+:.*## /{printf "  \033[1m%-18s\033[0m %s\n", $$1, $$2}' $(MAKEFILE_LIST)
@@ -44,6 +47,9 @@ checkpoints: setup ## What the runs of one source did: make checkpoints SOURCE=a
 inspect: setup ## Decoded records of any topic: make inspect TOPIC=market.infrastructure [ARGS="--limit 5"]
 	@exec $(BIN)/python -m streams inspect $(TOPIC) $(ARGS)
 
+sql: setup ## Ask ClickHouse: make sql QUERY="SELECT count() FROM power_plants" [ARGS="--format csv"]
+	@exec $(BIN)/python -m streams sql $(ARGS) -- "$$SQL_QUERY"
+
 account: setup ## Recompute from the topics what became of every raw record
 	@exec $(BIN)/python -m streams account
 
@@ -56,6 +62,15 @@ dlq-replay: setup ## Put dead letters back after a fix: make dlq-replay ARGS="--
 resume: setup ## Let a paused source go on: make resume SOURCE=alsi_lng
 	@test -n "$(SOURCE)" || { echo "Name a source: make resume SOURCE=alsi_lng"; exit 2; }
 	@exec $(BIN)/python -m streams resume $(SOURCE)
+
+rules: setup ## Every reason to reject or flag a record, with its limit
+	@exec $(BIN)/python -m streams rules $(ARGS)
+
+decide: setup ## Join or part two entities by hand: make decide ARGS='must-link KIND ONE OTHER --reason "…"'
+	@exec $(BIN)/python -m streams decide $(ARGS)
+
+rebuild: setup ## Forget the pipeline's state, so that its next start decides on every raw record again
+	@exec $(BIN)/python -m streams rebuild
 
 members: setup ## Which source records each live asset is made of: make members FILE=members.csv
 	@test -n "$(FILE)" || { echo "Name a file: make members FILE=members.csv"; exit 2; }

@@ -160,7 +160,7 @@ def _variables(document: object, path: Iterable[int | str]) -> list[str]:
         elif isinstance(value, list) and isinstance(part, int):
             value = value[part]
         # Else the place is within what one variable gives, such as a list with commas.
-    return [match["name"] for match in _REFERENCE.finditer(value)] if isinstance(value, str) else []
+    return [match["name"] for match in REFERENCE.finditer(value)] if isinstance(value, str) else []
 
 
 def _allowed_keys(model: type[BaseModel], parents: tuple[int | str, ...]) -> list[str]:

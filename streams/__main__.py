@@ -11,6 +11,7 @@ import typer
 from rich.console import Console
 from rich.table import Table
 
+from streams.clickhouse.output_format import OutputFormat
 from streams.core.dead_letters import Choice, Policy
 from streams.core.errors import InfrastructureError, SettingsError
 from streams.quiet_logs import quiet_clients
@@ -178,7 +179,7 @@ def account() -> None:
 
 
 _Source = Annotated[str | None, typer.Option(help="Source id or connector name.")]
-_Rule = Annotated[str | None, typer.Option(help="Rule id, as `python -m streams rules` lists it.")]
+_Rule = Annotated[str | None, typer.Option(help="Rule id, as `make rules` lists it.")]
 _Since = Annotated[datetime | None, typer.Option(help="First record time, UTC.")]
 _Until = Annotated[datetime | None, typer.Option(help="Record time to stop before, UTC.")]
 
@@ -257,7 +258,7 @@ def _choice(
     if source is not None and source not in known:
         raise typer.BadParameter(f"{source!r} is none of {', '.join(sorted(known))}")
     if rule is not None and rule not in RULES:
-        raise typer.BadParameter(f"{rule!r} is no rule: see `python -m streams rules`")
+        raise typer.BadParameter(f"{rule!r} is no rule: see `make rules`")
     return Choice(known[source] if source else None, rule, _utc(since), _utc(until), resolved)
 
 
@@ -296,12 +297,28 @@ def members(
         out.print(f"{rows:,} members written to {path}", markup=False)
 
 
+@app.command()
+def sql(
+    query: Annotated[
+        str, typer.Argument(help="One SELECT; without it, the tables there are.")
+    ] = "",
+    output_format: Annotated[
+        OutputFormat, typer.Option("--format", help="How the answer is written.")
+    ] = OutputFormat.TABLE,
+) -> None:
+    """Answer a query on what the sink has loaded; it can only read."""
+    from streams.commands.sql import TABLES, ask
+
+    with _explained(Console(stderr=True)):
+        typer.echo(ask(settings(), query or TABLES, output_format), nl=False)
+
+
 @contextmanager
-def _explained() -> Iterator[None]:
+def _explained(console: Console = out) -> Iterator[None]:
     try:
         yield
     except InfrastructureError as error:
-        out.print(str(error), style="red", markup=False)
+        console.print(str(error), style="red", markup=False)
         wrong_setting = isinstance(error, SettingsError)
         raise typer.Exit(EXIT_CONFIGURATION if wrong_setting else _EXIT_FAILED) from error
 

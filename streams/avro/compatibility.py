@@ -228,7 +228,7 @@ def _check_frozen(found: Contract, frozen: Sequence[str]) -> Iterator[Finding]:
                 found.name,
                 version,
                 "unfrozen",
-                "Not in frozen.json: `python -m streams schemas-freeze` adds it.",
+                "Not in frozen.json: `make schemas-freeze` adds it.",
             )
         elif fingerprint(schema) != frozen[version - 1]:
             yield Finding(

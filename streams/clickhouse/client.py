@@ -63,6 +63,20 @@ class RefusedError(SinkError):
     """ClickHouse says the bytes of a record are no rows."""
 
 
+class StatementError(SinkError):
+    """ClickHouse has answered a statement with an error.
+
+    Attributes:
+        code: Its number, e.g. 62 for a syntax error.
+        reason: What it says, without address and advice.
+    """
+
+    def __init__(self, message: str, code: int, reason: str) -> None:
+        super().__init__(message)
+        self.code = code
+        self.reason = reason
+
+
 @dataclass(frozen=True, slots=True)
 class QueryRows:
     """Result of a query.
@@ -79,13 +93,24 @@ class QueryRows:
 class ClickHouse:
     """An open ClickHouse. Safe to use from several threads."""
 
-    def __init__(self, dsn: str, connections: int = CONNECTIONS) -> None:
+    def __init__(
+        self,
+        dsn: str,
+        connections: int = CONNECTIONS,
+        session: Mapping[str, str | int] | None = None,
+    ) -> None:
         """Connect.
+
+        Args:
+            dsn: The address.
+            connections: Statements that run at once.
+            session: Settings of every statement, set one after the other.
 
         Raises:
             SinkError: wrong address, no answer, wrong password, or the data directory is in use.
         """
         self._dsn = dsn
+        self._session = dict(session or {})
         password = urlsplit(dsn).password or ""
         self._secrets = {secret for secret in (password, unquote(password)) if secret}
         # A connection runs one statement at a time, so each caller borrows one. None: not open yet.
@@ -145,6 +170,16 @@ class ClickHouse:
             result = client.query(sql, parameters=dict(parameters or {}))
             return QueryRows(tuple(result.column_names), [tuple(row) for row in result.result_rows])
 
+    def formatted(self, sql: str, output_format: str) -> bytes:
+        """The answer to a query in one of ClickHouse's own formats.
+
+        Raises:
+            SinkError: refused or no answer.
+        """
+        # The embedded engine would put what it had written before a failure before the next answer.
+        with self._client(drop_failed=True) as client:
+            return client.raw_query(sql, fmt=output_format)
+
     def command(self, sql: str) -> None:
         """Run a statement that has no result.
 
@@ -170,20 +205,23 @@ class ClickHouse:
                 client.close()
 
     @contextmanager
-    def _client(self) -> Iterator[Client]:
+    def _client(self, *, drop_failed: bool = False) -> Iterator[Client]:
         client = self._pool.get()
         try:
             if client is None:
                 client = self._open()
             yield client
         except (ClickHouseError, OSError) as error:
+            if client is not None and drop_failed:
+                client.close()
+                client = None
             raise self._error(error) from error
         finally:
             self._pool.put(client)
 
     def _open(self) -> Client:
-        if self._dsn.startswith(_EMBEDDED):
-            return self._open_embedded(Path(self._dsn.removeprefix(_EMBEDDED)))
+        if path := embedded_path(self._dsn):
+            return self._open_embedded(path)
         interface = _INTERFACES.get(urlsplit(self._dsn).scheme)
         if interface is None:
             raise SinkError(
@@ -197,6 +235,7 @@ class ClickHouse:
                 # Sessions forbid two statements at once and nothing here needs one.
                 autogenerate_session_id=False,
                 tz_mode="aware",
+                settings=self._session,
             )
         except (ClickHouseError, OSError) as error:
             raise self._error(error) from error
@@ -204,10 +243,12 @@ class ClickHouse:
     def _open_embedded(self, path: Path) -> Client:
         try:
             path.mkdir(parents=True, exist_ok=True)
-            return clickhouse_connect.get_client(interface="chdb", path=str(path), tz_mode="aware")
+            return clickhouse_connect.get_client(
+                interface="chdb", path=str(path), tz_mode="aware", settings=self._session
+            )
         except (ClickHouseError, OSError) as error:
             # The engine names the reason on standard error only.
-            if holder := _holder(path):
+            if holder := holder_of(path):
                 raise SinkError(
                     f"{path} is in use by {holder}: stop it, or send queries to it."
                 ) from error
@@ -217,14 +258,18 @@ class ClickHouse:
             ) from error
 
     def _error(self, error: Exception) -> SinkError:
-        text = self._without_secrets(str(error))
+        text = self._without_secrets(str(error)).strip()
+        code = getattr(error, "code", None)
         # The Avro library's exceptions arrive as STD_EXCEPTION with their class in the text.
-        if getattr(error, "code", None) in _REFUSALS or "avro::Exception" in text:
-            return RefusedError(text.strip())
-        return SinkError(
-            f"ClickHouse {self.address} failed: {text.strip()} "
+        if code in _REFUSALS or "avro::Exception" in text:
+            return RefusedError(text)
+        message = (
+            f"ClickHouse {self.address} failed: {text} "
             "Check that it runs and that CLICKHOUSE_DSN is right."
         )
+        if code is None:
+            return SinkError(message)
+        return StatementError(message, code, text.rpartition("DB::Exception: ")[2])
 
     def _without_secrets(self, text: str) -> str:
         for secret in self._secrets:
@@ -232,7 +277,12 @@ class ClickHouse:
         return text
 
 
-def _holder(path: Path) -> str | None:
+def embedded_path(dsn: str) -> Path | None:
+    """Data directory of the embedded engine that an address names, None for a server's address."""
+    return Path(dsn.removeprefix(_EMBEDDED)) if dsn.startswith(_EMBEDDED) else None
+
+
+def holder_of(path: Path) -> str | None:
     """Who has the embedded engine's data directory open, None when nobody has."""
     status = path / "status"
     try:

@@ -184,9 +184,7 @@ def print_report(report: PutBack, console: Console, *, dry_run: bool) -> None:
     if report.left:
         console.print(f"{report.left:,} more were chosen than LIMIT allows: run it again.")
     if report.refused:
-        console.print(
-            "Records of the pipeline's own topics come back by `python -m streams rebuild`."
-        )
+        console.print("Records of the pipeline's own topics come back by `make rebuild`.")
     if report.stopped_at is not None:
         letter, rejected = report.stopped_at
         console.print(

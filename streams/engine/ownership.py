@@ -21,7 +21,7 @@ from streams.engine.store import APPLIED_KEY, PartitionStore
 from streams.engine.transactions import PartitionTransactions
 from streams.kafka.topic_admin import topic_uuids
 
-_REBUILD = "Rebuild it from the raw topics: stop the workers, then `python -m streams rebuild`."
+_REBUILD = "Rebuild it from the raw topics: stop the workers, then `make rebuild`."
 
 
 @dataclass(slots=True)

@@ -178,7 +178,7 @@ def _check_partitions(
             raise TopicMismatchError(
                 f"Topic {name} has {len(description.partitions)} partitions, declared are "
                 f"{declared[name].partitions}. The count never changes in place, state is bound to "
-                "it. Rebuild: stop the workers, run `python -m streams rebuild`, start again."
+                "it. Rebuild: stop the workers, run `make rebuild`, start again."
             )
 
 

@@ -18,6 +18,7 @@ from prometheus_client import REGISTRY
 from streams.avro.codec import Registry
 from streams.clickhouse.client import ClickHouse
 from streams.clickhouse.counts import count_current, count_dead_letters, outcome_counts
+from streams.clickhouse.queries import Queries
 from streams.clickhouse.schema import ensure_schema
 from streams.core.errors import SinkError
 from streams.engine.app import BatchApp, ends_on_wrong_setting, faust_settings
@@ -29,6 +30,7 @@ from streams.metrics import SINK_INSERT_SECONDS, SINK_ROWS
 from streams.settings import settings
 from streams.sink.collector import AssetCollector
 from streams.sink.loader import Loader
+from streams.sink.query_page import add_query_page
 from streams.tolerance_file import load_tolerances
 from streams.topics import MARKET_INFRASTRUCTURE, Topic
 from streams.topology import SINK_TOPICS
@@ -50,6 +52,7 @@ class SinkApp(BatchApp):
     """The batch app that owns the ClickHouse connection."""
 
     clickhouse: ClickHouse
+    queries: Queries
     loader: Loader
 
     async def on_start(self) -> None:
@@ -57,6 +60,7 @@ class SinkApp(BatchApp):
         self.clickhouse = ClickHouse(_settings.clickhouse_url())
         weights = load_tolerances(_settings.tolerances_file).quality.weights
         await asyncio.to_thread(ensure_schema, self.clickhouse, weights)
+        self.queries = Queries(_settings.clickhouse_url())
         registry = Registry(_settings.schema_registry_url)
         REGISTRY.register(AssetCollector(self.clickhouse, _exports_assets))
         self.loader = Loader(self.clickhouse, registry.writer_schema, _topic_uuid)
@@ -65,8 +69,9 @@ class SinkApp(BatchApp):
     async def on_stop(self) -> None:
         """Let running inserts end, then close."""
         await super().on_stop()
-        if hasattr(self, "clickhouse"):
-            await asyncio.to_thread(self.clickhouse.close)
+        for opened in ("queries", "clickhouse"):
+            if hasattr(self, opened):
+                await asyncio.to_thread(getattr(self, opened).close)
 
 
 @lru_cache(maxsize=16)
@@ -124,6 +129,7 @@ for _topic in SINK_TOPICS:
     app.agent(app.batch_topic(_topic.name), name=f"load-{_topic.name}")(_reader(_topic))
 
 add_pages(app)
+add_query_page(app, lambda: app.queries)
 
 
 @app.page("/rows")  # type: ignore[untyped-decorator]

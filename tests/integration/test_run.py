@@ -1,5 +1,7 @@
 """`make run` as a user sees it: from nothing to rows in ClickHouse, again, interrupted, killed."""
 
+import dataclasses
+import json
 import os
 import re
 import signal
@@ -17,8 +19,10 @@ import psutil
 import pytest
 from prometheus_client.parser import text_string_to_metric_families
 
+from producers.connectors import CONNECTORS
 from streams.local.ports import is_free
 from streams.settings import PROJECT_ROOT
+from streams.topology import pipeline
 from tests.real_files import real_data_dir
 
 pytestmark = [pytest.mark.integration, pytest.mark.timeout(600)]
@@ -300,6 +304,58 @@ def assert_metrics(home: Home) -> None:
     assert min(assets.values()) > 0
 
 
+def ask(home: Home, query: str, *, format_: str = "csv") -> subprocess.CompletedProcess[str]:
+    """What `make sql` runs."""
+    return subprocess.run(
+        [sys.executable, "-m", "streams", "sql", "--format", format_, query],
+        env={**os.environ, **home.variables, "DATA_DIR": str(home.data_dir), "COLUMNS": "300"},
+        capture_output=True,
+        text=True,
+        timeout=DEADLINE_SECONDS,
+    )
+
+
+def assert_queries_are_answered(home: Home, asked_of_the_sink: bool) -> None:
+    """Through the sink's worker while it has the engine open, by the command itself otherwise."""
+    plants = ask(home, "SELECT count() AS plants FROM power_plants")
+    assert plants.returncode == 0, plants.stderr
+    heading, count = plants.stdout.splitlines()
+    assert heading == '"plants"'
+    assert int(count) > 1000
+    refused = ask(home, "DROP TABLE store_power_plants_versions")
+    assert refused.returncode == 3
+    assert refused.stdout == ""
+    assert "Only one SELECT" in refused.stderr
+    long = ask(home, "SELECT number FROM numbers(1000000)")
+    assert "add LIMIT" in long.stderr
+    assert ask(home, "").stdout.count("power_plants") >= 3
+    elsewhere = dataclasses.replace(home, variables={**home.variables, "SINK_PORT": "1"})
+    without_sink = ask(elsewhere, "SELECT 1")
+    assert without_sink.returncode == (3 if asked_of_the_sink else 0)
+    assert ("SINK_PORT=<port>" in without_sink.stderr) == asked_of_the_sink
+
+
+def assert_only_this_machine_is_answered(home: Home) -> None:
+    url = f"http://127.0.0.1:{home.variables['SINK_PORT']}/query"
+    other_name = httpx.post(url, content="SELECT 1", headers={"Host": "site.example"})
+    assert (other_name.status_code, "CLICKHOUSE_DSN" in other_name.text) == (403, True)
+    assert httpx.post(url, content="SELECT 1", params={"format": "xml"}).status_code == 400
+    assert httpx.get(url).status_code == httpx.codes.METHOD_NOT_ALLOWED
+    assert json.loads(httpx.post(url, content="SELECT 1 AS a", params={"format": "json"}).text) == [
+        {"a": 1}
+    ]
+
+
+def assert_logs_name_agents_and_no_requests(home: Home) -> None:
+    logs = {name: (home.data_dir / f"logs/{name}.log").read_text() for name in ("pipeline", "sink")}
+    for stage in pipeline(CONNECTORS):
+        assert f"Agent: {stage.name}]" in logs["pipeline"]
+    assert "Agent: load-market.infrastructure]" in logs["sink"]
+    for log in logs.values():
+        assert "_reader" not in log
+        assert "HTTP Request" not in log
+
+
 def test_killed_run_can_be_started_again_and_interrupted(small_home: Home) -> None:
     home = small_home
     killed = home.start()
@@ -309,12 +365,23 @@ def test_killed_run_can_be_started_again_and_interrupted(small_home: Home) -> No
     again = home.start()
     home.wait_for_line(again, "Everything runs.")
     assert_metrics(home)
+    assert_queries_are_answered(home, asked_of_the_sink=True)
+    assert_only_this_machine_is_answered(home)
+    assert_logs_name_agents_and_no_requests(home)
     began = time.monotonic()
     again.send_signal(signal.SIGINT)
     again.communicate(timeout=DEADLINE_SECONDS)
     assert time.monotonic() - began < STOP_SECONDS
     assert again.returncode == 0
     assert home.processes() == []
+    assert_queries_are_answered(home, asked_of_the_sink=False)
+
+
+def test_a_query_before_there_are_data_says_how_to_get_some(small_home: Home) -> None:
+    refused = ask(small_home, "SELECT 1")
+    assert refused.returncode == 3
+    assert "make run" in refused.stderr
+    assert not small_home.data_dir.exists()
 
 
 def test_port_in_use_is_said_in_one_sentence(small_home: Home) -> None:

@@ -100,7 +100,7 @@ class Settings(EnvironmentSettings):
         "",
         pattern=r"^((clickhouses?|https?)://\S+|chdb:///.+)?$",
         examples=["clickhouse://user@host:8123/default", "chdb:///folder"],
-        description="ClickHouse, a server or the embedded engine; empty: embedded below DATA_DIR.",
+        description="ClickHouse, e.g. clickhouse://user@host:8123/default; empty: embedded engine.",
     )
     avro_dir: Path = Field(PROJECT_ROOT / "avro", description="Folder of the contracts.")
     tolerances_file: Path | None = Field(
@@ -137,7 +137,9 @@ class Settings(EnvironmentSettings):
     worker_port: Port = Field(6066, description="Faust web server of the pipeline worker.")
     sink_port: Port = Field(6067, description="Faust web server of the sink worker.")
     web_bind: Address = Field("127.0.0.1", description="Address the workers' pages listen on.")
-    log_level: LogLevel = Field("INFO", description="Of commands; a worker's is `-l`.")
+    log_level: LogLevel = Field(
+        "INFO", description="DEBUG, INFO, WARNING or ERROR, of commands; a worker's is `-l`."
+    )
 
     def rejection_limits(self) -> RejectionLimits:
         """Where a raw partition pauses."""

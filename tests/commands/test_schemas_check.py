@@ -33,7 +33,7 @@ def test_a_folder_without_contracts_is_refused_with_what_to_set(
     assert "set it to" in sentence
 
 
-def test_our_own_contracts_are_as_released() -> None:
+def test_our_own_contracts_are_as_frozen() -> None:
     ended = schemas_check()
     assert ended.returncode == 0, ended.stdout
-    assert "as released" in ended.stdout
+    assert "as frozen" in ended.stdout

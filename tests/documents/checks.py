@@ -186,7 +186,7 @@ def _problems_of_command(package: str, arguments: list[str]) -> Iterator[str]:
         return
     options = {option for parameter in command.params for option in parameter.opts}
     for argument in arguments[1:]:
-        if argument.startswith("--") and argument.split("=")[0] not in options:
+        if argument.startswith("--") and argument != "--" and argument.split("=")[0] not in options:
             yield f"{arguments[0]} has no option {argument}"
     allowed = sum(parameter.param_type_name == "argument" for parameter in command.params)
     if allowed == 0 and arguments[1:] and not any(word.startswith("-") for word in arguments[1:]):

@@ -202,10 +202,14 @@ def clickhouse_views(folder: Path) -> str:
     )
 
 
-def first_run(folder: Path) -> str:
-    """What a first run prints, as it was recorded."""
-    recorded = PROJECT_ROOT / "tests/integration/first_run.txt"
-    return f"```\n{recorded.read_text(encoding='utf-8').rstrip()}\n```\n"
+def _recorded(name: str) -> Callable[[Path], str]:
+    """What a first run showed, as it was recorded."""
+
+    def recorded(folder: Path) -> str:
+        text = (PROJECT_ROOT / "tests/integration" / name).read_text(encoding="utf-8")
+        return f"```\n{text.rstrip()}\n```\n"
+
+    return recorded
 
 
 GENERATORS: Mapping[str, Callable[[Path], str]] = {
@@ -221,7 +225,9 @@ GENERATORS: Mapping[str, Callable[[Path], str]] = {
     "modules": modules,
     "commands": commands,
     "views": clickhouse_views,
-    "first run": first_run,
+    "first run": _recorded("first_run.txt"),
+    "first query": _recorded("first_query.txt"),
+    "first record": _recorded("first_record.txt"),
 }
 """What makes each part, for the folder of its page."""
 

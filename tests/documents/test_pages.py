@@ -1,5 +1,6 @@
 """The pages of the project are true: what they name exists, what is generated is as generated."""
 
+import re
 from pathlib import Path
 from typing import get_args
 
@@ -82,3 +83,11 @@ def test_the_crash_table_has_every_place_where_a_worker_can_be_killed() -> None:
 def test_every_metric_is_exported_by_someone_and_nothing_else_is() -> None:
     shown = metrics(PLACE.parent)
     assert all(f"`{name}" in shown for name in EXPORTED_BY)
+
+
+def test_the_record_that_the_readme_shows_has_the_fields_of_the_contract() -> None:
+    contract = (PROJECT_ROOT / "avro/market.infrastructure/v1.avsc").read_text(encoding="utf-8")
+    shown = (PROJECT_ROOT / "tests/integration/first_record.txt").read_text(encoding="utf-8")
+    names = re.findall(r'"(\w+)":', shown)
+    assert len(names) > 20
+    assert [name for name in names if f'"name": "{name}"' not in contract] == []

@@ -174,6 +174,19 @@ def test_the_readme_shows_what_a_run_prints(first: subprocess.CompletedProcess[s
     assert [line for line in recorded[:-1] if words(line) not in printed] == []
 
 
+def test_the_readme_shows_a_query_that_is_answered(
+    home: Home, first: subprocess.CompletedProcess[str]
+) -> None:
+    assert first.returncode == 0, first.stdout
+    recorded = (Path(__file__).parent / "first_query.txt").read_text(encoding="utf-8")
+    query = re.search(r'QUERY="(.*?)"\n', recorded, re.S)
+    assert query
+    answer = ask(home, query[1], format_="table").stdout.splitlines()
+    shown = recorded[query.end() :].splitlines()
+    assert words(answer[0]) == words(shown[0])
+    assert len(answer) == len(shown)
+
+
 @pytest.mark.real_data
 def test_real_files_flow_through_whole(
     real_data: Path, first: subprocess.CompletedProcess[str]

@@ -56,8 +56,8 @@ account: setup ## Recompute from the topics what became of every raw record
 dlq: setup ## Open dead letters by source, rule and day: make dlq [ARGS="--source alsi_lng --detail"]
 	@exec $(BIN)/python -m streams dlq $(ARGS)
 
-dlq-replay: setup ## Put dead letters back after a fix: make dlq-replay ARGS="--rule unknown_fuel --dry-run"
-	@exec $(BIN)/python -m streams dlq-replay $(ARGS)
+dlq-redrive: setup ## Redrive dead letters after a fix: make dlq-redrive ARGS="--rule unknown_fuel --dry-run"
+	@exec $(BIN)/python -m streams dlq-redrive $(ARGS)
 
 resume: setup ## Let a paused source go on: make resume SOURCE=alsi_lng
 	@test -n "$(SOURCE)" || { echo "Name a source: make resume SOURCE=alsi_lng"; exit 2; }

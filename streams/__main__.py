@@ -194,32 +194,34 @@ def dlq(
     detail: Annotated[bool, typer.Option("--detail", help="A line of JSON for each.")] = False,
 ) -> None:
     """List the dead letters that are open, grouped by source, rule and day."""
-    from streams.commands.dead_letters import find_letters, print_details, print_groups
+    from streams.commands.dead_letters import find_dead_letters, print_details, print_groups
 
     with _explained():
-        found = find_letters(settings(), _choice(source, rule, since, until, resolved=every))
+        found = find_dead_letters(settings(), _choice(source, rule, since, until, resolved=every))
         (print_details if detail else print_groups)(found, out)
 
 
-@app.command("dlq-replay")
-def dlq_replay(
+@app.command("dlq-redrive")
+def dlq_redrive(
     source: _Source = None,
     rule: _Rule = None,
     since: _Since = None,
     until: _Until = None,
     policy: Annotated[
         Policy,
-        typer.Option(help="For letters that are rejected again: stop there, drop, or reinsert."),
+        typer.Option(
+            help="For dead letters that are rejected again: stop there, drop, or reinsert."
+        ),
     ] = Policy.STOP,
-    limit: Annotated[int, typer.Option(min=1, help="Most letters to handle.")] = 10_000,
+    limit: Annotated[int, typer.Option(min=1, help="Most dead letters to handle.")] = 10_000,
     dry_run: Annotated[bool, typer.Option("--dry-run", help="Publish nothing.")] = False,
 ) -> None:
-    """Put chosen dead letters back through the pipeline, after what rejected them was fixed."""
-    from streams.commands.dead_letters import find_letters, print_report, put_back
+    """Redrive chosen dead letters through the pipeline, after what rejected them was fixed."""
+    from streams.commands.dead_letters import find_dead_letters, print_report, redrive
 
     with _explained():
-        chosen = find_letters(settings(), _choice(source, rule, since, until))
-        report = put_back(
+        chosen = find_dead_letters(settings(), _choice(source, rule, since, until))
+        report = redrive(
             settings(), chosen, policy=policy, limit=limit, dry_run=dry_run, console=out
         )
         print_report(report, out, dry_run=dry_run)

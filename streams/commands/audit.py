@@ -13,8 +13,8 @@ from streams.avro.codec import Registry
 from streams.avro.topic_codecs import topic_decoder
 from streams.core import contract_types as avro
 from streams.core.conservation import OUTCOMES, Account, Ledger
-from streams.core.putting_back import original_of
 from streams.core.records import Outcome, RawCoordinates
+from streams.core.redrive import original_of
 from streams.kafka.topic_reader import read_all
 from streams.settings import Settings
 from streams.topics import (

@@ -1,4 +1,4 @@
-"""Looking at dead letters and putting them back: `make dlq`, `make dlq-replay`."""
+"""Looking at dead letters and redriving them: `make dlq`, `make dlq-redrive`."""
 
 import json
 from collections import Counter
@@ -15,10 +15,10 @@ from producers.connectors import CONNECTORS
 from streams.avro.codec import Registry
 from streams.avro.topic_codecs import topic_decoder
 from streams.core import contract_types as avro
-from streams.core.dead_letters import Choice, Content, Letter, Policy, groups, letters
+from streams.core.dead_letters import Choice, Content, DeadLetter, Policy, dead_letters, groups
 from streams.core.errors import Rejected
-from streams.core.putting_back import PUT_BACK
 from streams.core.records import Outcome, RawCoordinates
+from streams.core.redrive import REDRIVEN_FROM
 from streams.kafka.topic_reader import Record, read_all
 from streams.kafka.topic_writer import TopicWriter
 from streams.settings import Settings
@@ -33,7 +33,7 @@ def source_ids() -> dict[str, str]:
     return found | {source_id: source_id for source_id in found.values()}
 
 
-def find_letters(settings: Settings, choice: Choice) -> list[Letter]:
+def find_dead_letters(settings: Settings, choice: Choice) -> list[DeadLetter]:
     """The chosen dead letters, by raw coordinates.
 
     Raises:
@@ -52,13 +52,15 @@ def find_letters(settings: Settings, choice: Choice) -> list[Letter]:
                 raw = RawCoordinates.from_avro(outcome["raw"])
                 by_kind = outcomes.setdefault(raw, {})
                 by_kind[outcome["output_kind"]] = cast(Outcome, outcome["outcome"])
-    return [letter for letter in letters(records, outcomes) if choice.has(letter)]
+    return [
+        dead_letter for dead_letter in dead_letters(records, outcomes) if choice.has(dead_letter)
+    ]
 
 
-def print_groups(found: Sequence[Letter], console: Console) -> None:
+def print_groups(found: Sequence[DeadLetter], console: Console) -> None:
     """One line for each source, stage, rule and day."""
     table = Table("source", "stage", "rule", "day (UTC)", "state")
-    table.add_column("letters", justify="right")
+    table.add_column("dead letters", justify="right")
     for group, count in groups(found):
         table.add_row(
             group.source_id or "-",
@@ -69,37 +71,37 @@ def print_groups(found: Sequence[Letter], console: Console) -> None:
             f"{count:,}",
         )
     console.print(table)
-    open_letters = sum(not letter.resolved for letter in found)
-    console.print(f"{len(found):,} dead letters, {open_letters:,} of them open.")
+    open_dead_letters = sum(not dead_letter.resolved for dead_letter in found)
+    console.print(f"{len(found):,} dead letters, {open_dead_letters:,} of them open.")
 
 
-def print_details(found: Iterable[Letter], console: Console) -> None:
-    """One line of JSON for each letter, without its bytes: `make inspect` shows those."""
-    for letter in found:
+def print_details(found: Iterable[DeadLetter], console: Console) -> None:
+    """One line of JSON for each dead letter, without its bytes: `make inspect` shows those."""
+    for dead_letter in found:
         line = {
-            "raw": letter.raw.key,
-            "source_id": letter.source_id,
-            "record_id": letter.record_id,
-            "stage": letter.stage,
-            "rule_id": letter.rule_id,
-            "message": letter.message,
-            "record_time": letter.record_time.isoformat(),
-            "attempts": letter.attempts,
-            "resolved": letter.resolved,
+            "raw": dead_letter.raw.key,
+            "source_id": dead_letter.source_id,
+            "record_id": dead_letter.record_id,
+            "stage": dead_letter.stage,
+            "rule_id": dead_letter.rule_id,
+            "message": dead_letter.message,
+            "record_time": dead_letter.record_time.isoformat(),
+            "attempts": dead_letter.attempts,
+            "resolved": dead_letter.resolved,
         }
         console.print(json.dumps(line, ensure_ascii=False), markup=False, soft_wrap=True)
 
 
 @dataclass(slots=True)
-class PutBack:
-    """What putting letters back did, or would do.
+class RedriveReport:
+    """What redriving dead letters did, or would do.
 
     Attributes:
         accepted: Letters that are accepted now, by the rule that rejected them.
         rejected: Letters that are rejected again, by the rule that does now.
         refused: Letters that no raw topic holds, by stage.
         sent: Letters published.
-        stopped_at: First letter that was rejected again, with the reason, when that ended it.
+        stopped_at: First dead letter that was rejected again, with the reason, when that ended it.
         left: Letters beyond the limit.
     """
 
@@ -107,30 +109,30 @@ class PutBack:
     rejected: Counter[str] = field(default_factory=Counter)
     refused: Counter[str] = field(default_factory=Counter)
     sent: int = 0
-    stopped_at: tuple[Letter, Rejected] | None = None
+    stopped_at: tuple[DeadLetter, Rejected] | None = None
     left: int = 0
 
 
-def put_back(
+def redrive(
     settings: Settings,
-    chosen: Sequence[Letter],
+    chosen: Sequence[DeadLetter],
     *,
     policy: Policy,
     limit: int,
     dry_run: bool,
     console: Console,
-) -> PutBack:
-    """Publish open letters again to their own raw partition, marked with their coordinates.
+) -> RedriveReport:
+    """Publish open dead letters again to their own raw partition, marked with their coordinates.
 
     Each is tried first with the code and the tolerances of today. The pipeline decides on it under
     its original coordinates; once accepted, it is resolved.
 
     Args:
         settings: Where the services are; its tolerances are those tried with.
-        chosen: Open letters.
-        policy: What to do with one that is rejected again: end there, leave it out, or put it back
+        chosen: Open dead letters.
+        policy: What to do with one that is rejected again: end there, leave it out, or redrive it
             all the same.
-        limit: Most letters to handle.
+        limit: Most dead letters to handle.
         dry_run: Publish nothing.
         console: Shows progress.
 
@@ -138,57 +140,57 @@ def put_back(
         BrokerError: Kafka did not confirm; those not confirmed are still open. Run it again.
         RegistryError, SettingsError: they could not be tried.
     """
-    report = PutBack(left=max(0, len(chosen) - limit))
+    report = RedriveReport(left=max(0, len(chosen) - limit))
     with Registry(settings.schema_registry_url) as registry, ExitStack() as opened:
         readers = _readers(registry, settings)
         writer = None
         if not dry_run:
             writer = opened.enter_context(TopicWriter(settings.kafka_bootstrap, readers))
-        for letter in track(chosen[:limit], "Dead letters", console=console, transient=True):
-            reader = readers.get(letter.raw.topic)
+        for dead_letter in track(chosen[:limit], "Dead letters", console=console, transient=True):
+            reader = readers.get(dead_letter.raw.topic)
             if reader is None:
-                report.refused[letter.stage] += 1
+                report.refused[dead_letter.stage] += 1
                 continue
-            rejected = _tried(reader, letter)
+            rejected = _tried(reader, dead_letter)
             if rejected is None:
-                report.accepted[letter.rule_id] += 1
+                report.accepted[dead_letter.rule_id] += 1
             else:
                 report.rejected[rejected.rule_id] += 1
                 if policy is Policy.STOP:
-                    report.stopped_at = (letter, rejected)
+                    report.stopped_at = (dead_letter, rejected)
                     break
                 if policy is Policy.DROP:
                     continue
             report.sent += 1
             if writer is not None:
-                _send(writer, letter)
+                _send(writer, dead_letter)
         if writer is not None:
             writer.finish()
     return report
 
 
-def print_report(report: PutBack, console: Console, *, dry_run: bool) -> None:
+def print_report(report: RedriveReport, console: Console, *, dry_run: bool) -> None:
     """What was done, by rule."""
     table = Table("what", "rule or stage")
-    table.add_column("letters", justify="right")
+    table.add_column("dead letters", justify="right")
     for what, counted in (
         ("accepted now; was rejected by", report.accepted),
         ("rejected again by", report.rejected),
-        ("cannot be put back: written by the pipeline itself, stage", report.refused),
+        ("cannot be redriven: written by the pipeline itself, stage", report.refused),
     ):
         for name, count in sorted(counted.items()):
             table.add_row(what, name, f"{count:,}")
     console.print(table)
-    verb = "would be put back" if dry_run else "were put back"
+    verb = "would be redriven" if dry_run else "were redriven"
     console.print(f"{report.sent:,} dead letters {verb}.")
     if report.left:
         console.print(f"{report.left:,} more were chosen than LIMIT allows: run it again.")
     if report.refused:
         console.print("Records of the pipeline's own topics come back by `make rebuild`.")
     if report.stopped_at is not None:
-        letter, rejected = report.stopped_at
+        dead_letter, rejected = report.stopped_at
         console.print(
-            f"Stopped at {letter.raw.key}: {rejected.rule_id}: {rejected.message} "
+            f"Stopped at {dead_letter.raw.key}: {rejected.rule_id}: {rejected.message} "
             "POLICY=drop leaves such letters out.",
             markup=False,
         )
@@ -203,14 +205,14 @@ def _readers(registry: Registry, settings: Settings) -> dict[str, RawReader]:
     }
 
 
-def _tried(reader: RawReader, letter: Letter) -> Rejected | None:
-    content: Content = letter.content
+def _tried(reader: RawReader, dead_letter: DeadLetter) -> Rejected | None:
+    content: Content = dead_letter.content
     raw = reader.read(
         Record(
-            letter.raw.topic,
-            letter.raw.partition,
-            letter.raw.offset,
-            _milliseconds(letter),
+            dead_letter.raw.topic,
+            dead_letter.raw.partition,
+            dead_letter.raw.offset,
+            _milliseconds(dead_letter),
             content.key,
             content.value,
             content.headers,
@@ -220,18 +222,18 @@ def _tried(reader: RawReader, letter: Letter) -> Rejected | None:
     return evaluated if isinstance(evaluated, Rejected) else None
 
 
-def _send(writer: TopicWriter, letter: Letter) -> None:
-    content = letter.content
+def _send(writer: TopicWriter, dead_letter: DeadLetter) -> None:
+    content = dead_letter.content
     writer.send(
-        letter.raw.topic,
+        dead_letter.raw.topic,
         content.key,
         content.value,
-        partition=letter.raw.partition,
+        partition=dead_letter.raw.partition,
         # Unreadable records are dated by it: they keep their window.
-        timestamp_ms=_milliseconds(letter),
-        headers=(*content.headers, (PUT_BACK, letter.raw.key.encode())),
+        timestamp_ms=_milliseconds(dead_letter),
+        headers=(*content.headers, (REDRIVEN_FROM, dead_letter.raw.key.encode())),
     )
 
 
-def _milliseconds(letter: Letter) -> int:
-    return round(letter.record_time.timestamp() * 1000)
+def _milliseconds(dead_letter: DeadLetter) -> int:
+    return round(dead_letter.record_time.timestamp() * 1000)

@@ -29,7 +29,7 @@ class Header(TypedDict):
 
 @final
 class DeadLetter(TypedDict):
-    """A record that could not be accepted, with everything needed to put it back."""
+    """A record that could not be accepted, with everything needed to redrive it."""
 
     raw: RawCoordinates
     source_id: str

@@ -1,8 +1,8 @@
 """Dead letters as people handle them: which are open, which are chosen, how they group.
 
-Pure. Each raw record that was ever rejected is one letter, whatever the number of attempts. It is
-resolved when the last outcome of its raw record, for any output kind, is no rejection: nobody has
-to mark it.
+Pure. Each raw record that was ever rejected is one dead letter, whatever the number of attempts. It
+is resolved when the last outcome of its raw record, for any output kind, is no rejection: nobody
+has to mark it.
 """
 
 from collections import Counter
@@ -16,7 +16,7 @@ from streams.core.records import Outcome, RawCoordinates
 
 
 class Policy(StrEnum):
-    """What to do with a letter that the code of today rejects again."""
+    """What to do with a dead letter that the code of today rejects again."""
 
     STOP = "stop"
     DROP = "drop"
@@ -24,7 +24,7 @@ class Policy(StrEnum):
 
 
 @dataclass(frozen=True, slots=True)
-class Letter:
+class DeadLetter:
     """One rejected raw record, as its newest dead letter says.
 
     Attributes:
@@ -79,39 +79,39 @@ class Choice:
     until: datetime | None = None
     resolved: bool = False
 
-    def has(self, letter: Letter) -> bool:
-        """Whether a letter is meant."""
+    def has(self, dead_letter: DeadLetter) -> bool:
+        """Whether a dead letter is meant."""
         return (
-            self.source in (None, letter.source_id)
-            and self.rule in (None, letter.rule_id)
-            and (self.since is None or letter.record_time >= self.since)
-            and (self.until is None or letter.record_time < self.until)
-            and (self.resolved or not letter.resolved)
+            self.source in (None, dead_letter.source_id)
+            and self.rule in (None, dead_letter.rule_id)
+            and (self.since is None or dead_letter.record_time >= self.since)
+            and (self.until is None or dead_letter.record_time < self.until)
+            and (self.resolved or not dead_letter.resolved)
         )
 
 
-def letters(
+def dead_letters(
     records: Iterable[avro.DeadLetter], outcomes: Mapping[RawCoordinates, Mapping[str, Outcome]]
-) -> list[Letter]:
+) -> list[DeadLetter]:
     """One letter for each raw record, by coordinates.
 
     Args:
         records: Values of `dead_letters`, those of one raw record in order.
         outcomes: Last outcome of these raw records by output kind.
     """
-    found: dict[RawCoordinates, Letter] = {}
+    found: dict[RawCoordinates, DeadLetter] = {}
     for record in records:
-        letter = _letter(record)
-        before = found.get(letter.raw)
+        dead_letter = _dead_letter(record)
+        before = found.get(dead_letter.raw)
         attempts = 1 if before is None else before.attempts + 1
-        accepted = any(it != "rejected" for it in outcomes.get(letter.raw, {}).values())
-        found[letter.raw] = replace(letter, attempts=attempts, resolved=accepted)
+        accepted = any(it != "rejected" for it in outcomes.get(dead_letter.raw, {}).values())
+        found[dead_letter.raw] = replace(dead_letter, attempts=attempts, resolved=accepted)
     return [found[raw] for raw in sorted(found)]
 
 
-def _letter(record: avro.DeadLetter) -> Letter:
+def _dead_letter(record: avro.DeadLetter) -> DeadLetter:
     headers = tuple((it["name"], it["value"]) for it in record["headers"])
-    return Letter(
+    return DeadLetter(
         RawCoordinates.from_avro(record["raw"]),
         record["source_id"],
         record["record_id"],
@@ -134,7 +134,7 @@ class Group:
     resolved: bool
 
 
-def groups(found: Iterable[Letter]) -> list[tuple[Group, int]]:
+def groups(found: Iterable[DeadLetter]) -> list[tuple[Group, int]]:
     """Number of letters by source, stage, rule, UTC day and whether they are resolved; sorted."""
     counted = Counter(
         Group(it.source_id, it.stage, it.rule_id, it.record_time.date(), it.resolved)

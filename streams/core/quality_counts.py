@@ -1,7 +1,7 @@
 """Counting verdicts: what failed of each raw record, and how often in each window.
 
 Pure. The last verdict on a raw record counts: of its newest generation, the outcome published last
-for each output kind. So a dead letter that is put back after a fix recovers its window, and the
+for each output kind. So a dead letter that is redriven after a fix recovers its window, and the
 same outcome again changes nothing.
 """
 

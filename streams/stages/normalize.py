@@ -26,7 +26,7 @@ from streams.stages.outcomes import (
     dead_letter,
     kafka_time,
     outcome,
-    was_put_back,
+    was_redriven,
 )
 from streams.stages.raw_reading import RawReader
 from streams.topics import NORMALIZED_ASSETS, NORMALIZED_OBSERVATIONS
@@ -73,7 +73,7 @@ class Normalize:
             else:
                 published, failed = self._normalize(record, raw, overlay)
                 outputs += published
-            if not was_put_back(record):  # whoever puts back has looked
+            if not was_redriven(record):  # whoever redrives has looked
                 rejected.append(failed)
         self._keep_within_limits(batch, rejected)
         RECORDS_PROCESSED.labels(self._reader.source_id).inc(len(batch.records))
@@ -110,7 +110,7 @@ class Normalize:
                 generation=self._generation,
                 record_time=kafka_time(record),
                 rule_id=rejected.rule_id,
-                again=was_put_back(record),
+                again=was_redriven(record),
             ),
         ]
 
@@ -129,7 +129,7 @@ class Normalize:
         found = normalize(raw, mapped, self._reader.kind(raw), order, coordinates, previous)
         if found.location is not None:
             overlay.put(key, self._state.encoder.encode(found.location.to_avro()))
-        again = was_put_back(record)
+        again = was_redriven(record)
         outputs = [self._outgoing(normalized, again=again) for normalized in found.normalized]
         if found.rejected is not None:
             outputs.append(

@@ -8,8 +8,8 @@ from streams.avro.codec import frame_schema_id
 from streams.avro.topic_codecs import Encoders
 from streams.core import contract_types as avro
 from streams.core.errors import Rejected
-from streams.core.putting_back import original_of, without_mark
 from streams.core.records import Outcome, RawCoordinates
+from streams.core.redrive import original_of, without_redrive_header
 from streams.engine.transactions import Outgoing
 from streams.kafka.batch import ConsumedRecord
 from streams.topics import DEAD_LETTERS, RECORD_OUTCOMES
@@ -75,7 +75,8 @@ def dead_letter(
             "key": record.key,
             "value": record.value,
             "headers": [
-                {"name": name, "value": text} for name, text in without_mark(record.headers)
+                {"name": name, "value": text}
+                for name, text in without_redrive_header(record.headers)
             ],
             "record_time": kafka_time(record),
             "schema_id": frame_schema_id(record.value),
@@ -92,12 +93,12 @@ def dead_letter(
 
 
 def coordinates_of(record: ConsumedRecord) -> RawCoordinates:
-    """Where a consumed record stands; where its original does, if it was put back."""
+    """Where a consumed record stands; where its original does, if it was redriven."""
     original = original_of(record.topic, record.partition, record.headers)
     return original or RawCoordinates(record.topic, record.partition, record.offset)
 
 
-def was_put_back(record: ConsumedRecord) -> bool:
+def was_redriven(record: ConsumedRecord) -> bool:
     """Whether a consumed record was accounted for before."""
     return original_of(record.topic, record.partition, record.headers) is not None
 

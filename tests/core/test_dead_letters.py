@@ -1,4 +1,4 @@
-"""Which dead letters are open, chosen and put back."""
+"""Which dead letters are open, chosen and redriven."""
 
 from datetime import UTC, datetime, timedelta
 from typing import Any, cast
@@ -7,9 +7,9 @@ import pytest
 
 from streams.core import contract_types as avro
 from streams.core.conservation import Ledger
-from streams.core.dead_letters import Choice, Group, groups, letters
-from streams.core.putting_back import PUT_BACK, original_of, without_mark
+from streams.core.dead_letters import Choice, Group, dead_letters, groups
 from streams.core.records import Outcome, RawCoordinates
+from streams.core.redrive import REDRIVEN_FROM, original_of, without_redrive_header
 
 DAY = datetime(2026, 5, 3, 12, tzinfo=UTC)
 TOPIC = "raw.wri_powerplants"
@@ -35,10 +35,14 @@ def dead(offset: int, rule_id: str = "bad_avro", **changes: Any) -> avro.DeadLet
     return cast(avro.DeadLetter, known | changes)
 
 
-def test_the_newest_rejection_of_a_record_is_its_letter() -> None:
-    (letter,) = letters([dead(1), dead(1, "missing_name")], {})
-    assert (letter.rule_id, letter.attempts, letter.resolved) == ("missing_name", 2, False)
-    assert letter.content.headers == (("run", b"1"),)
+def test_the_newest_rejection_of_a_record_is_its_dead_letter() -> None:
+    (dead_letter,) = dead_letters([dead(1), dead(1, "missing_name")], {})
+    assert (dead_letter.rule_id, dead_letter.attempts, dead_letter.resolved) == (
+        "missing_name",
+        2,
+        False,
+    )
+    assert dead_letter.content.headers == (("run", b"1"),)
 
 
 @pytest.mark.parametrize(
@@ -51,8 +55,8 @@ def test_the_newest_rejection_of_a_record_is_its_letter() -> None:
     ],
 )
 def test_an_accepted_record_is_resolved(outcomes: dict[str, Outcome], resolved: bool) -> None:
-    (letter,) = letters([dead(1)], {at(1): outcomes})
-    assert letter.resolved is resolved
+    (dead_letter,) = dead_letters([dead(1)], {at(1): outcomes})
+    assert dead_letter.resolved is resolved
 
 
 @pytest.mark.parametrize(
@@ -67,27 +71,27 @@ def test_an_accepted_record_is_resolved(outcomes: dict[str, Outcome], resolved: 
         (Choice(until=DAY + timedelta(hours=1)), [1]),
     ],
 )
-def test_letters_are_chosen(choice: Choice, offsets: list[int]) -> None:
+def test_dead_letters_are_chosen(choice: Choice, offsets: list[int]) -> None:
     later = dead(2, "missing_name", record_time=DAY + timedelta(hours=1))
-    found = letters([dead(3), later, dead(1)], {at(3): {"power_plant": "changed"}})
+    found = dead_letters([dead(3), later, dead(1)], {at(3): {"power_plant": "changed"}})
     assert [it.raw.offset for it in found if choice.has(it)] == offsets
 
 
-def test_letters_are_grouped_by_rule_and_day() -> None:
-    found = letters([dead(1), dead(2), dead(3, record_time=DAY + timedelta(days=1))], {})
+def test_dead_letters_are_grouped_by_rule_and_day() -> None:
+    found = dead_letters([dead(1), dead(2), dead(3, record_time=DAY + timedelta(days=1))], {})
     first = Group("wri_powerplants", "normalize", "bad_avro", DAY.date(), False)
     assert [(it.day.day, count) for it, count in groups(found)] == [(3, 2), (4, 1)]
     assert groups(found)[0] == (first, 2)
 
 
 def test_a_copy_names_its_original_in_the_same_partition_only() -> None:
-    mark = (PUT_BACK, at(7).key.encode())
-    assert original_of(TOPIC, 1, [("run", b"1"), mark]) == at(7)
-    assert original_of(TOPIC, 2, [mark]) is None
-    assert original_of("raw.alsi_lng", 1, [mark]) is None
-    assert original_of(TOPIC, 1, [(PUT_BACK, b"raw.wri_powerplants:1:x")]) is None
+    header = (REDRIVEN_FROM, at(7).key.encode())
+    assert original_of(TOPIC, 1, [("run", b"1"), header]) == at(7)
+    assert original_of(TOPIC, 2, [header]) is None
+    assert original_of("raw.alsi_lng", 1, [header]) is None
+    assert original_of(TOPIC, 1, [(REDRIVEN_FROM, b"raw.wri_powerplants:1:x")]) is None
     assert original_of(TOPIC, 1, []) is None
-    assert without_mark([("run", b"1"), mark]) == [("run", b"1")]
+    assert without_redrive_header([("run", b"1"), header]) == [("run", b"1")]
 
 
 def ledger(*outcomes: tuple[str, Outcome, bool]) -> Ledger:

@@ -15,10 +15,10 @@ from streams.avro.codec import Encoder
 from streams.avro.contracts import AvroSchema, Contract, canonical_json, contract, parse
 from streams.avro.topic_codecs import APPLIED_SUBJECT, topic_encoder
 from streams.commands.audit import take_account
-from streams.commands.dead_letters import find_letters
+from streams.commands.dead_letters import find_dead_letters
 from streams.core import contract_types as avro
-from streams.core.dead_letters import Choice, Letter
-from streams.core.putting_back import PUT_BACK
+from streams.core.dead_letters import Choice, DeadLetter
+from streams.core.redrive import REDRIVEN_FROM
 from streams.kafka.topic_reader import read_all
 from streams.local.workers import LocalWorker
 from streams.topics import MARKET_INFRASTRUCTURE, RECORD_OUTCOMES, raw_topic
@@ -38,8 +38,8 @@ def publish(cluster: Cluster, topic: str, values: Iterable[bytes | None], partit
     assert producer.flush(60) == 0
 
 
-def letters(cluster: Cluster, *, resolved: bool = True) -> list[Letter]:
-    return find_letters(cluster.settings, Choice(resolved=resolved))
+def dead_letters(cluster: Cluster, *, resolved: bool = True) -> list[DeadLetter]:
+    return find_dead_letters(cluster.settings, Choice(resolved=resolved))
 
 
 def command(cluster: Cluster, *arguments: str) -> subprocess.CompletedProcess[str]:
@@ -122,7 +122,7 @@ def test_poison_becomes_dead_letters_and_a_fix_brings_them_back(cluster: Cluster
     cluster.wait_drained()
     worker.process.stop(15)
 
-    found = letters(cluster)
+    found = dead_letters(cluster)
     assert [(it.rule_id, it.content.value) for it in found] == poison
     assert {it.raw.partition for it in found} == {1}
     assert not any(it.resolved for it in found)
@@ -132,24 +132,26 @@ def test_poison_becomes_dead_letters_and_a_fix_brings_them_back(cluster: Cluster
     # The fix: the registry gets what was missing.
     assert cluster.registry.register("later-value", later) == later_encoder.schema_id
     cluster.pipeline()
-    dry = command(cluster, "dlq-replay", "--rule", "unknown_schema_id", "--dry-run")
+    dry = command(cluster, "dlq-redrive", "--rule", "unknown_schema_id", "--dry-run")
     assert "Stopped at" in dry.stdout
     assert dry.returncode == 1
-    dropped = ("dlq-replay", "--rule", "unknown_schema_id", "--policy", "drop")
-    assert "1 dead letters would be put back" in command(cluster, *dropped, "--dry-run").stdout
-    assert "1 dead letters were put back" in command(cluster, *dropped).stdout
-    again = command(cluster, "dlq-replay", "--rule", "bad_avro", "--policy", "reinsert")
-    assert "4 dead letters were put back" in again.stdout
+    dropped = ("dlq-redrive", "--rule", "unknown_schema_id", "--policy", "drop")
+    assert "1 dead letters would be redriven" in command(cluster, *dropped, "--dry-run").stdout
+    assert "1 dead letters were redriven" in command(cluster, *dropped).stdout
+    again = command(cluster, "dlq-redrive", "--rule", "bad_avro", "--policy", "reinsert")
+    assert "4 dead letters were redriven" in again.stdout
     cluster.wait_drained()
     assert "LATER" in plant_ids(cluster)
-    attempts = {it.rule_id: it.attempts for it in letters(cluster, resolved=False)}
+    attempts = {it.rule_id: it.attempts for it in dead_letters(cluster, resolved=False)}
     assert attempts["bad_avro"] == 2
-    assert [it.content.value for it in letters(cluster) if it.resolved] == [unknown]
-    assert all(name != PUT_BACK for it in letters(cluster) for name, _ in it.content.headers)
+    assert [it.content.value for it in dead_letters(cluster) if it.resolved] == [unknown]
+    assert all(
+        name != REDRIVEN_FROM for it in dead_letters(cluster) for name, _ in it.content.headers
+    )
     assert problems(cluster) == ()
     listed = command(cluster, "dlq", "--all")
     assert "14 dead letters, 13 of them open." in listed.stdout
-    assert "0 dead letters were put back" in command(cluster, *dropped).stdout
+    assert "0 dead letters were redriven" in command(cluster, *dropped).stdout
 
 
 def test_a_flood_of_rejections_pauses_one_source_until_it_is_resumed(cluster: Cluster) -> None:
@@ -170,7 +172,7 @@ def test_a_flood_of_rejections_pauses_one_source_until_it_is_resumed(cluster: Cl
 
     publish(cluster, ALSI.name, [b"of another source"], 0)
     cluster.wait_for(lambda: len(cluster.values_of(RECORD_OUTCOMES)) > 0)
-    assert [letter.raw.topic for letter in letters(cluster)] == [ALSI.name]
+    assert [dead_letter.raw.topic for dead_letter in dead_letters(cluster)] == [ALSI.name]
 
     began = time.monotonic()
     worker.process.stop(15)
@@ -181,7 +183,7 @@ def test_a_flood_of_rejections_pauses_one_source_until_it_is_resumed(cluster: Cl
     assert f"{RAW.name}/2 resumed up to offset 299" in resumed.stdout
     cluster.wait_drained()
     assert paused(worker) == {}
-    assert len(letters(cluster)) == 151
+    assert len(dead_letters(cluster)) == 151
     assert {f"GOOD{number}" for number in range(150)} <= plant_ids(cluster)
     assert problems(cluster) == ()
 

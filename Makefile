@@ -100,18 +100,21 @@ lint: setup-dev ## Lint, format, import rules and types
 	$(BIN)/lint-imports --no-cache --no-logo
 	$(BIN)/mypy
 
-check: lint ## The same and the fast tests
-	$(BIN)/pytest -m "not integration" $(if $(COV),--cov --cov-report=term-missing:skip-covered)
+check: setup-dev ## The same and the tests that need no stack
+	@$(MAKE) --no-print-directory -j2 lint tests ARGS='-m "not integration" $(ARGS)'
 
 test: setup-dev ## Everything: lint, types, all tests on the real local stack (COV=1 adds coverage)
 	@$(MAKE) --no-print-directory -j2 lint tests
 
-# Beside `lint`: types take half a minute of one core, and the pure tests come first.
+# Two processes, each with a stack of its own when a test of its group asks for one.
 tests: setup-dev
-	$(BIN)/pytest --durations=15 $(if $(COV),--cov --cov-report=term-missing:skip-covered) $(ARGS)
+	$(BIN)/pytest -n 2 --dist loadgroup --no-loadscope-reorder --durations=15 \
+		$(if $(COV),--cov --cov-report=term-missing:skip-covered) $(ARGS)
 
-soak: setup-dev ## The fault tests in full size, and 55,000 made-up raw records a source
-	$(BIN)/pytest tests/fault tests/stages/test_fuzz_normalize.py --soak --durations=15 $(ARGS)
+soak: setup-dev ## Full sizes: faults, published pairs, 55,000 made-up raw records a source
+	$(BIN)/pytest --soak --durations=15 tests/fault tests/integration/clickhouse_sink/test_kill.py \
+		tests/integration/reconcile tests/core/reconcile/test_real_data.py \
+		tests/stages/test_fuzz_normalize.py $(ARGS)
 
 bench: setup-dev ## Speed against named alternatives in the same run
 	@exec $(BIN)/python -m tests.bench $(ARGS)

@@ -1,4 +1,4 @@
-"""Fixtures of the whole suite: the real local stack, started once for each run."""
+"""Fixtures of the whole suite, and which tests share a process when several run side by side."""
 
 from collections.abc import Iterator
 from pathlib import Path
@@ -7,12 +7,19 @@ import pytest
 
 from streams.local.ports import StackPorts
 from streams.local.stack import LocalStack
+from streams.settings import PROJECT_ROOT
 from tests.real_files import how_to_get, real_data_dir, scoring_script
+
+pytest_plugins = ["tests.reporting"]
 
 FAST_CLEANER = {
     "log.cleaner.backoff.ms": "500",
     "log.retention.check.interval.ms": "1000",
 }
+
+
+SHARING_A_STACK = {"tests/fault": "fault", "tests": "services"}
+"""Group by folder, the innermost that is named, of tests that use the stack: one stack each."""
 
 
 def pytest_addoption(parser: pytest.Parser) -> None:
@@ -22,11 +29,17 @@ def pytest_addoption(parser: pytest.Parser) -> None:
 
 @pytest.fixture(scope="session")
 def stack(tmp_path_factory: pytest.TempPathFactory) -> Iterator[LocalStack]:
-    """Kafka, registry and PostgreSQL on free ports, in a directory of their own."""
+    """Kafka, registry and PostgreSQL on free ports, in a directory of their own; one a process."""
     with LocalStack(
         tmp_path_factory.mktemp("stack"), StackPorts.free(), kafka_properties=FAST_CLEANER
     ) as running:
         yield running
+
+
+@pytest.fixture(scope="session")
+def kills(pytestconfig: pytest.Config) -> int:
+    """How often a test kills at random moments."""
+    return 10 if pytestconfig.getoption("--soak") else 3
 
 
 @pytest.fixture(scope="session")
@@ -47,28 +60,32 @@ def scoring(real_data: Path) -> Path:
     return script
 
 
+@pytest.hookimpl(tryfirst=True)
 def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
-    """Only tests marked `real_data` may ask for the fixtures that can skip."""
+    """Only tests marked `real_data` may ask for the fixtures that can skip.
+
+    Tests are grouped for `--dist loadgroup`. Groups with real processes come first: they take
+    longest, and the others fill the rest.
+    """
     for item in items:
         uses = "real_data" in getattr(item, "fixturenames", ())
         if uses and item.get_closest_marker("real_data") is None:
             raise pytest.UsageError(f"{item.nodeid} uses real_data without the marker")
+        item.add_marker(pytest.mark.xdist_group(_group(item)))
+    items.sort(key=_turn)
 
 
-FIGURES = pytest.StashKey[list[str]]()
+def _group(item: pytest.Item) -> str:
+    """What runs in one process: tests that share a stack, otherwise those of one module."""
+    module = item.path.relative_to(PROJECT_ROOT)
+    if "stack" not in getattr(item, "fixturenames", ()):
+        return str(module)
+    return next(
+        SHARING_A_STACK[str(folder)] for folder in module.parents if str(folder) in SHARING_A_STACK
+    )
 
 
-@pytest.fixture(scope="session")
-def figures(pytestconfig: pytest.Config) -> list[str]:
-    """Measured figures, one sentence each; shown at the end of the run."""
-    return pytestconfig.stash.setdefault(FIGURES, [])
-
-
-def pytest_terminal_summary(
-    terminalreporter: pytest.TerminalReporter, config: pytest.Config
-) -> None:
-    """Show the measured figures and how many tests were skipped, also when there were none."""
-    for figure in config.stash.get(FIGURES, []):
-        terminalreporter.write_line(figure)
-    skipped = len(terminalreporter.stats.get("skipped", []))
-    terminalreporter.write_line(f"skipped tests: {skipped}")
+def _turn(item: pytest.Item) -> int:
+    if "stack" in getattr(item, "fixturenames", ()):
+        return 0
+    return 1 if item.get_closest_marker("integration") else 2

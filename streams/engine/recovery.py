@@ -61,6 +61,11 @@ class EngineTableManager(TableManager):  # type: ignore[misc]
         super().__init__(app, **kwargs)
         self._engine_recovery: EngineRecovery | None = None
 
+    async def on_start(self) -> None:
+        """Start at once: Faust's own waits a second for channels that are not read here."""
+        await self._update_channels()
+        await self.recovery.start()
+
     @property
     def recovery(self) -> EngineRecovery:
         """The recovery service of this app."""

@@ -39,12 +39,17 @@ SINK_INPUTS = tuple(topic.name for topic in SINK_TOPICS)
 
 @dataclass(slots=True)
 class Cluster:
-    """One deployment on the test stack, with empty topics and a home for its workers."""
+    """One deployment on the test stack, with empty topics and a home for its workers.
+
+    Attributes:
+        stages: `STAGES` of its pipeline workers: each start takes over the partitions of these.
+    """
 
     stack: LocalStack
     home: Path
     settings: Settings
     registry: Registry
+    stages: str = ""
     _started: list[LocalWorker] = field(default_factory=list)
     _loaded_records: int = 0
 
@@ -65,7 +70,12 @@ class Cluster:
                 program,
                 self.home,
                 self._environment(
-                    STATE_DIR=str(self.state_dir(name)), WORKER_PORT=str(port), **variables
+                    **{
+                        "STAGES": self.stages,
+                        "STATE_DIR": str(self.state_dir(name)),
+                        "WORKER_PORT": str(port),
+                        **variables,
+                    }
                 ),
             ),
         )
@@ -240,7 +250,7 @@ class Cluster:
 
 
 @contextmanager
-def fresh_cluster(stack: LocalStack, home: Path) -> Iterator[Cluster]:
+def fresh_cluster(stack: LocalStack, home: Path, stages: str = "") -> Iterator[Cluster]:
     """A deployment with empty topics, no groups and an empty home; its workers end with it."""
     environment = stack.environment()
     settings = Settings(
@@ -250,7 +260,7 @@ def fresh_cluster(stack: LocalStack, home: Path) -> Iterator[Cluster]:
         data_dir=home,
     )
     with Registry(settings.schema_registry_url) as registry:
-        cluster = Cluster(stack, home, settings, registry)
+        cluster = Cluster(stack, home, settings, registry, stages)
         cluster.recreate(all_topics(settings), [settings.app_id, settings.sink_app_id])
         register_schemas(settings)
         try:

@@ -8,7 +8,7 @@ import pytest
 
 from streams.local.stack import LocalStack
 from tests.fault.cluster import Cluster, fresh_cluster
-from tests.fault.load import Load
+from tests.fault.load import STAGES, Load
 from tests.fault.snapshot import Snapshot, clickhouse_content, take_snapshot
 
 
@@ -32,7 +32,7 @@ def load(request: pytest.FixtureRequest) -> Load:
 def undisturbed(
     stack: LocalStack, load: Load, tmp_path_factory: pytest.TempPathFactory
 ) -> Undisturbed:
-    """One run without any fault; every other is compared with it."""
+    """One run of all stages without any fault; every other is compared with it."""
     with fresh_cluster(stack, tmp_path_factory.mktemp("undisturbed")) as cluster:
         cluster.load(load)
         cluster.pipeline()
@@ -47,6 +47,6 @@ def undisturbed(
 
 @pytest.fixture
 def cluster(stack: LocalStack, tmp_path: Path) -> Iterator[Cluster]:
-    """A fresh deployment."""
-    with fresh_cluster(stack, tmp_path) as running:
+    """A fresh deployment whose workers run the stages that the load passes through."""
+    with fresh_cluster(stack, tmp_path, ",".join(STAGES)) as running:
         yield running

@@ -13,9 +13,13 @@ from streams.avro.topic_codecs import topic_encoder
 from streams.core import contract_types as avro
 from streams.core.records import RawRecord
 from streams.topics import PARTITIONS, Topic, raw_topic
+from streams.topology import COUNT, RECONCILE, SCORE, normalize_stage
 
 CONNECTOR = "wri_powerplants"
 RAW: Topic = raw_topic(CONNECTOR)
+STAGES = (normalize_stage(CONNECTOR), RECONCILE.name, COUNT.name, SCORE.name)
+"""What the load passes through."""
+
 _START = datetime(2026, 1, 1, tzinfo=UTC)
 _PLACES = (("DEU", 50.5, 9.5), ("USA", 40.0, -100.0), ("CHN", 31.0, 112.0), ("IND", 21.0, 78.0))
 """One in each region, with land of the same country for `_SPREAD_DEGREES` around."""
@@ -44,6 +48,11 @@ class Load:
             Load(min(size, self.first + self.records - first), self.plants, first)
             for first in range(self.first, self.first + self.records, size)
         ]
+
+    def but_last(self, records: int) -> tuple["Load", "Load"]:
+        """The same load in two parts, the second of so many records."""
+        first = self.records - records
+        return replace(self, records=first), Load(records, self.plants, self.first + first)
 
     def publish(self, bootstrap: str, registry: Registry) -> None:
         """Send everything to the raw topic, each record to the partition of its key."""

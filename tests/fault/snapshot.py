@@ -4,18 +4,21 @@ import json
 import subprocess
 import sys
 from collections import Counter
+from collections.abc import Iterable
+from concurrent.futures import ThreadPoolExecutor
 from dataclasses import dataclass
 from pathlib import Path
 
 from streams.commands.audit import take_account
 from streams.engine.store import APPLIED_KEY
-from streams.kafka.topic_reader import read_all
+from streams.kafka.topic_reader import Record, read_all
 from streams.settings import Settings
 from streams.topics import (
     DEAD_LETTERS,
     MARKET_INFRASTRUCTURE,
     NORMALIZED_ASSETS,
     RECORD_OUTCOMES,
+    Topic,
 )
 from streams.topology import changelogs
 from tests.fault.load import CONNECTOR
@@ -53,32 +56,43 @@ class Snapshot:
 
 def take_snapshot(settings: Settings) -> Snapshot:
     """Read everything the pipeline wrote."""
-    bootstrap = settings.kafka_bootstrap
+    written = (MARKET_INFRASTRUCTURE, NORMALIZED_ASSETS, RECORD_OUTCOMES, DEAD_LETTERS)
+    stores = changelogs(settings.app_id, [CONNECTOR])
+    found = _read(settings, [*written, *stores])
     values = {
-        topic.name: Counter(record.value or b"" for record in read_all(bootstrap, topic.name))
-        for topic in (MARKET_INFRASTRUCTURE, NORMALIZED_ASSETS, RECORD_OUTCOMES, DEAD_LETTERS)
+        topic.name: Counter(record.value or b"" for record in found[topic.name])
+        for topic in written
     }
     return Snapshot(
         values[MARKET_INFRASTRUCTURE.name],
         values[NORMALIZED_ASSETS.name],
         values[RECORD_OUTCOMES.name],
         values[DEAD_LETTERS.name],
-        _state(settings),
+        _state(record for topic in stores for record in found[topic.name]),
         take_account(settings, {CONNECTOR: CONNECTOR}).problems,
     )
 
 
-def _state(settings: Settings) -> dict[tuple[str, bytes], bytes]:
+def _read(settings: Settings, topics: Iterable[Topic]) -> dict[str, list[Record]]:
+    """Records of each topic; at once, because a short topic is mostly waiting for the broker."""
+
+    def read(topic: Topic) -> tuple[str, list[Record]]:
+        return topic.name, list(read_all(settings.kafka_bootstrap, topic.name))
+
+    with ThreadPoolExecutor() as pool:
+        return dict(pool.map(read, topics))
+
+
+def _state(entries: Iterable[Record]) -> dict[tuple[str, bytes], bytes]:
     state: dict[tuple[str, bytes], bytes] = {}
-    for topic in changelogs(settings.app_id, [CONNECTOR]):
-        for record in read_all(settings.kafka_bootstrap, topic.name):
-            key = (f"{topic.name}/{record.partition}", record.key or b"")
-            if record.key == APPLIED_KEY:
-                continue
-            if record.value is None:
-                state.pop(key, None)
-            else:
-                state[key] = record.value
+    for record in entries:
+        key = (f"{record.topic}/{record.partition}", record.key or b"")
+        if record.key == APPLIED_KEY:
+            continue
+        if record.value is None:
+            state.pop(key, None)
+        else:
+            state[key] = record.value
     return state
 
 

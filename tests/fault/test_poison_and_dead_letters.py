@@ -162,7 +162,7 @@ def test_a_flood_of_rejections_pauses_one_source_until_it_is_resumed(cluster: Cl
     ]
     good = [encoder.encode(plant_record(f"GOOD{number}").to_avro()) for number in range(150)]
     publish(cluster, RAW.name, [*bad, *good], 2)
-    worker = cluster.pipeline(PAUSE_REJECTED_CONSECUTIVE="100")
+    worker = cluster.pipeline(PAUSE_REJECTED_CONSECUTIVE="100", STAGES="")
     cluster.wait_for(lambda: bool(paused(worker)))
     (place,) = paused(worker)
     assert place == f"{RAW.name}/2"
@@ -177,7 +177,7 @@ def test_a_flood_of_rejections_pauses_one_source_until_it_is_resumed(cluster: Cl
     began = time.monotonic()
     worker.process.stop(15)
     assert time.monotonic() - began < STOP_SECONDS
-    worker = cluster.pipeline(PAUSE_REJECTED_CONSECUTIVE="100")
+    worker = cluster.pipeline(PAUSE_REJECTED_CONSECUTIVE="100", STAGES="")
     cluster.wait_for(lambda: bool(paused(worker)))
     resumed = command(cluster, "resume", "wri_powerplants")
     assert f"{RAW.name}/2 resumed up to offset 299" in resumed.stdout

@@ -26,7 +26,7 @@ def test_first_acknowledgement_after_a_kill(
     # Each raw record makes one entry at normalize, and a record and an asset at reconcile.
     load = Load(360_000 if soak else 9_000, plants=100_000_000)
     cluster.load(load)
-    worker = cluster.pipeline()
+    worker = cluster.pipeline(STAGES="")
     cluster.wait_drained()
     entries = sum(
         end_offsets(
@@ -46,7 +46,7 @@ def test_first_acknowledgement_after_a_kill(
         first += _LATE_RECORDS
         before = _outcomes(cluster)
         started = time.monotonic()
-        worker = cluster.pipeline()
+        worker = cluster.pipeline(STAGES="")
         cluster.wait_for(partial(_grown, cluster, before))
         seconds = time.monotonic() - started
         cluster.wait_drained()

@@ -11,16 +11,14 @@ from tests.fault.snapshot import clickhouse_content
 
 pytestmark = [pytest.mark.integration, pytest.mark.fault, pytest.mark.timeout(900)]
 
-KILLS = 5
-
 
 def test_killed_at_random_moments_and_between_insert_and_acknowledgement(
-    cluster: Cluster, undisturbed: Undisturbed
+    cluster: Cluster, undisturbed: Undisturbed, kills: int
 ) -> None:
     random = Random(7)
     cluster.load(undisturbed.load)
     cluster.pipeline()
-    for kill in range(KILLS):
+    for kill in range(kills):
         # Every other time between the insert and its acknowledgement.
         if kill % 2:
             worker = cluster.sink(FAILPOINT="after_insert:2")

@@ -3,6 +3,7 @@
 import os
 import signal
 import time
+from itertools import cycle
 from random import Random
 
 import pytest
@@ -15,7 +16,6 @@ from tests.fault.snapshot import Snapshot, take_snapshot
 
 pytestmark = [pytest.mark.integration, pytest.mark.fault, pytest.mark.timeout(900)]
 
-KILLS = 5
 STEPS: dict[Failpoint, int] = {
     "after_fence": 3,
     "after_restore": 1,
@@ -48,18 +48,18 @@ def finish(cluster: Cluster, undisturbed: Undisturbed) -> None:
 def pytest_generate_tests(metafunc: pytest.Metafunc) -> None:
     """In full size state is kept each time, and then lost each time; otherwise by turns."""
     if "kept" in metafunc.fixturenames:
-        whole = {"kept state": [True] * KILLS, "empty state each time": [False] * KILLS}
-        by_turns = {"kept and empty state by turns": [kill % 2 == 0 for kill in range(KILLS)]}
+        whole = {"kept state": [True], "empty state each time": [False]}
+        by_turns = {"kept and empty state by turns": [True, False]}
         cases = whole if metafunc.config.getoption("--soak") else by_turns
         metafunc.parametrize("kept", cases.values(), ids=cases.keys())
 
 
 def test_killed_at_random_moments(
-    cluster: Cluster, undisturbed: Undisturbed, kept: list[bool]
+    cluster: Cluster, undisturbed: Undisturbed, kills: int, kept: list[bool]
 ) -> None:
     random = Random(5)
-    *parts, last = undisturbed.load.split(KILLS + 1)
-    for part, is_kept in zip(parts, kept, strict=True):
+    *parts, last = undisturbed.load.split(kills + 1)
+    for part, is_kept in zip(parts, cycle(kept), strict=False):
         cluster.load(part)
         topic = random.choice([NORMALIZED_ASSETS, MARKET_INFRASTRUCTURE, RECORD_OUTCOMES])
         grown = cluster.growth(topic.name)

@@ -1,4 +1,4 @@
-"""Fixtures of the whole suite, and which tests share a process when several run side by side."""
+"""Fixtures of the whole suite, and in which order its modules run."""
 
 from collections.abc import Iterator
 from pathlib import Path
@@ -16,10 +16,6 @@ FAST_CLEANER = {
     "log.cleaner.backoff.ms": "500",
     "log.retention.check.interval.ms": "1000",
 }
-
-
-SHARING_A_STACK = {"tests/fault": "fault", "tests": "services"}
-"""Group by folder, the innermost that is named, of tests that use the stack: one stack each."""
 
 
 def pytest_addoption(parser: pytest.Parser) -> None:
@@ -64,28 +60,11 @@ def scoring(real_data: Path) -> Path:
 def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
     """Only tests marked `real_data` may ask for the fixtures that can skip.
 
-    Tests are grouped for `--dist loadgroup`. Groups with real processes come first: they take
-    longest, and the others fill the rest.
+    Modules with real processes come first: they take longest, and where two processes share the
+    modules (`--dist loadfile`) the short ones fill the rest.
     """
     for item in items:
         uses = "real_data" in getattr(item, "fixturenames", ())
         if uses and item.get_closest_marker("real_data") is None:
             raise pytest.UsageError(f"{item.nodeid} uses real_data without the marker")
-        item.add_marker(pytest.mark.xdist_group(_group(item)))
-    items.sort(key=_turn)
-
-
-def _group(item: pytest.Item) -> str:
-    """What runs in one process: tests that share a stack, otherwise those of one module."""
-    module = item.path.relative_to(PROJECT_ROOT)
-    if "stack" not in getattr(item, "fixturenames", ()):
-        return str(module)
-    return next(
-        SHARING_A_STACK[str(folder)] for folder in module.parents if str(folder) in SHARING_A_STACK
-    )
-
-
-def _turn(item: pytest.Item) -> int:
-    if "stack" in getattr(item, "fixturenames", ()):
-        return 0
-    return 1 if item.get_closest_marker("integration") else 2
+    items.sort(key=lambda item: item.get_closest_marker("integration") is None)

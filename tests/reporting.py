@@ -3,7 +3,8 @@
 With several pytest workers each sends its figures to the process that started it.
 """
 
-from collections import Counter
+from collections import Counter, defaultdict
+from operator import itemgetter
 from pathlib import PurePosixPath
 from typing import Any
 
@@ -41,16 +42,16 @@ def pytest_terminal_summary(
         terminalreporter.write_line(figure)
     tests, seconds = _by_folder(terminalreporter)
     terminalreporter.section("durations by folder")
-    for folder, spent in seconds.most_common():
+    for folder, spent in sorted(seconds.items(), key=itemgetter(1), reverse=True):
         terminalreporter.write_line(f"{spent:7.1f} s {tests[folder]:6,} tests  {folder}")
     skipped = len(terminalreporter.stats.get("skipped", []))
     terminalreporter.write_line(f"skipped tests: {skipped}")
 
 
-def _by_folder(terminalreporter: pytest.TerminalReporter) -> tuple[Counter[str], Counter[str]]:
+def _by_folder(terminalreporter: pytest.TerminalReporter) -> tuple[Counter[str], dict[str, float]]:
     """Tests and seconds of each folder; a shared fixture counts where it was first used."""
     tests: Counter[str] = Counter()
-    seconds: Counter[Any] = Counter()
+    seconds: defaultdict[str, float] = defaultdict(float)
     for reports in terminalreporter.stats.values():
         for report in reports:
             if isinstance(report, pytest.TestReport):

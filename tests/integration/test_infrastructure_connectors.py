@@ -41,7 +41,7 @@ from streams.avro.contracts import contract
 from streams.core.errors import BrokerError, RegistryError, TopicMismatchError
 from streams.core.payloads import LngInventory, RenewableResource
 from streams.core.records import Mapped
-from streams.kafka.topic_admin import ensure_topics
+from streams.kafka.topic_admin import delete_topics, ensure_topics
 from streams.kafka.topic_writer import TopicWriter
 from streams.local.stack import LocalStack
 from streams.settings import settings
@@ -531,6 +531,7 @@ class TestReexplorerConnector:
 def publish_plants(live: Live) -> None:
     """Canonical plants as the pipeline writes them: solar, wind, and one that was withdrawn."""
     bootstrap = live.environment["KAFKA_BOOTSTRAP"]
+    delete_topics(bootstrap, [MARKET_INFRASTRUCTURE.name])
     ensure_topics(bootstrap, [MARKET_INFRASTRUCTURE], 1)
     agreed = contract(MARKET_INFRASTRUCTURE.contract_name)
     example = settings().avro_dir / "market.infrastructure" / "examples" / "valid"

@@ -242,6 +242,7 @@ def test_a_part_that_cannot_start_stops_the_others_and_is_told(tmp_path: Path) -
     )
     with pytest.raises(ComponentFailedError, match=r"Kafka[\s\S]*log\.cleaner\.threads"):
         broken.start()
+    wait_gone(children_in(tmp_path))
     assert children_in(tmp_path) == []
 
 

@@ -77,16 +77,18 @@ class Home:
                 return
         pytest.fail(f"the run ended without saying {text!r}:\n{''.join(said)}")
 
-    def rows(self, query: str) -> list[list[str]]:
-        """Rows of ClickHouse as texts, while nothing else has its directory open."""
+    def rows(self, *queries: str) -> list[list[list[str]]]:
+        """Rows of each query to ClickHouse as texts, while nothing else has its directory open."""
         code = (
-            "import sys, clickhouse_connect\n"
+            "import json, sys, clickhouse_connect\n"
             "client = clickhouse_connect.get_client(dsn=sys.argv[1])\n"
-            "for row in client.query(sys.argv[2]).result_rows: print(*row, sep='\\t')\n"
+            "answers = [client.query(query).result_rows for query in sys.argv[2:]]\n"
+            "print(json.dumps([[[str(cell) for cell in row] for row in it] for it in answers]))\n"
         )
         dsn = f"chdb://{self.data_dir / 'clickhouse'}"
-        printed = subprocess.check_output([sys.executable, "-c", code, dsn, query], text=True)
-        return [line.split("\t") for line in printed.splitlines()]
+        printed = subprocess.check_output([sys.executable, "-c", code, dsn, *queries], text=True)
+        answers: list[list[list[str]]] = json.loads(printed)
+        return answers
 
     def processes(self) -> list[int]:
         """Processes that still use the data directory."""
@@ -212,15 +214,13 @@ def test_plants_and_terminals_of_several_sources_become_one(
     """Units of one plant, and what two sources say about one plant or terminal."""
     assert first.returncode == 0, first.stdout
     of_both = "hasAll(source_ids, ['gem_transmission', '{}'])"
-    plants = home.rows(
-        f"SELECT count() FROM power_plants WHERE {of_both.format('wri_powerplants')}"
-    )
-    terminals = home.rows(
-        f"SELECT count() FROM lng_terminals WHERE {of_both.format('alsi_lng_inventory')}"
+    plants, terminals, several = home.rows(
+        f"SELECT count() FROM power_plants WHERE {of_both.format('wri_powerplants')}",
+        f"SELECT count() FROM lng_terminals WHERE {of_both.format('alsi_lng_inventory')}",
+        "SELECT count() FROM power_plants WHERE length(units) > 1",
     )
     assert int(plants[0][0]) > 5_000
     assert 25 < int(terminals[0][0]) <= 38
-    several = home.rows("SELECT count() FROM power_plants WHERE length(units) > 1")
     assert int(several[0][0]) > 3_000
 
 
@@ -230,15 +230,19 @@ def test_flags_of_every_stage_reach_the_tables(
 ) -> None:
     """Of the record itself, of its neighbours, across scopes; and what is derived of them."""
     assert first.returncode == 0, first.stdout
-    plants = dict(home.rows("SELECT arrayJoin(flags), count() FROM power_plants GROUP BY 1"))
-    assert (plants["generation_above_capacity"], plants["position_swapped"]) == ("87", "3")
     eu = "FROM lng_inventory WHERE scope = 'eu'"
-    days = dict(home.rows(f"SELECT arrayJoin(flags), count() {eu} GROUP BY 1"))
+    of_plants, of_days, unloadings, outcomes = home.rows(
+        "SELECT arrayJoin(flags), count() FROM power_plants GROUP BY 1",
+        f"SELECT arrayJoin(flags), count() {eu} GROUP BY 1",
+        f"SELECT count(ship_unloading_gwh) {eu}",
+        "SELECT count() FROM record_outcomes WHERE has(flags, 'energy_against_volume')",
+    )
+    plants, days = dict(of_plants), dict(of_days)
+    assert (plants["generation_above_capacity"], plants["position_swapped"]) == ("87", "3")
     expected = {"energy_against_volume": "1620", "inventory_jump": "10", "next_day_overdue": "1"}
     assert days.items() >= expected.items()
-    assert home.rows(f"SELECT count(ship_unloading_gwh) {eu}") == [["5252"]]
-    outcomes = "SELECT count() FROM record_outcomes WHERE has(flags, 'energy_against_volume')"
-    assert home.rows(outcomes) == [["1620"]]
+    assert unloadings == [["5252"]]
+    assert outcomes == [["1620"]]
 
 
 _SCORES = """
@@ -251,10 +255,11 @@ FULL JOIN quality_recomputed AS query USING (source_id, window_start, dimension)
 
 
 def assert_scores_of_stream_and_query_agree(home: Home) -> None:
-    ((windows, sources, differing),) = home.rows(_SCORES)
+    failed_scores = "SELECT count() FROM quality_scores WHERE failed_count > 0"
+    ((windows, sources, differing),), ((failed,),) = home.rows(_SCORES, failed_scores)
     assert int(windows) >= 4 * 6
     assert (sources, differing) == ("4", "0")
-    assert int(home.rows("SELECT count() FROM quality_scores WHERE failed_count > 0")[0][0]) > 4
+    assert int(failed) > 4
 
 
 def test_scores_of_the_stream_are_those_of_the_query(

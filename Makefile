@@ -113,7 +113,7 @@ tests: setup-dev
 		$(if $(COV),--cov --cov-report=term-missing:skip-covered) $(ARGS)
 
 soak: setup-dev ## Full sizes: faults, published pairs, 55,000 made-up raw records a source
-	$(BIN)/pytest --soak --durations=15 tests/fault tests/integration/clickhouse_sink/test_kill.py \
+	$(BIN)/pytest --soak --durations=15 tests/fault tests/integration/sink/test_kill.py \
 		tests/integration/reconcile tests/core/reconcile/test_real_data.py \
 		tests/stages/test_fuzz_normalize.py $(ARGS)
 

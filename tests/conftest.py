@@ -7,7 +7,6 @@ import pytest
 
 from streams.local.ports import StackPorts
 from streams.local.stack import LocalStack
-from streams.settings import PROJECT_ROOT
 from tests.real_files import how_to_get, real_data_dir, scoring_script
 
 pytest_plugins = ["tests.reporting"]

@@ -22,8 +22,8 @@ from streams.avro.topic_codecs import topic_decoder
 from streams.core import contract_types as avro
 from streams.core.errors import RegistryError
 from streams.topics import RECORD_OUTCOMES
+from tests.avro.examples import examples, to_record
 from tests.avro.values import values
-from tests.contract.examples import examples, to_record
 
 CLOSED_PORT = "http://user:secret@127.0.0.1:1/apis/ccompat/v7"
 IDS = {name: number for number, name in enumerate(contract_names(), start=1)}

@@ -17,8 +17,8 @@ from rich.table import Table
 from streams.avro.contracts import AvroSchema, contract, contract_names
 from streams.avro.reader import compile_reader
 from streams.avro.writer import compile_writer
+from tests.avro.examples import Example, examples, to_record
 from tests.bench.measure import VoidRunError
-from tests.contract.examples import Example, examples, to_record
 
 WRITE_GOAL = 1.5
 READ_GOAL = 1.0

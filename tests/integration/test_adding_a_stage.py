@@ -12,7 +12,7 @@ from streams.kafka.topic_admin import delete_topics
 from streams.local.stack import LocalStack
 from streams.settings import PROJECT_ROOT
 from streams.topics import MARKET_INFRASTRUCTURE
-from tests.contract.examples import folder, to_record
+from tests.avro.examples import folder, to_record
 from tests.fault.cluster import Cluster, fresh_cluster
 from tests.project_copy import blocks, change_file, copy_project, run, write_file
 

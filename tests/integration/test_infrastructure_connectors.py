@@ -46,7 +46,7 @@ from streams.kafka.topic_writer import TopicWriter
 from streams.local.stack import LocalStack
 from streams.settings import settings
 from streams.topics import MARKET_INFRASTRUCTURE, Topic
-from tests.contract.examples import to_record
+from tests.avro.examples import to_record
 from tests.producers.live import Live, live_producers
 from tests.producers.sandbox_server import KEY, PLANTS, Sandbox, free_port, running_sandbox
 

@@ -26,8 +26,8 @@ from streams.topics import (
     raw_topic,
 )
 from streams.topology import normalize_stage
+from tests.avro.examples import examples, to_record
 from tests.avro.values import values
-from tests.contract.examples import examples, to_record
 from tests.core.series import TOLERANCES
 from tests.stages.chain import OfflineRegistry, Record
 

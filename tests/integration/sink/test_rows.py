@@ -15,7 +15,7 @@ from streams.clickhouse.counts import (
 from streams.clickhouse.tables import kinds
 from streams.sink.landing import TOPICS
 from streams.sink.loader import Loader
-from tests.contract.examples import Example, examples, to_record
+from tests.avro.examples import Example, examples, to_record
 from tests.sink.engine import CANONICAL, plants
 from tests.sink.records import (
     KAFKA_TIME,

@@ -21,7 +21,7 @@ from streams.avro.contracts import (
     parse,
 )
 from streams.avro.writer import compile_writer
-from tests.contract.examples import Example, examples, folder, to_record
+from tests.avro.examples import Example, examples, folder, to_record
 
 VALID = examples("valid")
 INVALID = examples("invalid")

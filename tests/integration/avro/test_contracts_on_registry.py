@@ -21,7 +21,7 @@ from streams.kafka.topic_admin import ensure_topics
 from streams.local.stack import LocalStack
 from streams.topics import Topic
 from streams.topology import declared_topics
-from tests.contract.examples import Example, examples, to_record
+from tests.avro.examples import Example, examples, to_record
 
 pytestmark = pytest.mark.integration
 

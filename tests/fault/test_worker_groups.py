@@ -7,7 +7,7 @@ from streams.topics import RECORD_OUTCOMES
 from streams.topology import changelogs
 from tests.fault.cluster import Cluster
 from tests.fault.conftest import Undisturbed
-from tests.fault.load import CONNECTOR
+from tests.fault.load import CONNECTOR, STAGES
 from tests.fault.snapshot import take_snapshot
 from tests.fault.test_worker_faults import assert_same, finish
 
@@ -30,6 +30,17 @@ def test_two_workers_share_the_load_and_one_is_killed(
     cluster.wait_for(lambda: cluster.assigned(third) > 0)
     cluster.load(parts[2])
     second.process.stop(15)
+    finish(cluster, undisturbed)
+
+
+def test_workers_of_different_stages_end_as_one_of_all_would(
+    cluster: Cluster, undisturbed: Undisturbed
+) -> None:
+    """Faust assigns by subscription: no worker gets partitions of a stage it does not run."""
+    cluster.load(undisturbed.load)
+    normalize, *others = STAGES
+    cluster.pipeline("normalizes", STAGES=normalize)
+    cluster.pipeline("goes-on", STAGES=",".join(others))
     finish(cluster, undisturbed)
 
 

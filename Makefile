@@ -34,7 +34,7 @@ $(VENV)/dev.stamp: requirements-dev.lock $(VENV)/run.stamp
 setup: $(VENV)/run.stamp ## Install the locked versions into .venv
 setup-dev: $(VENV)/dev.stamp ## The same with everything tests and benchmarks need
 
-run: setup ## Start everything here and account for every record (ARGS=--once: then exit; --live: real sources)
+run: setup ## Start everything here and audit for every record (ARGS=--once: then exit; --live: real sources)
 	@exec $(BIN)/python -m streams run $(ARGS)
 
 poll: setup ## Poll one source of a running stack: make poll SOURCE=alsi_lng [ARGS=--dry-run]
@@ -50,8 +50,8 @@ inspect: setup ## Decoded records of any topic: make inspect TOPIC=market.infras
 sql: setup ## Ask ClickHouse: make sql QUERY="SELECT count() FROM power_plants" [ARGS="--format csv"]
 	@exec $(BIN)/python -m streams sql $(ARGS) -- "$$SQL_QUERY"
 
-account: setup ## Recompute from the topics what became of every raw record
-	@exec $(BIN)/python -m streams account
+audit: setup ## Recompute from the topics what became of every raw record
+	@exec $(BIN)/python -m streams audit
 
 dlq: setup ## Open dead letters by source, rule and day: make dlq [ARGS="--source alsi_lng --detail"]
 	@exec $(BIN)/python -m streams dlq $(ARGS)

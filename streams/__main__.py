@@ -33,12 +33,12 @@ def prepare() -> None:
 
 @app.command()
 def run(
-    once: Annotated[bool, typer.Option("--once", help="Exit after the account.")] = False,
+    once: Annotated[bool, typer.Option("--once", help="Exit after the audit.")] = False,
     live: Annotated[
         bool, typer.Option("--live", help="Poll the real sources instead of the sandbox.")
     ] = False,
 ) -> None:
-    """Start everything on this machine, poll every source, print the account."""
+    """Start everything on this machine, poll every source, print the audit."""
     from streams.commands.run import run as run_locally  # the local stack is an extra of a laptop
 
     raise typer.Exit(run_locally(once=once, live=live, console=out))
@@ -164,15 +164,15 @@ def rebuild_state() -> None:
 
 
 @app.command()
-def account() -> None:
+def audit() -> None:
     """Recompute from the topics what became of every raw record; exit code 1 if a count is open."""
     from producers.connectors import CONNECTORS
-    from streams.commands.audit import account_table, count_published, take_account
+    from streams.commands.audit import audit_table, count_published, run_audit
 
     with _explained():
         sources = {name: connector.source_id for name, connector in CONNECTORS.items()}
-        found = take_account(settings(), sources)
-        out.print(account_table(found, count_published(settings()), {}))
+        found = run_audit(settings(), sources)
+        out.print(audit_table(found, count_published(settings()), {}))
         for problem in found.problems:
             out.print(f"Not accounted for: {problem}", style="red", markup=False)
         raise typer.Exit(1 if found.problems else 0)

@@ -1,4 +1,4 @@
-"""The account of everything that went through, recomputed from the topics."""
+"""The audit of everything that went through, recomputed from the topics."""
 
 from collections import Counter
 from collections.abc import Mapping, Sequence
@@ -12,7 +12,7 @@ from rich.table import Table
 from streams.avro.codec import Registry
 from streams.avro.topic_codecs import topic_decoder
 from streams.core import contract_types as avro
-from streams.core.conservation import OUTCOMES, Account, Ledger
+from streams.core.audit import OUTCOMES, Audit, AuditCounts
 from streams.core.records import Outcome, RawCoordinates
 from streams.core.redrive import original_of
 from streams.kafka.topic_reader import read_all
@@ -30,7 +30,7 @@ _UNLIMITED = 10_000
 """Columns of a terminal that fits every table."""
 
 
-def take_account(settings: Settings, sources: Mapping[str, str]) -> Account:
+def run_audit(settings: Settings, sources: Mapping[str, str]) -> Audit:
     """Read raw topics, outcomes and dead letters, read committed, and compare them.
 
     Args:
@@ -42,12 +42,12 @@ def take_account(settings: Settings, sources: Mapping[str, str]) -> Account:
     """
     with Registry(settings.schema_registry_url) as registry:
         topics = {raw_topic(name).name: source_id for name, source_id in sources.items()}
-        ledger = Ledger()
+        audit_counts = AuditCounts()
         # Outcomes first: what they are about then stands in the raw topics, which are read later.
         outcomes = topic_decoder(registry, RECORD_OUTCOMES, avro.RecordOutcome)
         for record in read_all(settings.kafka_bootstrap, RECORD_OUTCOMES.name):
             outcome = outcomes.decode(record.value)
-            ledger.add_outcome(
+            audit_counts.add_outcome(
                 RawCoordinates.from_avro(outcome["raw"]),
                 outcome["output_kind"],
                 cast(Outcome, outcome["outcome"]),
@@ -57,13 +57,13 @@ def take_account(settings: Settings, sources: Mapping[str, str]) -> Account:
         dead_letters = topic_decoder(registry, DEAD_LETTERS, avro.DeadLetter)
         for record in read_all(settings.kafka_bootstrap, DEAD_LETTERS.name):
             raw = dead_letters.decode(record.value)["raw"]
-            ledger.dead_letters.add(RawCoordinates.from_avro(raw))
+            audit_counts.dead_letters.add(RawCoordinates.from_avro(raw))
         for topic, source_id in topics.items():
             for record in read_all(settings.kafka_bootstrap, topic):
                 if original_of(topic, record.partition, record.headers) is not None:
                     continue  # accounted for under its original
-                ledger.raw[RawCoordinates(topic, record.partition, record.offset)] = source_id
-    return ledger.close(topics)
+                audit_counts.raw[RawCoordinates(topic, record.partition, record.offset)] = source_id
+    return audit_counts.close(topics)
 
 
 @dataclass(frozen=True, slots=True)
@@ -113,15 +113,13 @@ def count_published(settings: Settings) -> Published:
     )
 
 
-def account_table(
-    account: Account, published: Published, polled: Mapping[str, int]
-) -> "AccountTable":
-    """The account for people, one column a source.
+def audit_table(audit: Audit, published: Published, polled: Mapping[str, int]) -> "AuditTable":
+    """The audit for people, one column a source.
 
     `polled` is about this run (sources that are missing were not polled), the rest about all runs.
     """
     columns = []
-    for source in account.sources:
+    for source in audit.sources:
         name = source.source_id
         counts: dict[str, int | None] = {
             "polled in this run": polled.get(name),
@@ -132,7 +130,7 @@ def account_table(
             "canonical records": published.canonical.get(name, 0),
         }
         columns.append(_Column(name, counts))
-    return AccountTable(tuple(columns))
+    return AuditTable(tuple(columns))
 
 
 @dataclass(frozen=True, slots=True)
@@ -147,7 +145,7 @@ class _Column:
 
 
 @dataclass(frozen=True, slots=True)
-class AccountTable:
+class AuditTable:
     """Sources beside each other as far as they fit, the others in one more table below.
 
     Rich alone would cut headings and figures.

@@ -24,7 +24,7 @@ from producers.sandbox.upstreams import (
     connector_environment,
     environment_without_limits,
 )
-from streams.commands.audit import account_table, count_published, take_account
+from streams.commands.audit import audit_table, count_published, run_audit
 from streams.commands.deploy import create_topics, register_schemas
 from streams.core.errors import InfrastructureError, SettingsError
 from streams.kafka.topic_admin import lag
@@ -74,11 +74,11 @@ class LocalRun:
 
 
 def run(*, once: bool, live: bool, console: Console) -> int:
-    """Start everything, poll every source, wait for the end of the flow, print the account.
+    """Start everything, poll every source, wait for the end of the flow, print the audit.
 
-    Returns the exit code: 0 when every record is accounted for, 1 when the account does not close,
+    Returns the exit code: 0 when every record is accounted for, 1 when the audit does not close,
     2 when a setting is wrong, 3 when a component or a source failed, 130 after Ctrl-C before the
-    account.
+    audit.
     """
     began = time.monotonic()
     reached = False
@@ -89,7 +89,7 @@ def run(*, once: bool, live: bool, console: Console) -> int:
             local = _start(cleanup, console, live=live)
             summaries, failures = _poll_all(local, console)
             _drain(local, console)
-            closed = _account(local, summaries, console, time.monotonic() - began)
+            closed = _audit(local, summaries, console, time.monotonic() - began)
             reached = True
             for failure in failures:
                 console.print(failure, style="red", markup=False)
@@ -254,25 +254,23 @@ def _require_flowing(settings: Settings) -> None:
         raise InfrastructureError(f"Paused: {' '.join(paused.values())}")
 
 
-def _account(
-    local: LocalRun, summaries: list[RunSummary], console: Console, elapsed: float
-) -> bool:
+def _audit(local: LocalRun, summaries: list[RunSummary], console: Console, elapsed: float) -> bool:
     settings = local.settings
     sources = {name: connector.source_id for name, connector in CONNECTORS.items()}
-    account = take_account(settings, sources)
+    audit = run_audit(settings, sources)
     published = count_published(settings)
     polled = {sources[summary.source]: summary.polled for summary in summaries}
-    console.print(account_table(account, published, polled))
+    console.print(audit_table(audit, published, polled))
     rows: dict[str, Any] = httpx.get(
         f"http://127.0.0.1:{settings.sink_port}/rows", timeout=60, trust_env=False
     ).json()
-    problems = list(account.problems)
+    problems = list(audit.problems)
     for kind, expected in sorted(published.current.items()):
         stored = rows["current"].get(kind, 0)
         console.print(f"ClickHouse, current {kind}: {stored:,}")
         if stored != expected:
             problems.append(f"ClickHouse holds {stored:,} current {kind}, {expected:,} published")
-    decided = account.decided_kinds
+    decided = audit.decided_kinds
     if rows["outcomes"] != decided:
         problems.append(f"ClickHouse holds {rows['outcomes']:,} outcomes, {decided:,} published")
     console.print(f"Elapsed: {elapsed:.1f} s")

@@ -1,19 +1,19 @@
-"""The account as people read it: whole figures at any width a terminal has."""
+"""The audit as people read it: whole figures at any width a terminal has."""
 
 import io
 
 import pytest
 from rich.console import Console
 
-from streams.commands.audit import Published, account_table
-from streams.core.conservation import Account, SourceCount
+from streams.commands.audit import Published, audit_table
+from streams.core.audit import Audit, SourceCount
 
 SOURCES = ("alsi_lng_inventory", "gem_transmission", "reexplorer", "wri_powerplants")
 LONG = (*SOURCES, "another_source_of_transmission_lines", "storage")
 
 
 def shown(sources: tuple[str, ...], width: int) -> str:
-    account = Account(
+    audit = Audit(
         tuple(
             SourceCount(name, 10_000_000 + number, {"changed": 9_999_900 + number}, 100 + number)
             for number, name in enumerate(sources)
@@ -24,7 +24,7 @@ def shown(sources: tuple[str, ...], width: int) -> str:
     published = Published({}, dict.fromkeys(sources, 1_234_567), {})
     polled = dict.fromkeys(sources[1:], 8_111_222)
     console = Console(file=io.StringIO(), width=width)
-    console.print(account_table(account, published, polled))
+    console.print(audit_table(audit, published, polled))
     assert isinstance(console.file, io.StringIO)
     return console.file.getvalue()
 

@@ -6,7 +6,7 @@ from typing import Any, cast
 import pytest
 
 from streams.core import contract_types as avro
-from streams.core.conservation import Ledger
+from streams.core.audit import AuditCounts
 from streams.core.dead_letters import Choice, Group, dead_letters, groups
 from streams.core.records import Outcome, RawCoordinates
 from streams.core.redrive import REDRIVEN_FROM, original_of, without_redrive_header
@@ -94,8 +94,8 @@ def test_a_copy_names_its_original_in_the_same_partition_only() -> None:
     assert without_redrive_header([("run", b"1"), header]) == [("run", b"1")]
 
 
-def ledger(*outcomes: tuple[str, Outcome, bool]) -> Ledger:
-    found = Ledger({at(1): "wri_powerplants"})
+def audit_counts(*outcomes: tuple[str, Outcome, bool]) -> AuditCounts:
+    found = AuditCounts({at(1): "wri_powerplants"})
     for kind, outcome, again in outcomes:
         found.add_outcome(at(1), kind, outcome, again=again)
     found.dead_letters.add(at(1))
@@ -104,25 +104,25 @@ def ledger(*outcomes: tuple[str, Outcome, bool]) -> Ledger:
 
 @pytest.mark.parametrize("kind", ["power_plant", "unknown"])
 def test_a_rejection_gives_way_to_what_follows_it(kind: str) -> None:
-    account = ledger((kind, "rejected", False), ("power_plant", "changed", True)).close(
+    audit = audit_counts((kind, "rejected", False), ("power_plant", "changed", True)).close(
         {TOPIC: "wri_powerplants"}
     )
-    assert account.problems == ()
-    assert account.sources[0].outcomes == {"changed": 1}
-    assert account.sources[0].dead_letters == 1
-    assert account.decided_kinds == (2 if kind == "unknown" else 1)
+    assert audit.problems == ()
+    assert audit.sources[0].outcomes == {"changed": 1}
+    assert audit.sources[0].dead_letters == 1
+    assert audit.decided_kinds == (2 if kind == "unknown" else 1)
 
 
 def test_what_was_accepted_stays_as_it_was_counted() -> None:
-    found = Ledger({at(1): "wri_powerplants"})
+    found = AuditCounts({at(1): "wri_powerplants"})
     found.add_outcome(at(1), "power_plant", "unchanged")
     found.add_outcome(at(1), "power_plant", "changed", again=True)
-    account = found.close({TOPIC: "wri_powerplants"})
-    assert account.problems == ()
-    assert account.sources[0].outcomes == {"unchanged": 1}
+    audit = found.close({TOPIC: "wri_powerplants"})
+    assert audit.problems == ()
+    assert audit.sources[0].outcomes == {"unchanged": 1}
 
 
 def test_a_second_outcome_that_is_no_repetition_is_still_named() -> None:
-    found = ledger(("power_plant", "rejected", False), ("power_plant", "changed", False))
+    found = audit_counts(("power_plant", "rejected", False), ("power_plant", "changed", False))
     (problem,) = found.close({TOPIC: "wri_powerplants"}).problems
     assert "several outcomes" in problem

@@ -9,7 +9,7 @@ from concurrent.futures import ThreadPoolExecutor
 from dataclasses import dataclass
 from pathlib import Path
 
-from streams.commands.audit import take_account
+from streams.commands.audit import run_audit
 from streams.engine.store import APPLIED_KEY
 from streams.kafka.topic_reader import Record, read_all
 from streams.settings import Settings
@@ -69,7 +69,7 @@ def take_snapshot(settings: Settings) -> Snapshot:
         values[RECORD_OUTCOMES.name],
         values[DEAD_LETTERS.name],
         _state(record for topic in stores for record in found[topic.name]),
-        take_account(settings, {CONNECTOR: CONNECTOR}).problems,
+        run_audit(settings, {CONNECTOR: CONNECTOR}).problems,
     )
 
 

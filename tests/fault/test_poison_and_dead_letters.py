@@ -14,7 +14,7 @@ from confluent_kafka import KafkaException, Producer
 from streams.avro.codec import Encoder
 from streams.avro.contracts import AvroSchema, Contract, canonical_json, contract, parse
 from streams.avro.topic_codecs import APPLIED_SUBJECT, topic_encoder
-from streams.commands.audit import take_account
+from streams.commands.audit import run_audit
 from streams.commands.dead_letters import find_dead_letters
 from streams.core import contract_types as avro
 from streams.core.dead_letters import Choice, DeadLetter
@@ -56,7 +56,7 @@ def command(cluster: Cluster, *arguments: str) -> subprocess.CompletedProcess[st
 
 def problems(cluster: Cluster) -> tuple[str, ...]:
     sources = {CONNECTOR: CONNECTOR, "alsi_lng": "alsi_lng_inventory"}
-    return take_account(cluster.settings, sources).problems
+    return run_audit(cluster.settings, sources).problems
 
 
 def plant_ids(cluster: Cluster) -> set[str]:

@@ -10,7 +10,7 @@ from confluent_kafka import Producer
 from streams.avro.codec import AvroRecord
 from streams.avro.contracts import contract
 from streams.avro.topic_codecs import topic_encoder
-from streams.commands.audit import take_account
+from streams.commands.audit import run_audit
 from streams.core import contract_types as avro
 from streams.core.regions import region_of
 from streams.kafka.topic_reader import read_all
@@ -68,4 +68,4 @@ def test_there_is_one_live_asset_and_its_version_grows(cluster: Cluster) -> None
     assert newest["power_plant"]["country_code"] == "DE"
     moves = [it["power_plant"]["country_code"] for it in published if it["status"] == "current"]
     assert moves == ["DE", "US", "DE"]
-    assert take_account(cluster.settings, {CONNECTOR: CONNECTOR}).problems == ()
+    assert run_audit(cluster.settings, {CONNECTOR: CONNECTOR}).problems == ()

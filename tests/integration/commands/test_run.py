@@ -138,7 +138,7 @@ def small_home(tmp_path: Path) -> Iterator[Home]:
 
 
 def numbers(output: str, row: str) -> list[int]:
-    """Figures of one row of the account."""
+    """Figures of one row of the audit."""
     (line,) = [line for line in output.splitlines() if f"│ {row} " in line]
     return [int(text.replace(",", "")) for text in re.findall(r"[\d,]+", line.split(row)[1])]
 

@@ -1,6 +1,6 @@
 """Conservation: every raw record has exactly one outcome for each output kind, none is invented.
 
-Pure. The summary and the fault tests count the topics and hand the counts in.
+Pure. The command and the fault tests count the topics and hand the counts in.
 """
 
 from collections import Counter
@@ -35,7 +35,7 @@ class SourceCount:
 
 
 @dataclass(frozen=True, slots=True)
-class Account:
+class Audit:
     """The counts of every source, and each sentence that says where they do not close.
 
     Attributes:
@@ -48,7 +48,7 @@ class Account:
 
 
 @dataclass(slots=True)
-class Ledger:
+class AuditCounts:
     """Collects coordinates while topics are read."""
 
     raw: dict[RawCoordinates, str] = field(default_factory=dict)
@@ -90,7 +90,7 @@ class Ledger:
         by_generation = self.outcomes.setdefault((raw, output_kind), {})
         by_generation.setdefault(generation, []).append(outcome)
 
-    def close(self, topics: Mapping[str, str]) -> Account:
+    def close(self, topics: Mapping[str, str]) -> Audit:
         """Compare what came in with what came out.
 
         Args:
@@ -111,7 +111,7 @@ class Ledger:
         ]
         sources = tuple(self._count(topic, source_id) for topic, source_id in topics.items())
         kinds = self._healed | {key for key, found in self.outcomes.items() if found}
-        return Account(sources, tuple(problems), len(kinds))
+        return Audit(sources, tuple(problems), len(kinds))
 
     def _repeated(self) -> set[RawCoordinates]:
         return {

@@ -91,7 +91,7 @@ schemas-freeze: setup ## Freeze new versions of contracts; they never change aft
 schemas-register: setup ## Register every contract with the schema registry
 	@exec $(BIN)/python -m streams schemas-register
 
-types: setup-dev ## Write the record types of the core anew from the contracts
+types: setup-dev ## Write the record types of the core again from the contracts
 	@exec $(BIN)/python -m streams.avro.contract_types
 
 lint: setup-dev ## Lint, format, import rules and types

@@ -6,7 +6,7 @@
     │   ├── AuthenticationError         the upstream refuses the key
     │   ├── RateLimitedError            "too many requests", even after waiting
     │   ├── BudgetSpentError            this run's own request budget is used up
-    │   ├── UnreachableError            no connection, no answer in time, or only 5xx answers
+    │   ├── UnreachableError            no connection, no answer, or only 5xx answers
     │   ├── UnexpectedAnswerError       an answer of another shape than documented
     │   ├── TruncatedError              fewer items than the upstream must have
     │   └── PartlyReadError             some streams could not be read; the others are recorded
@@ -63,7 +63,7 @@ class BudgetSpentError(SourceError):
 
 
 class UnreachableError(SourceError):
-    """No connection, no answer in time, or server errors on every attempt."""
+    """No connection, no answer by the deadline, or server errors on every attempt."""
 
 
 class UnexpectedAnswerError(SourceError):

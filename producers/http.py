@@ -60,7 +60,7 @@ class Download:
 
 @dataclass(frozen=True, slots=True)
 class Answer:
-    """An answer with what stands around its body.
+    """An answer with what is around its body.
 
     Attributes:
         headers: Names in lower case.
@@ -96,7 +96,7 @@ class HttpSource:
             redirect: another host must not receive them.
         secret_address: Their only receiver: other schemes, hosts and ports are asked without.
         transport: Where requests go; the network unless given.
-        on_download: Told about the progress of downloads.
+        on_download: Called with the progress of downloads.
     """
 
     def __init__(
@@ -170,7 +170,7 @@ class HttpSource:
 
         Raises:
             AuthenticationError: 401 or 403.
-            RateLimitedError: still 429 after the last attempt, or told to wait too long.
+            RateLimitedError: still 429 after the last attempt, or asked to wait too long.
             UnreachableError: no usable answer on any attempt.
             UnexpectedAnswerError: another status.
             BudgetSpentError: the run's requests are used up.

@@ -12,7 +12,7 @@ _RUNS = frozenset({"operating", "construction"})
 
 
 def known_plants(bootstrap: str, registry_url: str) -> tuple[KnownPlant, ...]:
-    """Solar and wind plants that stand or are being built, with a position, by record id.
+    """Solar and wind plants that operate or are being built, with a position, by record id.
 
     Raises:
         BrokerError: no answer.

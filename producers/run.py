@@ -326,8 +326,8 @@ class _Run:
             PartlyReadError: there are such streams.
         """
         if self.pull.failures:
-            told = " ".join(f"{name}: {error}" for name, error in self.pull.failures.items())
+            failed = " ".join(f"{name}: {error}" for name, error in self.pull.failures.items())
             raise PartlyReadError(
                 f"Published {self.polled} items of the other streams of "
-                f"{self._connector.source_id}, but could not read {told}"
+                f"{self._connector.source_id}, but could not read {failed}"
             ) from next(iter(self.pull.failures.values()))

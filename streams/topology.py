@@ -1,7 +1,7 @@
 """The shape of the pipeline, declared once: what each stage reads, keeps and writes.
 
 Changelogs, agents, the topics of a deployment, the order in which it drains, what a rebuild makes
-anew and the pictures of it all follow from here.
+again and the pictures of it all follow from here.
 """
 
 from collections.abc import Iterable, Sequence
@@ -47,7 +47,7 @@ class DeclaredStage:
         state_contract: Folder below `avro/` of what its table holds.
         outputs: Topics it writes, its changelog apart.
         purpose: What it is for, one sentence.
-        input_is_remade: Whether a rebuild of the pipeline makes its input anew, so that what the
+        input_is_remade: Whether a rebuild of the pipeline makes its input again, so that what the
             topic contains before counts as applied.
     """
 

@@ -97,7 +97,7 @@ def _opened(path: Path) -> Iterator[IO[bytes]]:
 
 
 def _refuse_cut_zip(path: Path, file: IO[bytes]) -> None:
-    """A zip whose end is missing is not recognised as one: its index stands at the end."""
+    """A zip whose end is missing is not recognised as one: its index is at the end."""
     if file.read(4) == b"PK\x03\x04":
         raise TruncatedError(f"{path.name} is a zip that was cut short. Run again.")
     file.seek(0)

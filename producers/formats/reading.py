@@ -12,7 +12,7 @@ class UnreadableNumberError(ValueError):
 
     Attributes:
         field: Name of the field, as the source has it.
-        text: What stands there.
+        text: What was found.
     """
 
     def __init__(self, field: str, text: str) -> None:

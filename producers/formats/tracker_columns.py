@@ -40,7 +40,7 @@ class Columns:
         """Number; None when not reported.
 
         Raises:
-            UnreadableNumberError: something else stands there.
+            UnreadableNumberError: something else is there.
         """
         for name in names:
             found = reported(self._texts.get(name))
@@ -52,7 +52,7 @@ class Columns:
         """Year; None when not reported. Of a date or a range the first year counts.
 
         Raises:
-            UnreadableNumberError: something else stands there.
+            UnreadableNumberError: something else is there.
         """
         text = self.text(*names)
         if text is None:

@@ -1,7 +1,7 @@
 """Rows of a tracker file as texts: CSV, XLSX or GeoJSON, gzipped or plain, a local path or a URL.
 
-The form is told by the content, not by the name. openpyxl reads sheets and ijson reads features one
-by one, so memory does not grow with the file.
+The form follows from the content, not by the name. openpyxl reads sheets and ijson reads features
+one by one, so memory does not grow with the file.
 """
 
 import csv

@@ -132,7 +132,7 @@ class GemUpstream(Upstream):
         return JSONResponse({"total": len(units), "count": len(page), "results": results})
 
     async def metadata(self, request: Request) -> JSONResponse:
-        """The trackers; the month of their release stands in the copyright note."""
+        """The trackers; the month of their release is in the copyright note."""
         trackers = [
             {
                 "slug": asset_type,

@@ -81,7 +81,7 @@ _FUELS = {
 }
 _FUEL_LIMIT = ", ".join(_FUELS)
 
-# Up to v1.1.0 the fuels stood in fuel1..fuel4 and there was one estimate, for 2014 (its README).
+# Up to v1.1.0 the fuels were in fuel1..fuel4 and there was one estimate, for 2014 (its README).
 _EARLIER_FUELS = ("fuel1", "fuel2", "fuel3", "fuel4")
 _EARLIER_ESTIMATE = "estimated_generation_gwh"
 _EARLIER_ESTIMATE_YEAR = 2014

@@ -211,7 +211,7 @@ _SPAN = (
     "else:",
     "    start, pos = span(data, {at})",
 )
-# Where a value starts depends on what stands before it: {at}, {after} that byte, {last} after two.
+# Where a value starts depends on what is before it: {at}, {after} that byte, {last} after two.
 # Whole numbers and lengths of one or two bytes, nearly all, are read without a call.
 _TEMPLATES: Mapping[str, Sequence[str]] = {
     "null": ("pos = {at}", "{v} = None"),

@@ -84,7 +84,7 @@ class _Writer:
         return lines
 
     def _value(self, schema: Any, value: str, before: bytes) -> Lines:
-        """Lines that write a value, after constant bytes that stand before it."""
+        """Lines that write a value, after constant bytes before it."""
         schema = self.source.resolved(schema)
         if isinstance(schema, Sequence):
             return self._union(schema, value)

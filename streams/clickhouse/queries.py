@@ -4,7 +4,7 @@ Nothing of a query is trusted. Three walls, each one needed (measured on the emb
 
     readonly = 1   refuses writes, SETTINGS that lift a limit, and every table function that
                    reaches out but `python`
-    the parser     ClickHouse writes the query anew, which takes one statement only, and once more
+    the parser     ClickHouse writes the query again, which takes one statement only, and once more
                    as a subquery, which takes no INTO OUTFILE, FORMAT, KILL, USE: readonly lets
                    these and several statements pass
     words          `file` reads any file and `python` any object of this process, under readonly

@@ -78,7 +78,7 @@ class Table:
             f"ENGINE = ReplacingMergeTree({self.version})\n"
             f"ORDER BY ({self.sorting_key})\n"
             f"SETTINGS non_replicated_deduplication_window = {DEDUPLICATION_WINDOW}\n"
-            "COMMENT 'Storage of the views: a row may stand here more than once.'"
+            "COMMENT 'Storage of the views: a row may be here more than once.'"
         )
 
 

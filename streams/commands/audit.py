@@ -43,7 +43,7 @@ def run_audit(settings: Settings, sources: Mapping[str, str]) -> Audit:
     with Registry(settings.schema_registry_url) as registry:
         topics = {raw_topic(name).name: source_id for name, source_id in sources.items()}
         audit_counts = AuditCounts()
-        # Outcomes first: what they are about then stands in the raw topics, which are read later.
+        # Outcomes first: what they are about is then in the raw topics, which are read later.
         outcomes = topic_decoder(registry, RECORD_OUTCOMES, avro.RecordOutcome)
         for record in read_all(settings.kafka_bootstrap, RECORD_OUTCOMES.name):
             outcome = outcomes.decode(record.value)

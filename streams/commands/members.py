@@ -48,7 +48,8 @@ def current_assets(settings: Settings) -> Iterator[avro.InfrastructureRecord]:
 def member_rows(canonical: avro.InfrastructureRecord) -> list[tuple[str, str, str]]:
     """Asset id, source and source id of every member entity, each once.
 
-    A unit stands for its plant: the entity of a source with units is what pairs are published for.
+    A unit is listed as its plant: the entity of a source with units is what pairs are published
+        for.
     """
     rows = {
         (canonical["record_id"], source, _published_id(source, member))

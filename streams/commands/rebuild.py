@@ -2,8 +2,8 @@
 
 Raw topics stay as they are. The next start reads them from the beginning with empty state and
 decides on every record again, under a higher generation, so every canonical record gets a higher
-version than any before. What already stands in the normalized topics is marked as applied: it is
-made anew.
+version than any before. What the normalized topics already contain is marked as applied: it is
+made again.
 """
 
 from confluent_kafka import KafkaException

@@ -154,7 +154,7 @@ def _start(cleanup: ExitStack, console: Console, *, live: bool) -> LocalRun:
 
 
 def polled_sources(console: Console, *, live: bool) -> list[str]:
-    """Connectors a run polls; says which ones it leaves out because nothing stands in for them."""
+    """Connectors a run polls; says which ones it leaves out because they have no sandbox."""
     polled = [name for name in CONNECTORS if live or name in SANDBOXED_SOURCES]
     for name in CONNECTORS:
         if name not in polled:

@@ -2,7 +2,7 @@
 
 A verdict is a pure function of what all entities report for a gas day and for the day before, so
 the order in which the reports come does not show. It flags totals only: which part is wrong cannot
-be told from the sum.
+be known from the sum.
 """
 
 from collections.abc import Iterable, Iterator, Mapping, Sequence

@@ -38,7 +38,7 @@ def canonical_record(stored: StoredRecord, normalized: Normalized) -> avro.Infra
 
 
 def member_of(normalized: Normalized) -> avro.Member:
-    """The source record that a normalized one stands for, as member of a canonical record."""
+    """The source record of a normalized one, as member of a canonical record."""
     order = normalized["order"]
     return {
         "source_id": normalized["source_id"],

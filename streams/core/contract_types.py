@@ -12,7 +12,7 @@ from typing import NotRequired, TypedDict, final
 
 @final
 class RawCoordinates(TypedDict):
-    """Where a raw record stands."""
+    """Coordinates of a raw record."""
 
     topic: str
     partition: int
@@ -100,7 +100,7 @@ class Provenance(TypedDict):
 
 @final
 class Link(TypedDict):
-    """What an asset stands next to or belongs to."""
+    """What an asset is next to or belongs to."""
 
     relation: str
     record_id: str

@@ -28,7 +28,7 @@ class DeadLetter:
     """One rejected raw record, as its newest dead letter says.
 
     Attributes:
-        raw: Where it stands.
+        raw: Its coordinates.
         source_id: Source; empty when the stage could not know it.
         record_id: The source's own identifier; None when it could not be read.
         stage: Stage that rejected it.

@@ -1,6 +1,6 @@
 """Every rule that flags: the record stays current, readers see the id in `flags`.
 
-Limits stand in `streams/tolerances.yaml` under the key each rule names.
+Limits are in `streams/tolerances.yaml` under the key each rule names.
 """
 
 from streams.core.rule import Dimension, Rule
@@ -144,8 +144,8 @@ GENERATION_ABOVE_CAPACITY = _flag(
     "generation_above_capacity",
     "generation capacity_mw",
     "consistency",
-    "Generation of a year is above capacity times 8,784 hours; often a unit's capacity stands for "
-    "the plant's.",
+    "Generation of a year is above capacity times 8,784 hours; often a unit's capacity is given "
+    "for the plant's.",
     "WRI v1.3.0: 198 plant-years, e.g. AUS0000306 Eraring",
     "consistency.generation_above_capacity_share",
 )
@@ -318,7 +318,7 @@ POSITION_NOT_ON_LAND = _flag(
     "position_not_on_land",
     "latitude longitude",
     "accuracy",
-    "The position lies at sea, where an asset of this technology cannot stand.",
+    "The position lies at sea, where an asset of this technology cannot be.",
     "Land areas",
     "accuracy.margins_degrees",
 )

@@ -26,7 +26,7 @@ class GasDay:
     Attributes:
         balance: Inventory, send-out and status.
         stored_gwh: What the tanks may have held, GWh: one reading, or two where energy and volume
-            disagree. Which of them is wrong cannot be told from the day alone: before 2019 it is
+            disagree. Which of them is wrong cannot be known from the day alone: before 2019 it is
             mostly the energy, on 2018-10-09 it was the volume.
     """
 

@@ -105,7 +105,7 @@ def normalize(
     Args:
         raw: The record.
         order: Its order key.
-        coordinates: Where it stands.
+        coordinates: Its own.
         mapped: Validated content or why it was rejected; None for `no_longer_listed`.
         kind: Canonical kind of the record's stream.
         stored: State of the source record, None when it is new.

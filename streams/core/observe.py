@@ -91,7 +91,7 @@ class Observed:
         changes: The point of the event first, then those re-evaluated, by day.
         outcome: Outcome of the event's raw record, None when another event of it has one.
         flags: Ids of the rules that flag the point for its outcome, sorted.
-        report: What other scopes must hear of the point; None when its figures are as before.
+        report: What other scopes must learn of the point; None when its figures are as before.
     """
 
     changes: tuple[Change, ...]

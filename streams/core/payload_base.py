@@ -1,4 +1,4 @@
-"""What every typed payload is: the fields of its Avro record, and where it stands."""
+"""What every typed payload is: the fields of its Avro record, and where it is."""
 
 from dataclasses import fields
 from functools import cache
@@ -32,7 +32,7 @@ class PayloadBase(Generic[_Avro]):
 
 
 class PlacedPayload(PayloadBase[_Avro]):
-    """An asset that stands at one position."""
+    """An asset at one position."""
 
     __slots__ = ()
 

@@ -1,6 +1,6 @@
 """Typed content of every canonical kind, field by field as the contracts have it.
 
-Units stand in the names. `None` means "not reported" everywhere, never zero. The meaning of each
+Units are in the names. `None` means "not reported" everywhere, never zero. The meaning of each
 field is in the `doc` of `avro/market.infrastructure`.
 """
 
@@ -94,7 +94,7 @@ class GenerationYear(PayloadBase[avro.GenerationYear]):
 
 @dataclass(frozen=True, slots=True)
 class PowerPlant(PlacedPayload[avro.PowerPlant]):
-    """A power plant: one technology at one site. Units stand in the names; see the contract."""
+    """A power plant: one technology at one site. Units are in the names; see the contract."""
 
     name: str
     country_code: str | None

@@ -29,7 +29,7 @@ Placed = PowerPlant | LngTerminal | RenewableProject | RenewableResource | Subst
 Stretched = TransmissionLine | TransmissionProject
 
 _AT_SEA = frozenset({"wind", "wave_and_tidal"})
-"""Fuels whose plants stand at sea."""
+"""Fuels whose plants are at sea."""
 
 _STEP_DEGREES = 0.25
 
@@ -45,7 +45,7 @@ class CorrectedPosition:
     """What is known about a position in the end.
 
     Attributes:
-        latitude: WGS84 degrees, corrected where it was wrong in a way that can be told.
+        latitude: WGS84 degrees, corrected where it was wrong in a way that can be recognised.
         longitude: The same.
         flags: Rules that flag it.
         corrections: What was changed.
@@ -90,7 +90,7 @@ def correct(asset: Placed, margins: Margins) -> CorrectedPosition | Rejected:
 def correct_ends(line: Stretched, margins: Margins) -> tuple[Rule, ...] | Rejected:
     """Check both ends of a line against the countries it touches; nothing is corrected.
 
-    A slip of one end cannot be told from a node that was taken for another.
+    A slip of one end cannot be told apart from a node that was taken for another.
     """
     ends = (
         (line.from_latitude, line.from_longitude),
@@ -125,7 +125,7 @@ def _as_meant(latitude: float, longitude: float, country: str | None) -> Correct
 
 
 def _may_stand_at_sea(asset: Placed) -> bool:
-    """Wind, waves and tides are used at sea; converters and floating terminals stand there."""
+    """Wind, waves and tides are used at sea; converters and floating terminals are there."""
     if isinstance(asset, PowerPlant):
         return asset.primary_fuel in _AT_SEA
     if isinstance(asset, RenewableProject):
@@ -136,7 +136,7 @@ def _may_stand_at_sea(asset: Placed) -> bool:
 
 
 def _needs_land(asset: Placed) -> bool:
-    """A resource is asked for at any point; the others stand on land unless they float."""
+    """A resource is asked for at any point; the others are on land unless they float."""
     return not isinstance(asset, RenewableResource) and not _may_stand_at_sea(asset)
 
 

@@ -21,7 +21,7 @@ EPOCH = datetime(1970, 1, 1, tzinfo=UTC)
 
 @dataclass(frozen=True, slots=True, order=True)
 class RawCoordinates:
-    """Where a raw record stands; the identity that conservation counts."""
+    """Coordinates of a raw record; the identity that conservation counts."""
 
     topic: str
     partition: int
@@ -90,7 +90,7 @@ class Correction:
     Attributes:
         field: Field of the payload.
         reported: What the source says.
-        corrected: What stands in the payload.
+        corrected: What the payload contains.
         rule_id: Rule that found it.
     """
 

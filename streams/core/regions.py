@@ -19,7 +19,7 @@ REGION_NAMES: Final = ("Europe", "North America", "East Asia", "Rest of world")
 # Boxes (south, west, north, east) in degrees, first hit wins.
 _BOXES: Final = (
     # The Mediterranean is the border, not a line through the north of Africa: units of one plant
-    # stand on both sides of that.
+    # are on both sides of that.
     (REST_OF_WORLD, (34.0, -13.5, 35.95, -2.3)),
     (REST_OF_WORLD, (34.0, -2.3, 36.3, -0.6)),
     (REST_OF_WORLD, (34.0, -0.6, 37.45, 11.2)),

@@ -21,7 +21,7 @@ class Rule:
     Attributes:
         id: Reason code: label of dead letters, flags and metrics. Never renamed, never reused.
         fields: Fields it looks at, empty for the whole record; a rejection names the first one
-            unless told otherwise.
+            unless said otherwise.
         severity: What a failure does.
         dimension: What about the data is in doubt.
         sentence: What is wrong and what to do, for people.

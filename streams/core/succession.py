@@ -1,4 +1,4 @@
-"""Succession: what an event of a source record does to the canonical record it stands for.
+"""Succession: what an event of a source record does to its canonical record.
 
 Pure. For points of time series; assets go through `streams.core.reconcile`. The newer event wins by
 order key, equal content publishes nothing, and each published change has a higher version.

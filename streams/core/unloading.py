@@ -128,7 +128,7 @@ def unloading_gwh(day: GasDayBalance, next_day: GasDayBalance) -> ShipUnloading 
     send_out = day.send_out_gwh_per_day
     if next_day.gas_day - day.gas_day != _ONE_DAY or send_out is None:
         return None
-    # A day with "no data" has no figures that mean anything, even where zeros stand.
+    # A day with "no data" has no figures that mean anything, even where there are zeros.
     shares = _INVENTORY_SHARE.get(day.status), _INVENTORY_SHARE.get(next_day.status)
     if shares[0] is None or shares[1] is None:
         return None

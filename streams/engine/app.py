@@ -83,13 +83,13 @@ class BatchApp(faust.App):  # type: ignore[misc]
         return {}
 
     async def stop(self) -> None:
-        """Stop in time."""
-        _end_in_time()
+        """Stop by the deadline."""
+        _end_by_deadline()
         await super().stop()
 
     async def crash(self, reason: BaseException) -> None:
-        """End the process with an error, in time."""
-        _end_in_time()
+        """End the process with an error, by the deadline."""
+        _end_by_deadline()
         await super().crash(reason)
 
     def _create_directories(self) -> None:
@@ -152,7 +152,7 @@ class EngineApp(BatchApp):
         gc.disable()
 
 
-def _end_in_time() -> None:
+def _end_by_deadline() -> None:
     """Exit with code 1 and the stacks of all threads on stderr unless the process ends before."""
     faulthandler.dump_traceback_later(EXIT_SECONDS, exit=True, file=_STDERR)
 
@@ -161,7 +161,7 @@ def _collect_garbage_seldom() -> None:
     """Look for cycles after more allocations than a batch makes.
 
     Python's default, 700, walks the live records of a batch over and over: up to half of the time
-    of decoding (measured). What stands here at the start is never walked again.
+    of decoding (measured). What exists here at the start is never walked again.
     """
     gc.freeze()
     gc.set_threshold(100_000, 20, 20)
@@ -175,7 +175,7 @@ def faust_settings(
     batch_records: int,
     fetch_bytes: int = _FETCH_BYTES,
 ) -> dict[str, Any]:
-    """Faust settings of a batch app; the reasons stand beside those that are not obvious."""
+    """Faust settings of a batch app; the reasons are beside those that are not obvious."""
     return {
         "broker": ";".join(f"batch://{server}" for server in settings.kafka_bootstrap.split(",")),
         "datadir": str(state_dir),

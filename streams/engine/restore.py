@@ -44,7 +44,7 @@ def restore_partition(
 ) -> Restored:
     """Bring a store to the end of its changelog partition, read committed.
 
-    Stops early when `still_wanted` says no (another rebalance came): the store then stands at the
+    Stops early when `still_wanted` says no (another rebalance came): the store is then at the
     position it reached, which is consistent.
 
     Raises:
@@ -90,7 +90,7 @@ def distrust(position: Position | None, topic_uuid: str, low: int, high: int) ->
     """Why a local copy must not be used, or None when it may.
 
     Args:
-        position: Where the copy stands; None when there is none.
+        position: Position of the copy; None when there is none.
         topic_uuid: Identity of the changelog topic now.
         low: First offset of the changelog partition.
         high: End of it.

@@ -1,6 +1,6 @@
 """Durable local state of one table partition: a RocksDB directory.
 
-The store is a cache of the changelog. It carries the changelog position it stands at, the identity
+The store is a cache of the changelog. It carries the changelog position it is at, the identity
 of the topic it came from and when it was last written, so that a copy that cannot be trusted is
 thrown away instead of used.
 """
@@ -21,7 +21,7 @@ _POSITION_KEY = b"\x00position"
 
 @dataclass(frozen=True, slots=True)
 class Position:
-    """Where a store stands in its changelog partition.
+    """Position of a store in its changelog partition.
 
     Attributes:
         topic_uuid: Identity of the changelog topic; a recreated topic has another one.
@@ -59,7 +59,7 @@ class PartitionStore:
         self._db.write(batch)
 
     def position(self) -> Position | None:
-        """Where the store stands, None when it is empty."""
+        """Position of the store, None when it is empty."""
         text = self._db.get(_POSITION_KEY)
         return None if text is None else Position(**json.loads(bytes(text)))
 

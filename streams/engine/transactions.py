@@ -115,7 +115,7 @@ class PartitionTransactions:
     def prove_ownership(self, topic: str, partition: int) -> None:
         """Find out whether another owner came meanwhile, by a write that is never visible.
 
-        Says nothing when the broker does not answer in time.
+        Says nothing when the broker does not answer by the deadline.
 
         Args:
             topic: A topic this producer writes to.

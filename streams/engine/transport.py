@@ -108,7 +108,7 @@ class BatchConsumer(Consumer):  # type: ignore[misc]
     async def seek_to_committed(self) -> Mapping[TP, int]:
         """Go back to the committed offsets, and to the beginning where there is none yet.
 
-        Faust leaves those where they stand: what was fetched and skipped while a rebalance was
+        Faust leaves those where they are: what was fetched and skipped while a rebalance was
         under way would never be read.
         """
         offsets: Mapping[TP, int] = await super().seek_to_committed()

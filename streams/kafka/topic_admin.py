@@ -1,4 +1,4 @@
-"""Topics on the broker: create the declared ones, tell them apart, say where groups stand.
+"""Topics on the broker: create the declared ones, tell them apart, say how far groups are.
 
 Blocking; every call opens its own connection and gives up after about 30 s.
 """
@@ -108,7 +108,7 @@ def lag(bootstrap: str, group: str, topics: Iterable[str]) -> dict[PartitionId, 
 
     Exactly 0 when no record is left, otherwise the distance in offsets from the next record to the
     end, which also counts markers, aborted and compacted records in between. Offsets alone cannot
-    tell: committed is the last record + 1, and after that record stands a transaction marker nobody
+    tell: committed is the last record + 1, and after that record comes a transaction marker nobody
     ever reads. So where offsets differ, one look is taken at what a read-committed reader would get
     next. Offsets of an open transaction count, since they may become records.
 

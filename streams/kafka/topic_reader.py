@@ -36,7 +36,7 @@ class Record(NamedTuple):
 def read_all(bootstrap: str, topic: str) -> Iterator[Record]:
     """Every record of a topic, up to the ends it has when the reading starts.
 
-    Ordered within a partition, not across. An open transaction hides itself and all that stands
+    Ordered within a partition, not across. An open transaction hides itself and all that comes
     behind it in its partition: where one is met, reading of that partition ends.
 
     Raises:
@@ -148,7 +148,7 @@ def _is_end(message: Message) -> bool:
     """True at the end of a partition, False for a record.
 
     Raises:
-        KafkaException: any error librdkafka does not mend by itself.
+        KafkaException: any error librdkafka does not recover from by itself.
     """
     error = message.error()
     if error is None:

@@ -255,7 +255,7 @@ _MAY_PASS: Final = (requests.RequestException, RuntimeError)
 def _reason(error: Exception) -> str:
     """Without jgo's own message: it shows repository addresses, which may hold a password."""
     if isinstance(error, requests.Timeout):
-        return "the server did not answer in time"
+        return "the server did not answer by the deadline"
     if isinstance(error, requests.ConnectionError):
         return "no connection to the server"
     if isinstance(error, requests.RequestException):

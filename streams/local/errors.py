@@ -1,4 +1,4 @@
-"""Errors of the local stack; each message is one sentence and how to mend it.
+"""Errors of the local stack; each message is one sentence and how to fix it.
 
 LocalStackError                 base of every error below
 ├── PortInUseError              another process listens where a component must
@@ -7,7 +7,7 @@ LocalStackError                 base of every error below
 ├── ChecksumMismatchError       a file is not the one the lock names
 ├── DiskTooFullError            not enough room for the components or the data
 ├── ComponentFailedError        a component ended by itself or could not be prepared
-│   └── StartTimeoutError       a component did not become ready in time
+│   └── StartTimeoutError       a component did not become ready by the deadline
 └── UnsuitableSystemError       the machine lacks something a component needs
 
 A message never holds a secret: nothing in the local stack has one.
@@ -73,14 +73,14 @@ class ChecksumMismatchError(LocalStackError):
     """
 
     def __init__(self, path: Path, expected: str, found: str, *, fetched_now: bool) -> None:
-        mend = (
+        fix = (
             "it was not kept; run the same command again, and if this stays, the repository or "
             "proxy you download from serves a different file than was released"
             if fetched_now
             else "delete that file and run the same command again"
         )
         super().__init__(
-            f"The checksum of {path} is wrong (SHA-256 {found}, expected {expected}): {mend}."
+            f"The checksum of {path} is wrong (SHA-256 {found}, expected {expected}): {fix}."
         )
         self.path = path
 
@@ -114,7 +114,7 @@ class ComponentFailedError(LocalStackError):
 
 
 class StartTimeoutError(ComponentFailedError):
-    """A component did not become ready in time."""
+    """A component did not become ready by the deadline."""
 
     def __init__(self, component: str, seconds: float, log_path: Path, last_lines: str) -> None:
         super().__init__(

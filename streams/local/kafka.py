@@ -76,7 +76,8 @@ class Kafka:
         """Start, and return when every partition has a leader.
 
         Raises:
-            ComponentFailedError: it ended by itself, or not ready in time (`StartTimeoutError`).
+            ComponentFailedError: it ended by itself, or not ready by the deadline
+                (`StartTimeoutError`).
         """
         properties = self._prepare()
         self.process.spawn(self._java("kafka.Kafka", str(properties)))

@@ -1,7 +1,7 @@
 """The lock file of the components that are not Python packages: coordinates, sizes and SHA-256.
 
 Read by `streams.local.components`. To move to other versions change the
-coordinates below and run `python -m streams.local.lock`, which writes the file anew.
+coordinates below and run `python -m streams.local.lock`, which writes the file again.
 """
 
 import hashlib
@@ -107,7 +107,7 @@ def maven_context(repository: Path, resolver: PythonResolver) -> MavenContext:
 
 
 def resolve(repository: Path) -> tuple[LockedFile, ...]:
-    """Resolve every component anew, downloading into `repository`."""
+    """Resolve every component again, downloading into `repository`."""
     context = maven_context(repository, PythonResolver())
     roots, others = context.resolver.resolve([context.create_dependency(KAFKA)])
     jars = [d.artifact for d in (*roots, *others)] + [artifact_of(KAFKA_LOGGING, context)]

@@ -83,7 +83,8 @@ class Postgres:
         """Start, and return when it answers and the product's database exists.
 
         Raises:
-            ComponentFailedError: it ended by itself, or not ready in time (`StartTimeoutError`).
+            ComponentFailedError: it ended by itself, or not ready by the deadline
+                (`StartTimeoutError`).
             UnsuitableSystemError: we are root and no system user can be made for the server.
         """
         run_as = _server_user()

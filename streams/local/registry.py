@@ -51,7 +51,8 @@ class Registry:
         """Start, and return when it answers.
 
         Raises:
-            ComponentFailedError: it ended by itself, or not ready in time (`StartTimeoutError`).
+            ComponentFailedError: it ended by itself, or not ready by the deadline
+                (`StartTimeoutError`).
         """
         temporary = self._home / "tmp"
         shutil.rmtree(temporary, ignore_errors=True)

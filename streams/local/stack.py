@@ -41,7 +41,7 @@ class LocalStack:
         ports: Where the components listen; default: the environment's.
         components: Verified components; default: fetched at the start.
         kafka_properties: Broker settings that replace or complete the stack's own.
-        progress: Told about each component that is ready; default: a log line.
+        progress: Called with each component that is ready; default: a log line.
         start_seconds: Longest time a component may take to become ready.
 
     Attributes:
@@ -79,7 +79,7 @@ class LocalStack:
             DataDirectoryInUseError: a living process runs a stack on this directory.
             PortInUseError: a port is taken.
             DiskTooFullError: there is too little room for the data.
-            ComponentFailedError: a component ended by itself, or was not ready in time
+            ComponentFailedError: a component ended by itself, or was not ready by the deadline
                 (`StartTimeoutError`).
         """
         self._ownership.take()

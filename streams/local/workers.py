@@ -68,7 +68,7 @@ class LocalWorker:
         """Wait until it answers that it is ready.
 
         Raises:
-            ComponentFailedError: it ended by itself, or was not ready in time
+            ComponentFailedError: it ended by itself, or was not ready by the deadline
                 (`StartTimeoutError`).
         """
         self.process.wait_until(self._is_ready, timeout_seconds)

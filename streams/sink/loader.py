@@ -77,7 +77,7 @@ class Loader:
         )
 
     def _insert(self, insert: Insert) -> Sequence[Reject]:
-        """Insert, halving what ClickHouse refuses until the refused records stand alone."""
+        """Insert, halving what ClickHouse refuses until the refused records are alone."""
         avro_file = insert.avro_file()
         try:
             self._clickhouse.insert(insert.landing.name, avro_file, insert.token(avro_file))

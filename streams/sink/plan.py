@@ -94,7 +94,7 @@ class Reject:
 
 @dataclass(frozen=True, slots=True)
 class Plan:
-    """What loading one batch means: every record stands in exactly one insert or is a reject."""
+    """What loading one batch means: every record is in exactly one insert or is a reject."""
 
     inserts: tuple[Insert, ...]
     rejects: tuple[Reject, ...]

@@ -88,7 +88,7 @@ class Normalize:
                     self._reader.source_id,
                     f"{self._reader.source_id}: {reason}, up to offset {batch.last_offset}. "
                     "Nothing of this batch is published. Look at what the source sends "
-                    f"(`make inspect TOPIC={batch.topic}`), mend the connector and restart, or let "
+                    f"(`make inspect TOPIC={batch.topic}`), fix the connector and restart, or let "
                     f"it become dead letters with `make resume SOURCE={self._reader.source_id}`.",
                 )
         self._recent[batch.partition] = recent.after(rejected)

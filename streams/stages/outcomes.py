@@ -93,7 +93,7 @@ def dead_letter(
 
 
 def coordinates_of(record: ConsumedRecord) -> RawCoordinates:
-    """Where a consumed record stands; where its original does, if it was redriven."""
+    """Coordinates of a consumed record; of its original, if it was redriven."""
     original = original_of(record.topic, record.partition, record.headers)
     return original or RawCoordinates(record.topic, record.partition, record.offset)
 

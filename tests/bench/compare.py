@@ -71,7 +71,7 @@ def compare(
     contenders: Sequence[Contender],
     records: int,
     repeats: int,
-    told: Callable[[str], None],
+    report: Callable[[str], None],
 ) -> list[Round]:
     """Run every contender in turn, as many rounds as asked: a slow minute then hits all alike.
 
@@ -83,7 +83,7 @@ def compare(
         figures: dict[str, Figure] = {}
         for contender in contenders:
             figure = arena.run(contender, input_records(contender, records))
-            told(
+            report(
                 f"  round {number}, {contender.title}: {figure.records_per_second:,.0f} records/s, "
                 f"{figure.cpu_us_per_record:.1f} µs of processor time each"
             )

@@ -18,7 +18,7 @@ Job = Callable[[bytes], bytes]
 
 
 class BenchSettings(BaseSettings):
-    """What a contender's process is told, besides the settings every process has."""
+    """What a contender's process is given, besides the settings every process has."""
 
     model_config = SettingsConfigDict(env_prefix="BENCH_", frozen=True)
 

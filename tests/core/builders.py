@@ -45,7 +45,7 @@ def at(offset: int) -> RawCoordinates:
 def plant(
     capacity_mw: float = 100.0, *, latitude: float = 50.0, longitude: float = 8.0
 ) -> PowerPlant:
-    """A plant; near Frankfurt unless told otherwise."""
+    """A plant; near Frankfurt unless said otherwise."""
     return PowerPlant(
         name="Plant",
         country_code="DE",

@@ -103,7 +103,7 @@ class Arrival:
 
 
 def arrivals(raws: Iterable[RawRecord]) -> list[Arrival]:
-    """Rows as they would stand in the raw topic."""
+    """Rows as they would be in the raw topic."""
     return [Arrival(raw, offset) for offset, raw in enumerate(raws)]
 
 

@@ -156,8 +156,8 @@ def test_other_scopes_hear_of_a_day_only_when_its_figures_change() -> None:
     other = raw_day(day(0), fetched=datetime(2026, 3, 6, tzinfo=UTC), gwh="6500", lng="970")
     gone = raw_day(day(0), fetched=datetime(2026, 3, 7, tzinfo=UTC), status="?")
     series = series_of([raw_day(day(0)), same, other, gone])
-    heard = [found.report and found.report.inventory_gwh for found in series.observed]
-    assert heard == [6700.0, None, 6500.0, None]
+    reported = [found.report and found.report.inventory_gwh for found in series.observed]
+    assert reported == [6700.0, None, 6500.0, None]
     assert series.observed[1].report is None
     assert series.observed[3].report is not None
     assert not series.observed[3].report.reports

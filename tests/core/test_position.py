@@ -85,7 +85,7 @@ def test_a_wind_park_at_sea_belongs_to_the_country_before_whose_coast_it_stands(
 
 
 def test_a_wind_park_at_sea_is_not_moved_to_land_by_another_sign() -> None:
-    """Hornsea 1 stands at 1.42 degrees east; at 1.42 degrees west there is Yorkshire."""
+    """Hornsea 1 is at 1.42 degrees east; at 1.42 degrees west there is Yorkshire."""
     hornsea = replace(
         plant(latitude=53.6815, longitude=1.4207), primary_fuel="wind", country_code="GB"
     )

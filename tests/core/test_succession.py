@@ -40,7 +40,7 @@ def apply(event: Normalized, stored: StoredRecord | None) -> Succession:
 
 
 def framed(event: Normalized) -> bytes:
-    """Bytes that stand for an event in the state."""
+    """Bytes in place of an event in the state."""
     return orjson.dumps(event)
 
 

@@ -219,7 +219,7 @@ class Cluster:
         self._started.clear()
 
     def recreate(self, topics: Sequence[Topic], groups: Sequence[str] = ()) -> None:
-        """Delete topics and groups, and create the topics anew."""
+        """Delete topics and groups, and create the topics again."""
         admin = AdminClient({"bootstrap.servers": self.settings.kafka_bootstrap})
         delete_topics(self.settings.kafka_bootstrap, [topic.name for topic in topics])
         known = {group.group_id for group in admin.list_consumer_groups().result().valid}

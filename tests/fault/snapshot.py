@@ -45,7 +45,7 @@ class Snapshot:
     problems: tuple[str, ...]
 
     def published_twice(self) -> int:
-        """Canonical values, outcomes and normalized values that stand in a topic more than once."""
+        """Canonical values, outcomes and normalized values that are in a topic more than once."""
         return sum(
             1
             for values in (self.published, self.normalized, self.outcomes, self.dead_letters)

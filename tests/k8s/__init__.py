@@ -1,1 +1,1 @@
-"""What stands below k8s/ fits the code."""
+"""What is below k8s/ fits the code."""

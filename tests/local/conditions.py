@@ -10,5 +10,5 @@ def wait_for(condition: Callable[[], bool]) -> None:
     """Return as soon as the condition holds."""
     deadline = time.monotonic() + DEADLINE_SECONDS
     while not condition():
-        assert time.monotonic() < deadline, "not reached in time"
+        assert time.monotonic() < deadline, "not reached by the deadline"
         time.sleep(0.02)

@@ -1,7 +1,7 @@
 """Recorded upstream answers and what they must become: a payload and its `.expected.json`.
 
-Reviewed by hand; after a change on purpose write them anew with `UPDATE_GOLDEN=1 pytest …` and read
-the difference.
+Reviewed by hand; after a change on purpose write them again with `UPDATE_GOLDEN=1 pytest …` and
+read the difference.
 """
 
 import json

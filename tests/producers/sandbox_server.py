@@ -87,4 +87,4 @@ def _wait_until_healthy(sandbox: Sandbox, process: subprocess.Popen[bytes]) -> N
                 return
         except httpx.ConnectError:
             time.sleep(0.05)
-    raise AssertionError("the sandbox did not answer in time")
+    raise AssertionError("the sandbox did not answer by the deadline")

@@ -1,4 +1,4 @@
-"""Whatever stands in a raw topic: nothing raises, and every record ends accepted or rejected."""
+"""Whatever a raw topic contains: nothing raises, and every record ends accepted or rejected."""
 
 from collections.abc import Callable, Sequence
 

@@ -176,7 +176,7 @@ def _tracker_rows(
     """Rows of one tracker stream, each id once.
 
     A list may give an id to several rows: from the second on they get a number. A later list that
-    has an id of an earlier one says the same again and is not heard.
+    has an id of an earlier one says the same again and is ignored.
     """
     known: set[str] = set()
     for part in release.parts:

@@ -40,7 +40,7 @@ def project_record_id(dataset: str, project_id: str) -> str:
 
 
 def grid_project(columns: Mapping[str, str], dataset: str) -> Mapped | Rejected:
-    """Convert one project; its id stands in the column without a name.
+    """Convert one project; its id is in the column without a name.
 
     Raises:
         UnreadableNumberError: a number or boolean that is none.

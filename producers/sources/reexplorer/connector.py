@@ -43,7 +43,7 @@ class ReexplorerConnector(InfrastructureConnector):
         super().__init__(config)
 
     def secret_headers(self) -> Mapping[str, SecretStr]:
-        """The key; in a header it stands in no address and in no log."""
+        """The key; in a header it is in no address and in no log."""
         return {"x-api-key": self.config.api_key}
 
     def secret_address(self) -> str:

@@ -1,4 +1,4 @@
-"""The four NLR services as streams: what is asked about a point, and where the answer stands.
+"""The four NLR services as streams: what is asked about a point, and where the answer is.
 
 Source: developer.nlr.gov, Solar Resource Data v1, PVWatts V8, NSRDB Data Query, Wind Toolkit Data
 Site Count.

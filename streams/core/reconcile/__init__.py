@@ -10,5 +10,5 @@ Pure, and split by step:
 6. `resolver`: keeps all of that incrementally for one partition.
 
 The result depends on the set of records and decisions only, never on their order. Weights,
-thresholds and orders stand in `rules.yaml`, token counts in `tokens.tsv`.
+thresholds and orders are in `rules.yaml`, token counts in `tokens.tsv`.
 """

@@ -1,4 +1,4 @@
-"""Enrichment: what stands next to what, inside one region.
+"""Enrichment: what is next to what, inside one region.
 
 Plants get their nearest substation, solar and wind plants their resource cells, lines the
 substations at both ends. Kept up to date from both sides: a substation that arrives later is linked

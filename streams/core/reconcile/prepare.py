@@ -227,7 +227,7 @@ def _capacity(part: _Part) -> float | None:
 
 
 def _stood(part: _Part, year: int) -> bool:
-    """Whether something that was built stood in a year, as far as its years are known."""
+    """Whether something that was built existed in a year, as far as its years are known."""
     if "start_year" in part and part["start_year"] is not None and part["start_year"] > year:
         return False
     if "retired_year" in part and part["retired_year"] is not None:

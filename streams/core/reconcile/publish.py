@@ -36,7 +36,7 @@ def canonical_content(
         status: current, withdrawn or merged.
         replaced_by: Asset id that took over; None unless merged.
         records: Normalized records of the group; the last known ones when withdrawn.
-        links: What it stands next to.
+        links: What it is next to.
         unresolved: Why ends of a line have no substation.
     """
     members = sorted(records, key=lambda record: (record["source_id"], record["record_id"]))

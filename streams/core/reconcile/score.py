@@ -1,6 +1,6 @@
 """Scoring: how alike two entities of one kind and different sources are.
 
-A plain weighted sum of features; weights and threshold stand in `rules.yaml`. On the same features
+A plain weighted sum of features; weights and threshold are in `rules.yaml`. On the same features
 neither logistic regression nor boosted trees did better.
 """
 

@@ -67,7 +67,7 @@ class Conflict(_Strict):
 
 
 class Settings(_Strict):
-    """All of `rules.yaml`; the comments stand there."""
+    """All of `rules.yaml`; the comments are there."""
 
     version: int
     source_rank: tuple[str, ...]

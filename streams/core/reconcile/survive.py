@@ -24,7 +24,7 @@ _UNITS = "sum_of_units"
 _ALL = "all"
 _SUMS = frozenset({"capacity_mw", "capacity_mtpa"})
 _LONGEST_LOSER = 500
-"""Characters of a losing value; long lists stand in full in the raw record."""
+"""Characters of a losing value; long lists are in full in the raw record."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -54,7 +54,7 @@ class Survived:
 
     Attributes:
         payload: Content of the kind's field.
-        provenance: `Provenance` records; every filled field stands in exactly one.
+        provenance: `Provenance` records; every filled field is in exactly one.
         flags: Ids of failed soft checks between sources, sorted.
         position_spread_km: Longest distance between positions that sources give; None with fewer
             than two.

@@ -1,4 +1,4 @@
-"""What stands next to what, whoever comes first and whatever goes away again."""
+"""What is next to what, whoever comes first and whatever goes away again."""
 
 from hypothesis import given
 from hypothesis import strategies as st

@@ -87,7 +87,7 @@ def test_registering_again_changes_nothing(
 def test_every_subject_has_the_rule_of_its_contract(
     registry: Registry, client: SchemaRegistryClient, subject: str, name: str
 ) -> None:
-    """Records of the same full name stand inside several subjects: each keeps its own."""
+    """Records of the same full name are inside several subjects: each keeps its own."""
     (schema_id,) = register_subjects(registry, [(subject, contract(name))]).values()
     assert client.get_compatibility(subject) == contract(name).compatibility
     assert registry.writer_schema(schema_id) == contract(name).parsed()
@@ -218,7 +218,7 @@ def test_inspect_shows_what_cannot_be_decoded_and_why(
 
 
 def reason(record: Inspected) -> str | None:
-    """Rule that stands in a reason."""
+    """Rule that is named in a reason."""
     return record.reason and record.reason.partition(":")[0]
 
 

@@ -105,7 +105,7 @@ class Tenant:
 
 @pytest.fixture(scope="module")
 def own(tmp_path_factory: pytest.TempPathFactory) -> Iterator[LocalStack]:
-    """A stack of this module: its tests kill components, which the shared one does not stand."""
+    """A stack of this module: its tests kill components, which the shared one would not survive."""
     with LocalStack(tmp_path_factory.mktemp("own"), StackPorts.free()) as running:
         Tenant(running).create()
         yield running

@@ -184,12 +184,12 @@ def scores(
     reconciled: Reconciled, scoring: Path, folder: Path, figures: list[str]
 ) -> dict[str, Any]:
     """What the scoring script that belongs to the data says."""
-    told = subprocess.check_output(
+    printed = subprocess.check_output(
         [sys.executable, scoring, reconciled.exported, "--truth", folder / PAIRS, "--json"],
         text=True,
         timeout=120,
     )
-    found: dict[str, Any] = json.loads(told)
+    found: dict[str, Any] = json.loads(printed)
     for pair, score in found["pairs"].items():
         shown = ", ".join(f"{it} {score[it]}" for it in ("precision", "recall", "F1"))
         figures.append(f"{pair} through the pipeline: {shown}")

@@ -195,7 +195,7 @@ def test_the_earlier_release_is_read_by_its_own_column_names(v1_1_0: Release) ->
 
 
 def test_a_position_that_is_not_on_earth_is_rejected(v1_1_0: Release) -> None:
-    """WRI1071478 stands at latitude 330310.39, longitude 1075744.39."""
+    """WRI1071478 is at latitude 330310.39, longitude 1075744.39."""
     rejected = v1_1_0.rejected["WRI1071478"]
     assert (rejected.rule_id, rejected.observed) == ("position_out_of_range", "330310.39")
     assert Counter(one.rule_id for one in v1_1_0.rejected.values())["position_out_of_range"] == 4
@@ -204,6 +204,6 @@ def test_a_position_that_is_not_on_earth_is_rejected(v1_1_0: Release) -> None:
 def test_plants_with_latitude_and_longitude_in_each_others_place_are_put_right(
     v1_1_0: Release, v1_3_0: Release
 ) -> None:
-    """Thirteen stood beyond the pole in v1.1.0, three in the wrong hemisphere in v1.3.0."""
+    """Thirteen were beyond the pole in v1.1.0, three in the wrong hemisphere in v1.3.0."""
     assert (v1_1_0.flags["position_swapped"], v1_3_0.flags["position_swapped"]) == (13, 3)
     assert v1_3_0.flags["position_sign_lost"] == 0

@@ -86,7 +86,7 @@ class Landing:
 
 
 @dataclass(frozen=True, slots=True)
-class Entrance:
+class Route:
     """Where the records go that one schema wrote to one topic.
 
     Attributes:
@@ -111,8 +111,8 @@ class Entrance:
         return landing or Rejected(UNKNOWN_KIND, f"No table holds the kind {kind!r}.", "kind")
 
 
-def entrance(topic: str, writer_schema: AvroSchema) -> Entrance | Rejected:
-    """Entrance for records that one schema wrote to one topic.
+def route(topic: str, writer_schema: AvroSchema) -> Route | Rejected:
+    """Route for records that one schema wrote to one topic.
 
     Args:
         topic: Topic the sink reads.
@@ -193,7 +193,7 @@ def _landing(
     )
 
 
-def _infrastructure(topic: str, schema: AvroSchema) -> Entrance:
+def _infrastructure(topic: str, schema: AvroSchema) -> Route:
     names = [field["name"] for field in schema["fields"]]
     head = {**schema, "fields": schema["fields"][: names.index("kind") + 1]}
     stored = {name: kinds()[name] for name in names if name in kinds()}
@@ -201,7 +201,7 @@ def _infrastructure(topic: str, schema: AvroSchema) -> Entrance:
         name: _kind_landing(topic, schema, kind, unread=set(stored) - {name})
         for name, kind in stored.items()
     }
-    return Entrance(landings, head)
+    return Route(landings, head)
 
 
 def _kind_landing(topic: str, schema: AvroSchema, kind: KindTables, unread: set[str]) -> Landing:
@@ -234,10 +234,10 @@ def _payload(kind: KindTables) -> Iterator[tuple[str, str]]:
         yield column.name, value if nullable else f"assumeNotNull({value})"
 
 
-def _single(table: Table, *checks: str) -> Callable[[str, AvroSchema], Entrance]:
+def _single(table: Table, *checks: str) -> Callable[[str, AvroSchema], Route]:
     """A topic that fills one table with columns named like its fields."""
 
-    def build(topic: str, schema: AvroSchema) -> Entrance:
+    def build(topic: str, schema: AvroSchema) -> Route:
         written = {field["name"] for field in schema["fields"]}
         columns = {it.name: f"l.{it.name}" for it in table.columns if it.name in written}
         if "raw" in written:
@@ -245,12 +245,12 @@ def _single(table: Table, *checks: str) -> Callable[[str, AvroSchema], Entrance]
         if any(column.name == "published_at" for column in table.columns):
             columns["published_at"] = f"l.{KAFKA_TIME}"
         feed = Feed(table, columns)
-        return Entrance({"": _landing(topic, schema, set(), list(checks), (feed,))})
+        return Route({"": _landing(topic, schema, set(), list(checks), (feed,))})
 
     return build
 
 
-_BUILDERS: Mapping[str, Callable[[str, AvroSchema], Entrance]] = {
+_BUILDERS: Mapping[str, Callable[[str, AvroSchema], Route]] = {
     "market.infrastructure": _infrastructure,
     "record.outcomes": _single(
         RECORD_OUTCOMES, "arrayAll(it -> tupleElement(it, 'version') >= 0, canonical)"

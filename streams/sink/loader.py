@@ -10,7 +10,7 @@ from streams.clickhouse.client import ClickHouse, RefusedError
 from streams.clickhouse.tables import SINK_REJECTS
 from streams.core.errors import Rejected
 from streams.kafka.batch import Batch
-from streams.sink.landing import Entrance, Landing, entrance
+from streams.sink.landing import Landing, Route, route
 from streams.sink.plan import Insert, Reject, plan_batch
 
 REFUSED = "refused_by_clickhouse"
@@ -51,7 +51,7 @@ class Loader:
         self._clickhouse = clickhouse
         self._writer_schema = writer_schema
         self._topic_id_of = topic_id_of
-        self._entrances: dict[tuple[str, int], Entrance | Rejected] = {}
+        self._routes: dict[tuple[str, int], Route | Rejected] = {}
         self._created: set[str] = set()
 
     def load(self, batch: Batch) -> LoadResult:
@@ -65,7 +65,7 @@ class Loader:
         """
         started = time.monotonic()
         topic_id = self._topic_id_of(batch.topic)
-        plan = plan_batch(batch, topic_id, self._entrance)
+        plan = plan_batch(batch, topic_id, self._route_of)
         rejects = list(plan.rejects)
         for insert in plan.inserts:
             self._create(insert.landing)
@@ -106,17 +106,17 @@ class Loader:
             ],
         )
 
-    def _entrance(self, topic: str, schema_id: int) -> Entrance | Rejected:
-        if (topic, schema_id) in self._entrances:
-            return self._entrances[topic, schema_id]
+    def _route_of(self, topic: str, schema_id: int) -> Route | Rejected:
+        if (topic, schema_id) in self._routes:
+            return self._routes[topic, schema_id]
         try:
             schema = self._writer_schema(schema_id)
         except UndecodableError as error:
             return Rejected(error.rule_id, str(error))
         if schema is None:
             return Rejected(UNKNOWN_SCHEMA_ID, f"The registry has no schema {schema_id}.")
-        self._entrances[topic, schema_id] = entrance(topic, schema)
-        return self._entrances[topic, schema_id]
+        self._routes[topic, schema_id] = route(topic, schema)
+        return self._routes[topic, schema_id]
 
     def _create(self, landing: Landing) -> None:
         # Two threads may do this at once: the statements may run twice.

@@ -23,12 +23,12 @@ from fastavro import schemaless_writer
 from streams.avro.codec import frame_schema_id
 from streams.core.errors import Rejected
 from streams.kafka.batch import Batch, ConsumedRecord
-from streams.sink.landing import SYNC_MARKER, Entrance, Landing
+from streams.sink.landing import SYNC_MARKER, Landing, Route
 
 _FRAME_BYTES = 5
 
-EntranceOf = Callable[[str, int], Entrance | Rejected]
-"""Entrance of a topic for a schema id."""
+RouteOf = Callable[[str, int], Route | Rejected]
+"""Route of a topic for a schema id."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -100,12 +100,12 @@ class Plan:
     rejects: tuple[Reject, ...]
 
 
-def plan_batch(batch: Batch, topic_id: str, entrance_of: EntranceOf) -> Plan:
+def plan_batch(batch: Batch, topic_id: str, route_of: RouteOf) -> Plan:
     """Inserts that load a batch, one for each writer schema and canonical kind."""
     groups: dict[tuple[int, str], tuple[Landing, list[ConsumedRecord]]] = {}
     rejects: list[Reject] = []
     for record in batch.records:
-        routed = _route(record, entrance_of)
+        routed = _route(record, route_of)
         if isinstance(routed, Rejected):
             rejects.append(Reject(record, routed))
         else:
@@ -116,14 +116,14 @@ def plan_batch(batch: Batch, topic_id: str, entrance_of: EntranceOf) -> Plan:
     return Plan(inserts, tuple(rejects))
 
 
-def _route(record: ConsumedRecord, entrance_of: EntranceOf) -> tuple[int, Landing] | Rejected:
+def _route(record: ConsumedRecord, route_of: RouteOf) -> tuple[int, Landing] | Rejected:
     schema_id = frame_schema_id(record.value)
     if record.value is None or schema_id is None:
         return _BAD_FRAMING
-    entrance = entrance_of(record.topic, schema_id)
-    if isinstance(entrance, Rejected):
-        return entrance
-    landing = entrance.landing_of(record.value[_FRAME_BYTES:])
+    route = route_of(record.topic, schema_id)
+    if isinstance(route, Rejected):
+        return route
+    landing = route.landing_of(record.value[_FRAME_BYTES:])
     return landing if isinstance(landing, Rejected) else (schema_id, landing)
 
 

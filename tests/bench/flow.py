@@ -31,7 +31,7 @@ from streams.local.stack import LocalStack
 from streams.local.workers import LocalWorker
 from streams.settings import Settings
 from streams.sink.app import INSERT_RECORDS
-from streams.sink.landing import Entrance, entrance
+from streams.sink.landing import Route, route
 from streams.sink.plan import Insert, plan_batch
 from streams.topics import MARKET_INFRASTRUCTURE, PARTITIONS
 from tests.bench.measure import VoidRunError
@@ -173,15 +173,15 @@ def _inserts(partition: int, records: int) -> list[Insert]:
     topic = MARKET_INFRASTRUCTURE.name
 
     @cache
-    def entrance_of(topic: str, schema_id: int) -> Entrance | Rejected:
-        return entrance(topic, schemas()[schema_id])
+    def route_of(topic: str, schema_id: int) -> Route | Rejected:
+        return route(topic, schemas()[schema_id])
 
     inserts: list[Insert] = []
     for first in range(0, records, INSERT_RECORDS):
         offsets = range(first, min(first + INSERT_RECORDS, records))
         values = [framed(topic, plant(offset * PARTITIONS + partition)) for offset in offsets]
         found = batch(topic, values, first_offset=first, partition=partition)
-        inserts.extend(plan_batch(found, "uuid", entrance_of).inserts)
+        inserts.extend(plan_batch(found, "uuid", route_of).inserts)
     return inserts
 
 

@@ -6,7 +6,7 @@ import pytest
 
 from streams.avro.contracts import contract
 from streams.core.errors import Rejected
-from streams.sink.landing import INCOMPATIBLE_SCHEMA, TOPICS, Entrance, Landing, entrance
+from streams.sink.landing import INCOMPATIBLE_SCHEMA, TOPICS, Landing, Route, route
 from tests.sink.records import kind_schema
 
 CANONICAL = "market.infrastructure"
@@ -17,14 +17,14 @@ def schema(topic: str = CANONICAL) -> dict[str, Any]:
 
 
 def landings(topic: str, writer_schema: dict[str, Any]) -> Mapping[str, Landing]:
-    result = entrance(topic, writer_schema)
-    assert isinstance(result, Entrance)
+    result = route(topic, writer_schema)
+    assert isinstance(result, Route)
     return result.landings
 
 
 @pytest.mark.parametrize("topic", TOPICS)
 def test_the_same_schema_always_has_the_same_landing(topic: str) -> None:
-    assert entrance(topic, schema(topic)) == entrance(topic, schema(topic))
+    assert route(topic, schema(topic)) == route(topic, schema(topic))
 
 
 def test_another_schema_version_has_a_landing_of_its_own() -> None:
@@ -47,7 +47,7 @@ def test_a_field_the_writer_does_not_know_is_not_selected() -> None:
 @pytest.mark.parametrize("topic", TOPICS)
 def test_the_schema_of_another_topic_is_rejected(topic: str) -> None:
     other = TOPICS[TOPICS.index(topic) - 1]
-    result = entrance(topic, schema(other))
+    result = route(topic, schema(other))
     assert isinstance(result, Rejected)
     assert result.rule_id == INCOMPATIBLE_SCHEMA
 
@@ -55,7 +55,7 @@ def test_the_schema_of_another_topic_is_rejected(topic: str) -> None:
 def test_a_schema_without_a_required_field_is_rejected() -> None:
     broken = schema()
     broken["fields"] = [field for field in broken["fields"] if field["name"] != "version"]
-    result = entrance(CANONICAL, broken)
+    result = route(CANONICAL, broken)
     assert isinstance(result, Rejected)
     assert "version" in result.message
 
@@ -63,11 +63,11 @@ def test_a_schema_without_a_required_field_is_rejected() -> None:
 def test_a_schema_with_a_type_clickhouse_lacks_is_rejected() -> None:
     foreign = schema()
     foreign["fields"].append({"name": "extra", "type": ["null", "int", "string"], "default": None})
-    result = entrance(CANONICAL, foreign)
+    result = route(CANONICAL, foreign)
     assert isinstance(result, Rejected)
     assert result.rule_id == INCOMPATIBLE_SCHEMA
 
 
 def test_a_topic_the_sink_does_not_read_is_a_bug() -> None:
     with pytest.raises(KeyError):
-        entrance("raw.wri_powerplants", schema())
+        route("raw.wri_powerplants", schema())

@@ -9,7 +9,7 @@ from hypothesis import strategies as st
 
 from streams.core.errors import Rejected
 from streams.kafka.batch import Batch
-from streams.sink.landing import Entrance, Landing, entrance
+from streams.sink.landing import Landing, Route, route
 from streams.sink.plan import Insert, plan_batch
 from tests.sink.records import (
     KAFKA_TIME,
@@ -27,14 +27,14 @@ UNKNOWN_ID = 99
 
 
 @cache
-def entrance_of(topic: str, schema_id: int) -> Entrance | Rejected:
+def route_of(topic: str, schema_id: int) -> Route | Rejected:
     if schema_id not in SCHEMAS:
         return Rejected("unknown_schema_id", "None of that id.")
-    return entrance(topic, SCHEMAS[schema_id])
+    return route(topic, SCHEMAS[schema_id])
 
 
 def only_insert(values: list[bytes | None], *, topic_id: str = "a", **place: int) -> Insert:
-    plan = plan_batch(batch(TOPIC, values, **place), topic_id, entrance_of)
+    plan = plan_batch(batch(TOPIC, values, **place), topic_id, route_of)
     (insert,) = plan.inserts
     return insert
 
@@ -88,7 +88,7 @@ def test_another_landing_has_another_token() -> None:
 def test_offsets_may_have_gaps() -> None:
     """Transaction markers and compaction leave some out."""
     records = [KafkaRecord(TOPIC, 0, offset, VALUES[0]) for offset in (4, 9, 11)]
-    plan = plan_batch(Batch(TOPIC, 0, records), "a", entrance_of)
+    plan = plan_batch(Batch(TOPIC, 0, records), "a", route_of)
     (insert,) = plan.inserts
     assert insert.token(insert.avro_file()).startswith("a:0:4-11:")
 
@@ -104,7 +104,7 @@ def test_every_record_is_in_exactly_one_insert_or_rejected(kinds: list[str]) -> 
         "no framing": b"hello world",
         "null": None,
     }
-    plan = plan_batch(batch(TOPIC, [value[kind] for kind in kinds]), "a", entrance_of)
+    plan = plan_batch(batch(TOPIC, [value[kind] for kind in kinds]), "a", route_of)
     inserted = [record.offset for insert in plan.inserts for record in insert.records]
     rejected = [reject.record.offset for reject in plan.rejects]
     assert sorted(inserted + rejected) == list(range(len(kinds)))

@@ -15,7 +15,7 @@ def test_every_folder_of_tests_is_named_after_the_folder_of_code_it_tests() -> N
         for path in TESTS.rglob("test_*.py")
         if path.relative_to(TESTS).parts[0] not in OF_THE_WHOLE
     }
-    assert {it for it in folders if not _is_of_code(it)} == set()
+    assert {folder for folder in folders if not _is_of_code(folder)} == set()
 
 
 def _is_of_code(folder: Path) -> bool:

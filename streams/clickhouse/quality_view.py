@@ -12,10 +12,10 @@ def quality_query(weights_of: Weights) -> str:
     The last verdict on a raw record counts: its newest generation, the outcome published last for
     each kind, that of an unreadable record only while it was never read.
     """
-    dimensions = ", ".join(quoted(it) for it in DIMENSIONS)
-    weights = ", ".join(str(weights_of[it]) for it in DIMENSIONS)
-    rules = ", ".join(quoted(it) for it in RULES)
-    meanings = ", ".join(quoted(it.dimension) for it in RULES.values())
+    dimensions = ", ".join(quoted(dimension) for dimension in DIMENSIONS)
+    weights = ", ".join(str(weights_of[dimension]) for dimension in DIMENSIONS)
+    rules = ", ".join(quoted(rule) for rule in RULES)
+    meanings = ", ".join(quoted(rule.dimension) for rule in RULES.values())
     store = RECORD_OUTCOMES.name
     raw = "raw_topic, raw_partition, raw_offset"
     return f"""

@@ -107,7 +107,10 @@ def count_published(settings: Settings) -> Published:
     return Published(
         normalized,
         Counter(
-            it for _, status, _, sources in newest.values() if status != "merged" for it in sources
+            source
+            for _, status, _, sources in newest.values()
+            if status != "merged"
+            for source in sources
         ),
         Counter(kind for _, status, kind, _ in newest.values() if status == "current"),
     )

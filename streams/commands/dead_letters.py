@@ -42,8 +42,8 @@ def find_dead_letters(settings: Settings, choice: Choice) -> list[DeadLetter]:
     bootstrap = settings.kafka_bootstrap
     with Registry(settings.schema_registry_url) as registry:
         decoder = topic_decoder(registry, DEAD_LETTERS, avro.DeadLetter)
-        records = [decoder.decode(it.value) for it in read_all(bootstrap, DEAD_LETTERS.name)]
-        keys = {RawCoordinates.from_avro(it["raw"]).key.encode() for it in records}
+        records = [decoder.decode(one.value) for one in read_all(bootstrap, DEAD_LETTERS.name)]
+        keys = {RawCoordinates.from_avro(one["raw"]).key.encode() for one in records}
         outcomes: dict[RawCoordinates, dict[str, Outcome]] = {}
         outcome_decoder = topic_decoder(registry, RECORD_OUTCOMES, avro.RecordOutcome)
         for record in read_all(bootstrap, RECORD_OUTCOMES.name):

@@ -107,10 +107,10 @@ class Day:
     @classmethod
     def from_avro(cls, record: avro.GasDayAggregates) -> Self:
         """Inverse of `to_avro`."""
-        reports = (Report.from_avro(it) for it in record["reports"])
+        reports = (Report.from_avro(one) for one in record["reports"])
         return cls(
             {report.record_id: report for report in reports},
-            {it["record_id"]: tuple(it["flags"]) for it in record["verdicts"]},
+            {verdict["record_id"]: tuple(verdict["flags"]) for verdict in record["verdicts"]},
         )
 
     def to_avro(self) -> avro.GasDayAggregates:
@@ -155,7 +155,9 @@ def evaluate_totals(day: Day, previous: Day, limits: Tolerances) -> Verdicts:
             if _dropped(reports, previous, limits):
                 failed.append(flag_rules.REPORTERS_DROPPED)
         elif total.scope == "country":
-            parts = [it for it in terminals if it.country_code == total.country_code]
+            parts = [
+                terminal for terminal in terminals if terminal.country_code == total.country_code
+            ]
             if _disagree(total, parts, limits.lng.totals.share, complete=False):
                 failed.append(flag_rules.TOTALS_DISAGREE)
         if failed:
@@ -177,10 +179,13 @@ def _real_terminals(reports: Iterable[Report]) -> list[Report]:
 
 def _disagree(total: Report, parts: Sequence[Report], share: float, *, complete: bool) -> bool:
     measures = (
-        (total.inventory_gwh, [it.inventory_gwh for it in parts if it.inventory_gwh is not None]),
+        (
+            total.inventory_gwh,
+            [part.inventory_gwh for part in parts if part.inventory_gwh is not None],
+        ),
         (
             total.send_out_gwh_per_day,
-            [it.send_out_gwh_per_day for it in parts if it.send_out_gwh_per_day is not None],
+            [part.send_out_gwh_per_day for part in parts if part.send_out_gwh_per_day is not None],
         ),
     )
     for whole, figures in measures:

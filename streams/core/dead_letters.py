@@ -104,13 +104,15 @@ def dead_letters(
         dead_letter = _dead_letter(record)
         before = found.get(dead_letter.raw)
         attempts = 1 if before is None else before.attempts + 1
-        accepted = any(it != "rejected" for it in outcomes.get(dead_letter.raw, {}).values())
+        accepted = any(
+            outcome != "rejected" for outcome in outcomes.get(dead_letter.raw, {}).values()
+        )
         found[dead_letter.raw] = replace(dead_letter, attempts=attempts, resolved=accepted)
     return [found[raw] for raw in sorted(found)]
 
 
 def _dead_letter(record: avro.DeadLetter) -> DeadLetter:
-    headers = tuple((it["name"], it["value"]) for it in record["headers"])
+    headers = tuple((header["name"], header["value"]) for header in record["headers"])
     return DeadLetter(
         RawCoordinates.from_avro(record["raw"]),
         record["source_id"],
@@ -137,7 +139,7 @@ class Group:
 def groups(found: Iterable[DeadLetter]) -> list[tuple[Group, int]]:
     """Number of letters by source, stage, rule, UTC day and whether they are resolved; sorted."""
     counted = Counter(
-        Group(it.source_id, it.stage, it.rule_id, it.record_time.date(), it.resolved)
-        for it in found
+        Group(one.source_id, one.stage, one.rule_id, one.record_time.date(), one.resolved)
+        for one in found
     )
     return sorted(counted.items())

@@ -57,5 +57,5 @@ def scores(counts: QualityCounts, weights: Weights) -> tuple[Score, ...]:
         for dimension in DIMENSIONS
         for failed in (counts.dimensions.get(dimension, 0),)
     )
-    total = sum(weights[d] * it.score for d, it in zip(DIMENSIONS, single, strict=True))
+    total = sum(weights[d] * one.score for d, one in zip(DIMENSIONS, single, strict=True))
     return (*single, Score(TOTAL, count, counts.failed_count, total))

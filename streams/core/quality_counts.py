@@ -69,10 +69,12 @@ def after_outcome(previous: Verdict | None, outcome: avro.RecordOutcome) -> Verd
     rejected = () if outcome["rule_id"] is None else (outcome["rule_id"],)
     rules = tuple(sorted({*outcome["flags"], *rejected}))
     earlier = previous.failed if previous is not None and previous.generation == generation else {}
-    if kind == UNKNOWN_KIND and any(it != UNKNOWN_KIND for it in earlier):
+    if kind == UNKNOWN_KIND and any(output_kind != UNKNOWN_KIND for output_kind in earlier):
         assert previous is not None
         return previous  # it was read since
-    failed = {it: found for it, found in earlier.items() if it != UNKNOWN_KIND} | {kind: rules}
+    failed = {
+        output_kind: found for output_kind, found in earlier.items() if output_kind != UNKNOWN_KIND
+    } | {kind: rules}
     record_time = outcome["record_time"]
     start = record_time.replace(hour=0, minute=0, second=0, microsecond=0)
     verdict = Verdict(outcome["source_id"], start, generation, failed)

@@ -196,7 +196,9 @@ class Broker:
                 [TopicPartition(*partition) for partition in partitions], timeout=_REQUEST_SECONDS
             )
             return {
-                PartitionId(it.topic, it.partition): it.offset for it in found if it.offset >= 0
+                PartitionId(one.topic, one.partition): one.offset
+                for one in found
+                if one.offset >= 0
             }
 
         try:

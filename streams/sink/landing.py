@@ -239,9 +239,9 @@ def _single(table: Table, *checks: str) -> Callable[[str, AvroSchema], Route]:
 
     def build(topic: str, schema: AvroSchema) -> Route:
         written = {field["name"] for field in schema["fields"]}
-        columns = {it.name: f"l.{it.name}" for it in table.columns if it.name in written}
+        columns = {one.name: f"l.{one.name}" for one in table.columns if one.name in written}
         if "raw" in written:
-            columns |= {f"raw_{it}": f"l.raw.{it}" for it in ("topic", "partition", "offset")}
+            columns |= {f"raw_{name}": f"l.raw.{name}" for name in ("topic", "partition", "offset")}
         if any(column.name == "published_at" for column in table.columns):
             columns["published_at"] = f"l.{KAFKA_TIME}"
         feed = Feed(table, columns)

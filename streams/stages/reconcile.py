@@ -105,7 +105,7 @@ class Reconcile:
                     stage=STAGE,
                     generation=self._generation,
                     record_time=event["order"]["fetched_at"],
-                    canonical=[(it["record_id"], it["version"]) for it in resolution.published],
+                    canonical=[(one["record_id"], one["version"]) for one in resolution.published],
                     flags=event["flags"] if resolution.outcome in ("changed", "unchanged") else (),
                     again=event["again"],
                 )

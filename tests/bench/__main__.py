@@ -90,7 +90,7 @@ def main(
     logging.getLogger("stamina").setLevel(logging.ERROR)  # retries are its warnings
     home = settings().data_dir / "bench"
     shutil.rmtree(home, ignore_errors=True)
-    contenders = [it for it in CONTENDERS if it.name in only]
+    contenders = [contender for contender in CONTENDERS if contender.name in only]
     problems = []
     try:
         if contenders:
@@ -152,15 +152,15 @@ def _measure_product(home: Path, only: Sequence[Part], records: int, repeats: in
     if Part.PRODUCE in only:
         runs = produce_release(home / "produce", repeats)
         release = f"{runs[0].records:,} plants, download to last delivery"
-        show(release, [it.records_per_second for it in runs], "records/s", 30_000, more=True)
-        spent = [it.processor_microseconds for it in runs]
+        show(release, [run.records_per_second for run in runs], "records/s", 30_000, more=True)
+        spent = [run.processor_microseconds for run in runs]
         show("the same, processor time of a record", spent, "µs", None, more=False)
-        show("the same, peak memory", [it.peak_megabytes for it in runs], "MB", 300, more=False)
+        show("the same, peak memory", [run.peak_megabytes for run in runs], "MB", 300, more=False)
     if Part.WAY in only:
         ways = [whole_way(home / f"way-{number}") for number in range(repeats)]
         plants = f"{ways[0].plants:,} plants"
-        show(f"{plants}, poll to queryable", [it.seconds for it in ways], "s", 30, more=False)
-        speeds = [it.produced_per_second for it in ways]
+        show(f"{plants}, poll to queryable", [way.seconds for way in ways], "s", 30, more=False)
+        speeds = [way.produced_per_second for way in ways]
         show(f"{plants}, download to raw topic", speeds, "records/s", None, more=True)
     if Part.SINK in only:
         speeds = [topic_to_insert(home / f"sink-{number}", records) for number in range(repeats)]
@@ -179,7 +179,7 @@ def _measure_product(home: Path, only: Sequence[Part], records: int, repeats: in
 def _measure_validation(repeats: int) -> list[str]:
     rounds = [validation_cost() for _ in range(repeats)]
     out.print(stage_table(rounds), rule_table(rounds))
-    average = Spread.of([it.average for it in rounds])
+    average = Spread.of([round_.average for round_ in rounds])
     out.print(
         f"Validation adds {average.text(1)} µs to a record on average, at most "
         f"{MOST_MICROSECONDS:.0f} are allowed: {verdict(average.median <= MOST_MICROSECONDS)}"

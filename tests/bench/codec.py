@@ -118,7 +118,9 @@ def codec_table(rounds: Sequence[Sequence[CodecCost]]) -> Table:
     names = ("write", "fastavro_write", "write_ratio", "read", "fastavro_read", "read_ratio")
     for costs in zip(*rounds, strict=True):
         figures = (median(getattr(cost, name) for cost in costs) for name in names)
-        table.add_row(costs[0].contract, f"{costs[0].size:,}", *(f"{it:.1f}" for it in figures))
+        table.add_row(
+            costs[0].contract, f"{costs[0].size:,}", *(f"{figure:.1f}" for figure in figures)
+        )
     return table
 
 

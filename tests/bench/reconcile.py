@@ -67,8 +67,11 @@ def _resolve(graph: Graph, members: list[avro.NormalizedAsset]) -> None:
 def _newer(records: Iterable[avro.NormalizedAsset]) -> list[avro.NormalizedAsset]:
     later = timedelta(days=1)
     return [
-        {**it, "order": {**it["order"], "fetched_at": it["order"]["fetched_at"] + later}}
-        for it in records
+        {
+            **record,
+            "order": {**record["order"], "fetched_at": record["order"]["fetched_at"] + later},
+        }
+        for record in records
     ]
 
 

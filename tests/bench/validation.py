@@ -117,12 +117,12 @@ def _measure(
     tolerances: Tolerances,
 ) -> tuple[StageCost, list[RuleCost]]:
     read, read_us = _timed(connector.map_to_schema, raws)
-    accepted = [(raw, it) for raw, it in zip(raws, read, strict=True) if isinstance(it, Mapped)]
-    valid, validate_us = _timed(lambda it: validate(it[1], it[0], tolerances), accepted)
+    accepted = [(raw, one) for raw, one in zip(raws, read, strict=True) if isinstance(one, Mapped)]
+    valid, validate_us = _timed(lambda one: validate(one[1], one[0], tolerances), accepted)
     numbered = [
-        (number, raw, it)
-        for number, ((raw, _), it) in enumerate(zip(accepted, valid, strict=True))
-        if isinstance(it, Mapped)
+        (number, raw, one)
+        for number, ((raw, _), one) in enumerate(zip(accepted, valid, strict=True))
+        if isinstance(one, Mapped)
     ]
 
     def normalized(it: tuple[int, RawRecord, Mapped]) -> Normalized:
@@ -134,8 +134,8 @@ def _measure(
         return normalize(raw, mapped, mapped.kind, order, at, None).normalized[0]
 
     records, normalize_us = _timed(normalized, numbered)
-    _, succeed_us = _timed(lambda it: succeed(it, b"", None, 1, observation_id), records)
-    days = [it for it in records if "region" not in it]
+    _, succeed_us = _timed(lambda one: succeed(one, b"", None, 1, observation_id), records)
+    days = [record for record in records if "region" not in record]
     points, observe_us = _observed(days, tolerances)
     evaluate_us = max(0.0, observe_us - succeed_us) if days else 0.0
     rules = [
@@ -232,8 +232,8 @@ def stage_table(rounds: Sequence[ValidationCost]) -> Table:
     """Microseconds of processor time per record, medians of the rounds."""
     columns = ("read", "validate", "normalize", "succeed", "evaluate", "validation")
     table = Table("source", "records", *(f"{name}, µs" for name in columns))
-    for stages in zip(*(it.stages for it in rounds), strict=True):
-        figures = (median(getattr(it, name) for it in stages) for name in columns)
+    for stages in zip(*(round_.stages for round_ in rounds), strict=True):
+        figures = (median(getattr(stage, name) for stage in stages) for name in columns)
         table.add_row(
             stages[0].source, f"{stages[0].records:,}", *(f"{figure:.1f}" for figure in figures)
         )
@@ -243,8 +243,8 @@ def stage_table(rounds: Sequence[ValidationCost]) -> Table:
 def rule_table(rounds: Sequence[ValidationCost]) -> Table:
     """Microseconds per record of each rule, medians of the rounds."""
     table = Table("kind", "rule", "µs", "flagged", "of")
-    for rules in zip(*(it.rules for it in rounds), strict=True):
+    for rules in zip(*(round_.rules for round_ in rounds), strict=True):
         one = rules[0]
-        cost = median(it.microseconds for it in rules)
+        cost = median(rule.microseconds for rule in rules)
         table.add_row(one.kind, one.rule_id, f"{cost:.2f}", f"{one.flagged:,}", f"{one.records:,}")
     return table

@@ -33,7 +33,7 @@ def test_four_sources_stand_side_by_side_at_80_columns() -> None:
     table = shown(SOURCES, 80)
     assert table.count("raw records") == 1
     (raw,) = [line for line in table.splitlines() if "raw records" in line]
-    assert raw.replace("│", " ").split()[2:] == [f"{10_000_000 + it:,}" for it in range(4)]
+    assert raw.replace("│", " ").split()[2:] == [f"{10_000_000 + number:,}" for number in range(4)]
     (polled,) = [line for line in table.splitlines() if "polled" in line]
     assert polled.replace("│", " ").split()[4:] == ["-", *["8,111,222"] * 3]
 

@@ -132,7 +132,7 @@ class Series:
         outcome = normalize(raw, mapped, KIND, order, at, self.locations.get(raw.record_id))
         if outcome.location is not None:
             self.locations[raw.record_id] = outcome.location
-        return tuple(it for it in outcome.normalized if "region" not in it)
+        return tuple(one for one in outcome.normalized if "region" not in one)
 
     def observe(self, record: avro.NormalizedObservation) -> Observed:
         """One normalized record, as the observe stage does it."""
@@ -155,7 +155,7 @@ class Series:
 
     def flags(self, day: str) -> set[str]:
         """Flags readers see on a gas day of the only entity."""
-        (record_id,) = (it for it in self.published if it.endswith(day))
+        (record_id,) = (one for one in self.published if one.endswith(day))
         return set(self.published[record_id]["flags"])
 
 

@@ -37,7 +37,7 @@ def report(
 
 
 def day_of(*reports: Report) -> Day:
-    return Day({it.record_id: it for it in reports}, {})
+    return Day({one.record_id: one for one in reports}, {})
 
 
 def flags(day: Day, previous: Day = EMPTY) -> dict[str, tuple[str, ...]]:
@@ -78,7 +78,7 @@ def test_a_day_on_which_many_stop_reporting_is_flagged() -> None:
     eu = report("eu", None, scope="eu")
     assert flags(day_of(eu, *COUNTRIES[:6]), day_of(*COUNTRIES)) == {"eu": ("reporters_dropped",)}
     assert flags(day_of(eu, *COUNTRIES[:8]), day_of(*COUNTRIES)) == {}
-    silent = [report(it.entity_id, 1.0, reports=False) for it in COUNTRIES[6:]]
+    silent = [report(country.entity_id, 1.0, reports=False) for country in COUNTRIES[6:]]
     assert flags(day_of(eu, *COUNTRIES[:6], *silent), day_of(*COUNTRIES)) != {}
 
 
@@ -103,7 +103,7 @@ reports = st.builds(
 )
 
 
-@given(st.lists(reports, unique_by=lambda it: (it.entity_id, it.version)), st.data())
+@given(st.lists(reports, unique_by=lambda each: (each.entity_id, each.version)), st.data())
 def test_any_order_of_reports_gives_the_same_verdicts(
     found: list[Report], data: st.DataObject
 ) -> None:

@@ -239,7 +239,7 @@ FAILING: tuple[tuple[str, Payload], ...] = (
 )
 
 
-@pytest.mark.parametrize("payload", CLEAN, ids=lambda it: type(it).__name__)
+@pytest.mark.parametrize("payload", CLEAN, ids=lambda one: type(one).__name__)
 def test_a_good_record_of_every_kind_is_not_flagged(payload: Payload) -> None:
     assert flags(payload) == set()
 

@@ -74,13 +74,13 @@ def test_an_accepted_record_is_resolved(outcomes: dict[str, Outcome], resolved: 
 def test_dead_letters_are_chosen(choice: Choice, offsets: list[int]) -> None:
     later = dead(2, "missing_name", record_time=DAY + timedelta(hours=1))
     found = dead_letters([dead(3), later, dead(1)], {at(3): {"power_plant": "changed"}})
-    assert [it.raw.offset for it in found if choice.has(it)] == offsets
+    assert [one.raw.offset for one in found if choice.has(one)] == offsets
 
 
 def test_dead_letters_are_grouped_by_rule_and_day() -> None:
     found = dead_letters([dead(1), dead(2), dead(3, record_time=DAY + timedelta(days=1))], {})
     first = Group("wri_powerplants", "normalize", "bad_avro", DAY.date(), False)
-    assert [(it.day.day, count) for it, count in groups(found)] == [(3, 2), (4, 1)]
+    assert [(group.day.day, count) for group, count in groups(found)] == [(3, 2), (4, 1)]
     assert groups(found)[0] == (first, 2)
 
 

@@ -85,7 +85,9 @@ def test_a_gap_is_flagged_until_the_missing_day_comes() -> None:
     assert series.flags(str(day(2))) == set()
     series.arrive(Arrival(raw_day(day(1), fetched=late, gwh="6702"), 9))
     assert series.flags(str(day(0))) == set()
-    evaluated_again = [it.record_id for it in series.observed[-1].changes if it.published]
+    evaluated_again = [
+        change.record_id for change in series.observed[-1].changes if change.published
+    ]
     assert evaluated_again == [f"ES/{day(1)}", f"ES/{day(0)}"]
 
 

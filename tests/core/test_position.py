@@ -129,10 +129,13 @@ def test_the_correction_reaches_region_and_readers() -> None:
     outcome = normalize(record, found, "power_plant", order_of(record), at(0), None)
     normalized = asset(outcome.normalized[0])
     assert normalized["region"] == EUROPE
-    assert [it["field"] for it in normalized["corrections"]] == ["latitude", "longitude"]
+    assert [correction["field"] for correction in normalized["corrections"]] == [
+        "latitude",
+        "longitude",
+    ]
     canonical = canonical_content("id", "power_plant", "current", None, [normalized], [], {})
     assert canonical["flags"] == ["position_swapped"]
-    rules = {it["rule"]: it["fields"] for it in canonical["provenance"]}
+    rules = {entry["rule"]: entry["fields"] for entry in canonical["provenance"]}
     assert rules["corrected"] == ["latitude", "longitude"]
 
 
@@ -142,9 +145,9 @@ def test_three_swapped_plants_of_the_real_database_are_found_and_no_other(
 ) -> None:
     """Hardly any other plant lies outside its country, so hardly any alarm can be false."""
     found = {raw.record_id: checked_raw(raw) for raw in real_plants(real_data)}
-    swapped = sorted(key for key, it in found.items() if "position_swapped" in it.flags)
+    swapped = sorted(key for key, one in found.items() if "position_swapped" in one.flags)
     assert swapped == ["WRI1006494", "WRI1007043", "WRI1023535"]
-    outside = [key for key, it in found.items() if "position_outside_country" in it.flags]
+    outside = [key for key, one in found.items() if "position_outside_country" in one.flags]
     assert len(outside) < 20
 
 

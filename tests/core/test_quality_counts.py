@@ -32,8 +32,8 @@ def outcome(**changes: Any) -> avro.RecordOutcome:
 
 def verdict(*outcomes: avro.RecordOutcome) -> Verdict:
     stored = None
-    for it in outcomes:
-        stored = after_outcome(stored, it)
+    for one in outcomes:
+        stored = after_outcome(stored, one)
     assert stored is not None
     return stored
 
@@ -87,7 +87,7 @@ def test_figures_depend_neither_on_order_nor_on_partitions(
     counts = total(parts)
     assert counts.changes == len(found) + 2
     assert counts.record_count == len(found)
-    by_dimension = {it.dimension: it for it in scores(counts, WEIGHTS)}
+    by_dimension = {score.dimension: score for score in scores(counts, WEIGHTS)}
     for dimension in DIMENSIONS:
         failed = sum(dimension in failed_dimensions(rules) for rules in found)
         assert by_dimension[dimension].failed_count == failed

@@ -87,6 +87,6 @@ def test_under_two_percent_of_clean_days_are_flagged(eu: Series, figures: list[s
 def test_newest_first_gives_the_same_flags(eu: Series, real_data: Path) -> None:
     """The source answers newest first."""
     backwards = series_of(reversed(real_eu_days(real_data)))
-    assert {key: it["flags"] for key, it in backwards.published.items()} == {
-        key: it["flags"] for key, it in eu.published.items()
+    assert {key: one["flags"] for key, one in backwards.published.items()} == {
+        key: one["flags"] for key, one in eu.published.items()
     }

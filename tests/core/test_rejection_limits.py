@@ -11,7 +11,7 @@ LIMITS = RejectionLimits(share=0.5, of_records=10, consecutive=4)
 
 def reason(verdicts: str, limits: RejectionLimits = LIMITS) -> str | None:
     """Why these verdicts exceed a limit; `x` is a rejection."""
-    return RecentVerdicts(limits).exceeded_by(it == "x" for it in verdicts)
+    return RecentVerdicts(limits).exceeded_by(verdict == "x" for verdict in verdicts)
 
 
 @pytest.mark.parametrize("verdicts", ["", "xxx", "...xxx...", "x.x.x.x.x.", "xx.xx.xx"])
@@ -34,7 +34,7 @@ def test_old_rejections_leave_the_window() -> None:
 
 @given(st.text("x.", max_size=40), st.integers(0, 40))
 def test_batches_are_no_matter(verdicts: str, cut: int) -> None:
-    whole = [it == "x" for it in verdicts]
+    whole = [verdict == "x" for verdict in verdicts]
     recent = RecentVerdicts(LIMITS)
     first = recent.exceeded_by(whole[:cut])
     found = first or recent.after(whole[:cut]).exceeded_by(whole[cut:])

@@ -51,7 +51,7 @@ def missing_files(page: Page) -> Iterator[str]:
     for span in page.spans:
         if not _FILE.fullmatch(span) or "<" in span or _TEST.match(span):
             continue
-        places = [it for it in page.path.parents if it.is_relative_to(PROJECT_ROOT)]
+        places = [parent for parent in page.path.parents if parent.is_relative_to(PROJECT_ROOT)]
         if not any(next(place.glob(span.rstrip("/")), None) for place in places):
             yield f"{span}: no such file"
 
@@ -250,5 +250,5 @@ def _figures() -> frozenset[str]:
     found: set[str] = set()
     for path in (*_declaring_files(), FIGURES):
         text = path.read_text(encoding="utf-8")
-        found.update(re.sub("[,_]", "", it) for it in re.findall(r"\d[\d_,]*(?:\.\d+)?", text))
+        found.update(re.sub("[,_]", "", one) for one in re.findall(r"\d[\d_,]*(?:\.\d+)?", text))
     return frozenset(found)

@@ -113,7 +113,7 @@ def rules(folder: Path) -> str:
 def metrics(folder: Path) -> str:
     """Every metric that some module declares."""
     exporters = tuple(dict.fromkeys(EXPORTED_BY.values()))
-    found = sorted(_metrics(), key=lambda it: (exporters.index(EXPORTED_BY[it[0]]), it))
+    found = sorted(_metrics(), key=lambda one: (exporters.index(EXPORTED_BY[one[0]]), one))
     return _table(
         ("metric", "type", "says", "exported by"),
         (

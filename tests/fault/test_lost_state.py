@@ -50,8 +50,8 @@ def test_lost_changelog_stops_the_worker_and_a_rebuild_restores_the_content(
     cluster.wait_drained()
     cluster.stop_all()
     after = newest(cluster.settings)
-    current = {key: it for key, it in before.items() if it["status"] == "current"}
-    assert {key for key, it in after.items() if it["status"] == "current"} == current.keys()
+    current = {key: one for key, one in before.items() if one["status"] == "current"}
+    assert {key for key, one in after.items() if one["status"] == "current"} == current.keys()
     for key, record in current.items():
         assert after[key]["power_plant"] == record["power_plant"]
         assert after[key]["version"] > record["version"]

@@ -116,16 +116,20 @@ def test_poison_becomes_dead_letters_and_a_fix_brings_them_back(cluster: Cluster
     ]
     with pytest.raises(KafkaException, match="size"):
         publish(cluster, RAW.name, [b"x" * 2_000_000], 0)
-    mixed = [value for pair in zip(good, [it for _, it in poison], strict=False) for value in pair]
+    mixed = [
+        value
+        for pair in zip(good, [poisoned for _, poisoned in poison], strict=False)
+        for value in pair
+    ]
     publish(cluster, RAW.name, [*mixed, *good[len(poison) :], huge], 1)
     worker = cluster.pipeline()
     cluster.wait_drained()
     worker.process.stop(15)
 
     found = dead_letters(cluster)
-    assert [(it.rule_id, it.content.value) for it in found] == poison
-    assert {it.raw.partition for it in found} == {1}
-    assert not any(it.resolved for it in found)
+    assert [(each.rule_id, each.content.value) for each in found] == poison
+    assert {each.raw.partition for each in found} == {1}
+    assert not any(each.resolved for each in found)
     assert {f"GOOD{number}" for number in range(50)} | {"HUGE"} == plant_ids(cluster)
     assert problems(cluster) == ()
 
@@ -142,11 +146,15 @@ def test_poison_becomes_dead_letters_and_a_fix_brings_them_back(cluster: Cluster
     assert "4 dead letters were redriven" in again.stdout
     cluster.wait_drained()
     assert "LATER" in plant_ids(cluster)
-    attempts = {it.rule_id: it.attempts for it in dead_letters(cluster, resolved=False)}
+    attempts = {letter.rule_id: letter.attempts for letter in dead_letters(cluster, resolved=False)}
     assert attempts["bad_avro"] == 2
-    assert [it.content.value for it in dead_letters(cluster) if it.resolved] == [unknown]
+    assert [letter.content.value for letter in dead_letters(cluster) if letter.resolved] == [
+        unknown
+    ]
     assert all(
-        name != REDRIVEN_FROM for it in dead_letters(cluster) for name, _ in it.content.headers
+        name != REDRIVEN_FROM
+        for letter in dead_letters(cluster)
+        for name, _ in letter.content.headers
     )
     assert problems(cluster) == ()
     listed = command(cluster, "dlq", "--all")

@@ -32,7 +32,7 @@ def publish(cluster: Cluster, number: int, place: dict[str, Any]) -> None:
     producer = Producer({"bootstrap.servers": cluster.settings.kafka_bootstrap})
     fetched_at = START + timedelta(days=number)
     records = [plant_record("MOVED", fetched_at=fetched_at, **place)]
-    records += [plant_record(f"STAYS{it}", fetched_at=fetched_at) for it in range(200)]
+    records += [plant_record(f"STAYS{one}", fetched_at=fetched_at) for one in range(200)]
     for record in records:
         producer.produce(RAW.name, encoder.encode(record.to_avro()), record.record_id, partition=0)
     assert producer.flush(60) == 0
@@ -45,7 +45,7 @@ def canonical(cluster: Cluster) -> list[AvroRecord]:
         decoder.decode(record.value)
         for record in read_all(cluster.settings.kafka_bootstrap, MARKET_INFRASTRUCTURE.name)
     )
-    of_plant = (it for it in found if any(m["record_id"] == "MOVED" for m in it["members"]))
+    of_plant = (one for one in found if any(m["record_id"] == "MOVED" for m in one["members"]))
     return sorted(of_plant, key=itemgetter("version"))
 
 
@@ -61,11 +61,11 @@ def test_there_is_one_live_asset_and_its_version_grows(cluster: Cluster) -> None
     cluster.wait_drained()
     cluster.stop_all()
     published = canonical(cluster)
-    assert len({it["record_id"] for it in published}) == 1
-    assert len({it["version"] for it in published}) == len(published)
+    assert len({one["record_id"] for one in published}) == 1
+    assert len({one["version"] for one in published}) == len(published)
     newest = published[-1]
     assert newest["status"] == "current"
     assert newest["power_plant"]["country_code"] == "DE"
-    moves = [it["power_plant"]["country_code"] for it in published if it["status"] == "current"]
+    moves = [one["power_plant"]["country_code"] for one in published if one["status"] == "current"]
     assert moves == ["DE", "US", "DE"]
     assert run_audit(cluster.settings, {CONNECTOR: CONNECTOR}).problems == ()

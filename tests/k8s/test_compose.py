@@ -91,7 +91,7 @@ def _settings_names() -> set[str]:
     return names
 
 
-own_services = pytest.mark.parametrize("service", _own_services(), ids=lambda it: it.name)
+own_services = pytest.mark.parametrize("service", _own_services(), ids=lambda one: one.name)
 
 
 @own_services

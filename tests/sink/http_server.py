@@ -58,7 +58,7 @@ class _Handler(BaseHTTPRequestHandler):
             if key not in _TRANSPORT and not key.startswith("param_")
         }
         # A server applies the settings of a request together, this one after the other.
-        settings = dict(sorted(settings.items(), key=lambda it: it[0] == "readonly"))
+        settings = dict(sorted(settings.items(), key=lambda one: one[0] == "readonly"))
         client = clickhouse_connect.get_client(interface="chdb", path=self.server.path)
         try:
             statement = asked.get("query") or body.partition(b"\n")[0].decode("utf-8", "replace")

@@ -27,10 +27,12 @@ def main(directory: str, first: int, end: int) -> None:
     loader = Loader(clickhouse, schemas().get, lambda topic: "uuid")
     for number in range(first, end):
         offsets = range(number * BATCH_RECORDS, (number + 1) * BATCH_RECORDS)
-        records = [plant(it % RECORD_IDS, version=it) for it in offsets]
+        records = [plant(offset % RECORD_IDS, version=offset) for offset in offsets]
         values = {
-            "market.infrastructure": [framed("market.infrastructure", it) for it in records],
-            "record.outcomes": [framed("record.outcomes", outcome(it)) for it in offsets],
+            "market.infrastructure": [
+                framed("market.infrastructure", record) for record in records
+            ],
+            "record.outcomes": [framed("record.outcomes", outcome(offset)) for offset in offsets],
         }
         for topic, framed_values in values.items():
             result = loader.load(batch(topic, framed_values, first_offset=offsets.start))

@@ -79,13 +79,13 @@ def test_every_raw_record_ends_accepted_or_rejected(
     encoder = registry.encoder("raw", contract(f"raw.{name}"))
     fields = _item_fields(schema)
     real = [
-        to_record(contract(f"raw.{name}").latest, it.value, complete=True)
-        for it in examples("valid")
-        if it.contract == f"raw.{name}"
+        to_record(contract(f"raw.{name}").latest, example.value, complete=True)
+        for example in examples("valid")
+        if example.contract == f"raw.{name}"
     ]
     records = st.sampled_from(real) | values(schema, {})
     # What the examples become is reached in every run; the rest is up to chance.
-    seen = {it.topic for drawn in real for it in run(encoder.encode(drawn))}
+    seen = {output.topic for drawn in real for output in run(encoder.encode(drawn))}
     assert seen & {NORMALIZED_ASSETS.name, NORMALIZED_OBSERVATIONS.name}
     inputs = 55_000 if request.config.getoption("--soak") else 150
 
@@ -99,7 +99,7 @@ def test_every_raw_record_ends_accepted_or_rejected(
             # Behind the schema id: an unknown one is a question to the registry.
             at = data.draw(st.integers(5, len(value) - 1))
             value = value[:at] + data.draw(st.binary(max_size=9)) + value[at + 1 :]
-        topics = [it.topic for it in run(value)]
+        topics = [output.topic for output in run(value)]
         seen.update(topics)
         rejected = topics.count(DEAD_LETTERS.name)
         sent = topics.count(NORMALIZED_ASSETS.name) + topics.count(NORMALIZED_OBSERVATIONS.name)
@@ -113,5 +113,7 @@ def test_every_raw_record_ends_accepted_or_rejected(
 
 def _item_fields(schema: AvroRecord) -> list[str]:
     item = next(field for field in schema["fields"] if field["name"] == "item")["type"]
-    record = next(it for it in item if isinstance(it, dict)) if isinstance(item, list) else item
+    record = (
+        next(part for part in item if isinstance(part, dict)) if isinstance(item, list) else item
+    )
     return [field["name"] for field in record["fields"]]

@@ -48,7 +48,7 @@ def test_a_total_below_its_parts_is_flagged_and_cleared_by_a_revision() -> None:
     chain.feed(records)
     assert flags(chain, "eu", DAY) == ["totals_disagree"]
     assert flags(chain, "ES", DAY) == []
-    first = [it for it in chain.outcomes() if not it["again"]]
+    first = [outcome for outcome in chain.outcomes() if not outcome["again"]]
     assert len(first) == len(records), "one outcome a raw record; verdicts come as reevaluated ones"
     corrected = Series().normalize(
         arrivals(
@@ -74,8 +74,8 @@ def test_a_day_on_which_countries_are_missing_is_flagged_until_they_come() -> No
     records = rows(countries=5)
     chain.feed(records)
     assert flags(chain, "eu", DAY + timedelta(days=1)) == ["reporters_dropped"]
-    missing = [it for it in rows() if it["record_id"].endswith(str(DAY + timedelta(days=1)))]
-    chain.feed(it for it in missing if it["entity_id"] in CODES[5:])
+    missing = [row for row in rows() if row["record_id"].endswith(str(DAY + timedelta(days=1)))]
+    chain.feed(missing_row for missing_row in missing if missing_row["entity_id"] in CODES[5:])
     assert flags(chain, "eu", DAY + timedelta(days=1)) == []
 
 
@@ -89,15 +89,15 @@ def test_any_order_of_arrival_ends_with_the_same_records_and_flags(
     chain.feed([*records, *records[:5]])
     assert seen(chain) == seen(expected)
     per_record = Counter(
-        (it["raw"]["offset"], it["outcome"])
-        for it in chain.outcomes()
-        if it["outcome"] == "changed" and not it["again"]
+        (outcome["raw"]["offset"], outcome["outcome"])
+        for outcome in chain.outcomes()
+        if outcome["outcome"] == "changed" and not outcome["again"]
     )
     assert max(per_record.values()) == 1
 
 
 def seen(chain: Chain) -> dict[str, tuple[list[str], AvroRecord]]:
-    return {key: (it["flags"], it["lng_inventory"]) for key, it in chain.canonical().items()}
+    return {key: (one["flags"], one["lng_inventory"]) for key, one in chain.canonical().items()}
 
 
 def test_scores_count_what_neighbours_and_scopes_found_later_in_any_order() -> None:
@@ -110,9 +110,9 @@ def test_scores_count_what_neighbours_and_scopes_found_later_in_any_order() -> N
         chain = Chain()
         chain.feed(shuffled)
         newest = {
-            it["record_id"]: tuple(it["flags"])
-            for it in chain.outcomes()
-            if it["outcome"] in ("changed", "unchanged")
+            outcome["record_id"]: tuple(outcome["flags"])
+            for outcome in chain.outcomes()
+            if outcome["outcome"] in ("changed", "unchanged")
         }
         shown = {
             record_id: tuple(flag for flag in record["flags"] if flag != "next_day_overdue")

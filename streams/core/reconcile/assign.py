@@ -91,7 +91,9 @@ class _Groups:
 
     def all(self) -> list[frozenset[EntityKey]]:
         """Every group."""
-        return [frozenset(group) for group in {id(it): it for it in self._group.values()}.values()]
+        return [
+            frozenset(group) for group in {id(one): one for one in self._group.values()}.values()
+        ]
 
     def join(self, one: EntityKey, other: EntityKey) -> None:
         """Make the groups of two entities one."""

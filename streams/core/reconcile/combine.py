@@ -52,7 +52,9 @@ def combine(payloads: Sequence[AssetPayload]) -> AssetPayload:
             combined[name] = _union(payloads, name)
     if "primary_fuel" in main:
         plants = [payload for payload in payloads if "primary_fuel" in payload]
-        fuels = {fuel for it in plants for fuel in (it["primary_fuel"], *it["other_fuels"])}
+        fuels = {
+            fuel for plant in plants for fuel in (plant["primary_fuel"], *plant["other_fuels"])
+        }
         combined["other_fuels"] = sorted(fuels - {main["primary_fuel"]})
         if main["generation"]:
             combined["generation"] = _generation(
@@ -70,7 +72,7 @@ def _known(
     payloads: Sequence[Fields], name: str, join: Callable[[list[float]], float]
 ) -> float | None:
     """One number of those that are reported; None when none is."""
-    values = [value for it in payloads if isinstance(value := it[name], int | float)]
+    values = [value for payload in payloads if isinstance(value := payload[name], int | float)]
     return join(values) if values else None
 
 

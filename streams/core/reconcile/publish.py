@@ -74,8 +74,8 @@ def visible_hash(canonical: avro.InfrastructureRecord) -> str:
         name: value for name, value in canonical.items() if name not in _INVISIBLE
     }
     visible["members"] = [
-        (it["source_id"], it["record_id"], it["licence"], it["attribution"])
-        for it in canonical["members"]
+        (member["source_id"], member["record_id"], member["licence"], member["attribution"])
+        for member in canonical["members"]
     ]
     return sha256(orjson.dumps(visible, option=orjson.OPT_SORT_KEYS)).hexdigest()
 

@@ -194,9 +194,9 @@ def _collect_aliases(
     if "aliases" not in payload:
         return
     payloads = [side.payload for side in sides]
-    named = [it for it in payloads if "aliases" in it]
-    names = {it["name"] for it in named if it["name"]}
-    names.update(alias for it in named for alias in it["aliases"])
+    named = [one for one in payloads if "aliases" in one]
+    names = {one["name"] for one in named if one["name"]}
+    names.update(alias for one in named for alias in one["aliases"])
     payload["aliases"] = sorted(name for name in names if name != payload["name"])
     for fields in won.values():
         if "aliases" in fields:

@@ -61,7 +61,9 @@ class Regions:
     def members(self) -> dict[str, frozenset[tuple[str, str]]]:
         """Source records of every live asset, by asset id."""
         return {
-            record_id: frozenset((it["source_id"], it["record_id"]) for it in record["members"])
+            record_id: frozenset(
+                (member["source_id"], member["record_id"]) for member in record["members"]
+            )
             for record_id, record in self.current.items()
             if record["status"] == "current"
         }
@@ -105,7 +107,7 @@ def decision(
         "other_entity_id": other["entity_id"],
         "reason": "test",
     }
-    names = sorted(f"{it['source_id']}:{it['entity_id']}" for it in (one, other))
+    names = sorted(f"{name['source_id']}:{name['entity_id']}" for name in (one, other))
     order: avro.OrderKey = {**one["order"], "raw_hash": f"{number:020d}"}
     return {
         **without_payload(one),

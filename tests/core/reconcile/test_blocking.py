@@ -52,7 +52,7 @@ def test_published_pairs_are_candidates(real_data: Path, figures: list[str]) -> 
                 of_site = records.setdefault(published, defaultdict(list))
                 of_site[record["entity_id"]].append(record)
     # A site may be an entity of several trackers.
-    entities = {key: [prepare(record) for record in it.values()] for key, it in records.items()}
+    entities = {key: [prepare(record) for record in each.values()] for key, each in records.items()}
     kept = sum(
         any(meet(one, other) for one in entities[left] for other in entities[right])
         for left, right in pairs

@@ -26,7 +26,7 @@ FAR, NEAR = cell("far", 50.05), cell("near", 50.01)
 
 
 def links(regions: Regions, record: str) -> dict[str, str]:
-    return {it["relation"]: it["record_id"] for it in regions.current[record]["links"]}
+    return {link["relation"]: link["record_id"] for link in regions.current[record]["links"]}
 
 
 def all_links(regions: Regions) -> dict[str, dict[str, str]]:
@@ -67,8 +67,8 @@ def test_a_terminal_has_one_series_for_each_operator_and_the_facts_of_the_tracke
     regions = Regions().apply_all(
         [former, gem_terminal("LNG1", "Panigaglia LNG Terminal"), present]
     )
-    (terminal,) = [it for it in regions.current.values() if it["status"] == "current"]
-    series = [it["record_id"] for it in terminal["links"] if it["relation"] == "time_series"]
+    (terminal,) = [one for one in regions.current.values() if one["status"] == "current"]
+    series = [link["record_id"] for link in terminal["links"] if link["relation"] == "time_series"]
     assert series == [f"{ALSI}:59W1/26X1", f"{ALSI}:59W1/59X1"]
     content = terminal["lng_terminal"]
     assert (content["capacity_mtpa"], content["status"], content["start_year"]) == (

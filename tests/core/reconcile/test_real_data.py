@@ -126,7 +126,7 @@ def _disturbances(
     decisions = []
     for number in range(10):
         one = source.choice(plants)
-        near = [it for it in plants if it["region"] == one["region"]]
+        near = [plant for plant in plants if plant["region"] == one["region"]]
         other = source.choice(near)
         if one["entity_id"] != other["entity_id"]:
             verdict = source.choice(("must-link", "cannot-link"))

@@ -43,7 +43,7 @@ def test_units_of_one_entity_are_members_of_one_asset_and_their_capacity_is_summ
     )
     (asset,) = regions.members()
     assert regions.current[asset]["power_plant"]["capacity_mw"] == 450
-    assert [it["record_id"] for it in regions.current[asset]["members"]] == ["G1", "G2"]
+    assert [member["record_id"] for member in regions.current[asset]["members"]] == ["G1", "G2"]
 
 
 def test_same_content_again_publishes_nothing() -> None:

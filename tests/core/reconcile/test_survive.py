@@ -24,7 +24,7 @@ def test_one_record_answers_why_the_capacity_is_what_it_is() -> None:
         ),
     )
     assert plant(survived)["capacity_mw"] == 450
-    (entry,) = (it for it in survived.provenance if "capacity_mw" in it["fields"])
+    (entry,) = (one for one in survived.provenance if "capacity_mw" in one["fields"])
     assert (entry["member"], entry["rule"]) == (0, "sum_of_units")
     assert {"field": "capacity_mw", "member": 2, "value": "300.0"} in entry["losing"]
     assert survived.flags == ["capacity_conflict"]

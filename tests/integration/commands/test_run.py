@@ -301,13 +301,15 @@ def assert_metrics(home: Home) -> None:
     worker, sink = samples(home, "WORKER_PORT"), samples(home, "SINK_PORT")
 
     def by_source(name: str) -> dict[str, float]:
-        return {dict(labels)["source_id"]: it for (at, labels), it in worker.items() if at == name}
+        return {
+            dict(labels)["source_id"]: one for (at, labels), one in worker.items() if at == name
+        }
 
     assert by_source("connector_up") == dict.fromkeys(SOURCES, 1)
     assert set(by_source("connector_last_event_time")) == SOURCES
     assert by_source("connector_api_rate_limit_hits") == dict.fromkeys(SOURCES, 0)
     assert set(by_source("connector_records_processed")) <= SOURCES
-    assert all(0 < it <= 100 for it in by_source("connector_data_quality_score").values())
+    assert all(0 < score <= 100 for score in by_source("connector_data_quality_score").values())
     assert set(by_source("connector_data_quality_score")) == SOURCES
     assert any(value > 0 for value in by_source("connector_validation_failures").values())
     lags = [value for (name, _), value in worker.items() if name == "consumer_lag_records"]

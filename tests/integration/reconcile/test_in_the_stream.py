@@ -51,7 +51,7 @@ def publish(cluster: Cluster, events: Iterable[avro.NormalizedAsset]) -> None:
 
 def live(cluster: Cluster) -> dict[str, avro.InfrastructureRecord]:
     """Live assets by id."""
-    return {it["record_id"]: it for it in current_assets(cluster.settings)}
+    return {asset["record_id"]: asset for asset in current_assets(cluster.settings)}
 
 
 def test_two_sources_become_one_asset_until_somebody_decides_otherwise(cluster: Cluster) -> None:
@@ -67,7 +67,7 @@ def test_two_sources_become_one_asset_until_somebody_decides_otherwise(cluster: 
     cluster.wait_drained()
     (asset,) = live(cluster).values()
     assert asset["record_id"] == GPPD_ID
-    assert [it["record_id"] for it in asset["members"]] == ["G1", "G2", "WRI1"]
+    assert [member["record_id"] for member in asset["members"]] == ["G1", "G2", "WRI1"]
     written = io.StringIO()
     write_members(cluster.settings, written)
     assert list(csv.reader(written.getvalue().splitlines()))[1:] == [

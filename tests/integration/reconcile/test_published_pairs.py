@@ -191,7 +191,7 @@ def scores(
     )
     found: dict[str, Any] = json.loads(printed)
     for pair, score in found["pairs"].items():
-        shown = ", ".join(f"{it} {score[it]}" for it in ("precision", "recall", "F1"))
+        shown = ", ".join(f"{name} {score[name]}" for name in ("precision", "recall", "F1"))
         figures.append(f"{pair} through the pipeline: {shown}")
     return found
 

@@ -31,7 +31,9 @@ def test_killed_at_any_moment_the_tables_end_equal(tmp_path: Path, kills: int) -
             kill_after=moment.randrange(1, 4),
             delay=moment.uniform(0, 0.05),
         )
-        confirmed = max([confirmed, *(int(it.split()[1]) for it in lines if it[:6] == "loaded")])
+        confirmed = max(
+            [confirmed, *(int(line.split()[1]) for line in lines if line[:6] == "loaded")]
+        )
     assert confirmed < batches - 1
     # One batch more than needed: it was confirmed, its offset was not committed.
     assert _run(tmp_path / "killed", max(confirmed, 0), batches)[-1] == undisturbed

@@ -26,7 +26,7 @@ def test_queries_run_beside_loads(clickhouse: ClickHouse, loader: Loader) -> Non
                 loader.load,
                 batch(
                     CANONICAL,
-                    [framed(CANONICAL, plant(start + it)) for it in range(50)],
+                    [framed(CANONICAL, plant(start + number)) for number in range(50)],
                     first_offset=start,
                     partition=start % 4,
                 ),

@@ -42,15 +42,15 @@ def test_query_and_core_agree_whatever_is_repeated_or_decided_again(
         values += [outcome(offset, **flagged)] * 2
         counts = days.get(day, NOTHING)
         days[day] = counts.with_record(reasons, failed_dimensions(reasons))
-    loader.load(batch("record.outcomes", [framed("record.outcomes", it) for it in values]))
+    loader.load(batch("record.outcomes", [framed("record.outcomes", value) for value in values]))
     rows = clickhouse.query(
         "SELECT window_start, dimension, record_count, failed_count, score FROM quality_recomputed"
     ).rows
     found = {(start, dimension): tuple(rest) for start, dimension, *rest in rows}
     expected = {
-        (day, it.dimension): (it.record_count, it.failed_count, pytest.approx(it.score))
+        (day, score.dimension): (score.record_count, score.failed_count, pytest.approx(score.score))
         for day, counts in days.items()
-        for it in scores(counts, WEIGHTS)
+        for score in scores(counts, WEIGHTS)
     }
     assert len(expected) == 12
     assert found == expected
@@ -60,7 +60,7 @@ def test_a_rejection_lowers_its_dimension_and_the_total(
     clickhouse: ClickHouse, loader: Loader
 ) -> None:
     values = [outcome(1), outcome(2, result="rejected", rule_id="bad_avro")]
-    loader.load(batch("record.outcomes", [framed("record.outcomes", it) for it in values]))
+    loader.load(batch("record.outcomes", [framed("record.outcomes", value) for value in values]))
     rows = clickhouse.query("SELECT dimension, failed_count, score FROM quality_recomputed").rows
     found = {dimension: tuple(rest) for dimension, *rest in rows}
     assert found["validity"] == (1, 50.0)
@@ -72,12 +72,12 @@ def test_a_dead_letter_is_resolved_when_its_record_was_accepted_since(
     clickhouse: ClickHouse, loader: Loader
 ) -> None:
     letters = [dead_letter(offset) for offset in (1, 2)]
-    loader.load(batch("dead_letters", [framed("dead_letters", it) for it in letters]))
+    loader.load(batch("dead_letters", [framed("dead_letters", letter) for letter in letters]))
     values = [
         outcome(1, result="rejected", output_kind="unknown", rule_id="bad_avro"),
         outcome(2, result="rejected", output_kind="unknown", rule_id="bad_avro"),
         outcome(2, again=True),
     ]
-    loader.load(batch("record.outcomes", [framed("record.outcomes", it) for it in values]))
+    loader.load(batch("record.outcomes", [framed("record.outcomes", value) for value in values]))
     rows = clickhouse.query("SELECT raw_offset, resolved FROM dead_letters ORDER BY 1").rows
     assert [tuple(row) for row in rows] == [(1, 0), (2, 1)]

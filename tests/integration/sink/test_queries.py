@@ -49,7 +49,7 @@ def test_csv_has_a_heading_and_leaves_null_empty(queries: Queries) -> None:
 def test_json_is_one_list_of_objects(queries: Queries, found: int) -> None:
     sql = f"SELECT number AS n, NULL AS nothing, [1, 2] AS list FROM numbers({found}) ORDER BY n"
     answer = json.loads(queries.answer(sql, OutputFormat.JSON))
-    assert answer == [{"n": it, "nothing": None, "list": [1, 2]} for it in range(found)]
+    assert answer == [{"n": number, "nothing": None, "list": [1, 2]} for number in range(found)]
 
 
 @pytest.mark.parametrize(

@@ -51,7 +51,7 @@ def test_loading_a_recreated_topic_ends_with_equal_content(
 ) -> None:
     first = plants(range(20))
     outcomes = batch(
-        "record.outcomes", [framed("record.outcomes", outcome(it)) for it in range(20)]
+        "record.outcomes", [framed("record.outcomes", outcome(number)) for number in range(20)]
     )
     loader.load(first)
     loader.load(outcomes)

@@ -56,7 +56,7 @@ def test_the_history_keeps_lineage(clickhouse: ClickHouse, loader: Loader) -> No
 
 
 @pytest.mark.parametrize(
-    "example", [it for it in examples("valid") if it.contract in TOPICS], ids=str
+    "example", [one for one in examples("valid") if one.contract in TOPICS], ids=str
 )
 def test_every_valid_example_is_loaded(
     clickhouse: ClickHouse, loader: Loader, example: Example
@@ -84,9 +84,9 @@ def test_an_unavailability_arrives_inside_its_terminal(
     clickhouse: ClickHouse, loader: Loader
 ) -> None:
     (example,) = [
-        it
-        for it in examples("valid")
-        if "lng_terminal_with" in str(it) and it.contract == CANONICAL
+        one
+        for one in examples("valid")
+        if "lng_terminal_with" in str(one) and one.contract == CANONICAL
     ]
     record = to_record(contract(CANONICAL).latest, example.value, complete=True)
     loader.load(batch(CANONICAL, [framed(CANONICAL, record)]))
@@ -192,5 +192,5 @@ def test_a_later_outcome_replaces_an_earlier_one(clickhouse: ClickHouse, loader:
 
 def test_the_latest_score_of_a_window_is_seen(clickhouse: ClickHouse, loader: Loader) -> None:
     values = [score(version=2, value=80.0), score(version=1, value=99.0)]
-    loader.load(batch("quality.scores", [framed("quality.scores", it) for it in values]))
+    loader.load(batch("quality.scores", [framed("quality.scores", value) for value in values]))
     assert clickhouse.query("SELECT version, score FROM quality_scores").rows == [(2, 80.0)]

@@ -84,7 +84,7 @@ _FUELS: tuple[tuple[str, int, float, str], ...] = (
 
 
 @dataclass(frozen=True, slots=True)
-class Release:
+class ServedRelease:
     """One built release."""
 
     body: bytes
@@ -202,13 +202,13 @@ def _changed(line: str, record_id: str, change: ReleaseChange) -> str:
     return _csv_text([cells]).removesuffix("\r\n")
 
 
-def _built(content: bytes) -> Release:
+def _built(content: bytes) -> ServedRelease:
     target = io.BytesIO()
     with zipfile.ZipFile(target, "w", zipfile.ZIP_DEFLATED, compresslevel=6) as archive:
         for name, body in (("global_power_plant_database.csv", content), ("README.txt", _README)):
             archive.writestr(zipfile.ZipInfo(name, _MEMBER_TIME), body, zipfile.ZIP_DEFLATED)
     body = target.getvalue()
-    return Release(body, f'"{hashlib.md5(body, usedforsecurity=False).hexdigest()}"')
+    return ServedRelease(body, f'"{hashlib.md5(body, usedforsecurity=False).hexdigest()}"')
 
 
 def _csv_text(rows: Iterable[Sequence[str]]) -> str:

@@ -17,7 +17,7 @@ from typing import Any
 
 from fastavro.read import LOGICAL_READERS
 
-from streams.avro.source import Lines, Source, indented
+from streams.avro.source import Lines, PythonSource, indented
 
 
 class AvroError(ValueError):
@@ -69,7 +69,7 @@ class _Reader:
     """
 
     def __init__(self) -> None:
-        self.source = Source()
+        self.source = PythonSource()
         self._record_functions: dict[str, str] = {}
 
     def record_function(self, schema: Mapping[str, Any]) -> str:

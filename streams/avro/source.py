@@ -10,7 +10,7 @@ from typing import Any, TypeAlias
 Lines: TypeAlias = list[str]
 
 
-class Source:
+class PythonSource:
     """Functions under construction, and the constants they use.
 
     A schema is found again by its full name: a record may be named in its own fields.

@@ -12,7 +12,7 @@ from functools import lru_cache
 from operator import itemgetter
 from typing import Any
 
-from streams.avro.source import Lines, Source, indented
+from streams.avro.source import Lines, PythonSource, indented
 
 _EPOCH = datetime(1970, 1, 1, tzinfo=UTC)
 _EPOCH_DAY = date(1970, 1, 1).toordinal()
@@ -52,7 +52,7 @@ class _Writer:
     """
 
     def __init__(self) -> None:
-        self.source = Source()
+        self.source = PythonSource()
         self._record_functions: dict[str, str] = {}
 
     def record_function(self, schema: Mapping[str, Any]) -> str:

@@ -25,7 +25,7 @@ Weights = Mapping[Dimension, float]
 
 
 @dataclass(frozen=True, slots=True)
-class Score:
+class DimensionScore:
     """One score.
 
     Attributes:
@@ -49,13 +49,13 @@ def failed_dimensions(rule_ids: Iterable[str]) -> frozenset[str]:
     )
 
 
-def scores(counts: QualityCounts, weights: Weights) -> tuple[Score, ...]:
+def scores(counts: QualityCounts, weights: Weights) -> tuple[DimensionScore, ...]:
     """The five scores and the total of one window; 100 each when no record is left in it."""
     count = counts.record_count
     single = tuple(
-        Score(dimension, count, failed, 100.0 if not count else 100 * (1 - failed / count))
+        DimensionScore(dimension, count, failed, 100.0 if not count else 100 * (1 - failed / count))
         for dimension in DIMENSIONS
         for failed in (counts.dimensions.get(dimension, 0),)
     )
     total = sum(weights[d] * one.score for d, one in zip(DIMENSIONS, single, strict=True))
-    return (*single, Score(TOTAL, count, counts.failed_count, total))
+    return (*single, DimensionScore(TOTAL, count, counts.failed_count, total))

@@ -15,7 +15,7 @@ from mode import Service
 from streams.engine.engine import Engine
 
 
-class EngineApp(Protocol):
+class RunsEngine(Protocol):
     """A Faust app that runs an engine."""
 
     engine: Engine
@@ -41,7 +41,7 @@ class EngineRecovery(Recovery):  # type: ignore[misc]
 
     async def _take_over(self, generation: int) -> None:
         app: Any = self.app
-        engine = cast(EngineApp, app).engine
+        engine = cast(RunsEngine, app).engine
         assigned: set[TP] = set(app.consumer.assignment())
         await engine.take_over(assigned, lambda: app.consumer_generation_id == generation)
 

@@ -8,7 +8,7 @@ from typing import IO
 from streams.local.errors import DataDirectoryInUseError
 
 
-class Ownership:
+class DataDirectoryLock:
     """A lock on a data directory; the system releases it when its holder dies, however it dies."""
 
     def __init__(self, data_dir: Path) -> None:

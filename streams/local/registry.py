@@ -27,7 +27,7 @@ _API: Final = "/apis/ccompat/v7"
 _READY_CALL_SECONDS: Final = 2.0
 
 
-class Registry:
+class RegistryServer:
     """The registry; a registered schema survives a kill at any moment.
 
     Args:

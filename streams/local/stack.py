@@ -12,11 +12,11 @@ from typing import Final, Self
 from streams.local.components import Components, fetch_components
 from streams.local.errors import DiskTooFullError
 from streams.local.kafka import Kafka
-from streams.local.owner import Ownership
+from streams.local.owner import DataDirectoryLock
 from streams.local.ports import StackPorts
 from streams.local.postgres import Postgres
 from streams.local.process import START_SECONDS, STOP_SECONDS
-from streams.local.registry import Registry
+from streams.local.registry import RegistryServer
 
 log = logging.getLogger(__name__)
 
@@ -66,10 +66,10 @@ class LocalStack:
         self.ports = ports or StackPorts.from_environment()
         self._progress = progress
         self._start_seconds = start_seconds
-        self._ownership = Ownership(self.data_dir)
+        self._lock = DataDirectoryLock(self.data_dir)
         found = components or fetch_components()
         self.kafka = Kafka(self.data_dir, found, self.ports, kafka_properties)
-        self.registry = Registry(self.data_dir, found, self.ports)
+        self.registry = RegistryServer(self.data_dir, found, self.ports)
         self.postgres = Postgres(self.data_dir, self.ports)
 
     def start(self) -> None:
@@ -82,7 +82,7 @@ class LocalStack:
             ComponentFailedError: a component ended by itself, or was not ready by the deadline
                 (`StartTimeoutError`).
         """
-        self._ownership.take()
+        self._lock.take()
         try:
             for component in self._components():
                 component.process.end_orphan()
@@ -92,14 +92,14 @@ class LocalStack:
                 raise DiskTooFullError(self.data_dir, _NEEDED_BYTES, free, "DATA_DIR")
             self._start_parts()
         except BaseException:
-            self._ownership.release()
+            self._lock.release()
             raise
 
     def stop(self) -> None:
         """Stop all at once, killing what takes longer than `STOP_SECONDS`; idempotent."""
         with ThreadPoolExecutor(len(self._components())) as pool:
             jobs = [pool.submit(component.stop, STOP_SECONDS) for component in self._components()]
-        self._ownership.release()
+        self._lock.release()
         for job in jobs:
             job.result()
 
@@ -107,7 +107,7 @@ class LocalStack:
         """End all components at once, as a crash would."""
         for component in self._components():
             component.kill()
-        self._ownership.release()
+        self._lock.release()
 
     def require_running(self) -> None:
         """Check that no component has ended by itself; cheap, for a supervising loop.
@@ -138,11 +138,11 @@ class LocalStack:
     ) -> None:
         self.stop()
 
-    def _components(self) -> tuple[Kafka, Registry, Postgres]:
+    def _components(self) -> tuple[Kafka, RegistryServer, Postgres]:
         return self.kafka, self.registry, self.postgres
 
     def _start_parts(self) -> None:
-        def start(component: Kafka | Registry | Postgres) -> None:
+        def start(component: Kafka | RegistryServer | Postgres) -> None:
             began = time.monotonic()
             component.start(self._start_seconds)
             self._progress(component.process.component, time.monotonic() - began)

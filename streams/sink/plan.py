@@ -32,7 +32,7 @@ RouteOf = Callable[[str, int], Route | Rejected]
 
 
 @dataclass(frozen=True, slots=True)
-class Source:
+class InputPartition:
     """Where a batch was read: a recreated topic has another id."""
 
     topic: str
@@ -50,7 +50,7 @@ class Insert:
         records: At least one, ascending by offset.
     """
 
-    source: Source
+    source: InputPartition
     landing: Landing
     records: Sequence[ConsumedRecord]
 
@@ -93,14 +93,14 @@ class Reject:
 
 
 @dataclass(frozen=True, slots=True)
-class Plan:
+class LoadPlan:
     """What loading one batch means: every record is in exactly one insert or is a reject."""
 
     inserts: tuple[Insert, ...]
     rejects: tuple[Reject, ...]
 
 
-def plan_batch(batch: Batch, topic_id: str, route_of: RouteOf) -> Plan:
+def plan_batch(batch: Batch, topic_id: str, route_of: RouteOf) -> LoadPlan:
     """Inserts that load a batch, one for each writer schema and canonical kind."""
     groups: dict[tuple[int, str], tuple[Landing, list[ConsumedRecord]]] = {}
     rejects: list[Reject] = []
@@ -111,9 +111,9 @@ def plan_batch(batch: Batch, topic_id: str, route_of: RouteOf) -> Plan:
         else:
             schema_id, landing = routed
             groups.setdefault((schema_id, landing.name), (landing, []))[1].append(record)
-    source = Source(batch.topic, topic_id, batch.partition)
+    source = InputPartition(batch.topic, topic_id, batch.partition)
     inserts = tuple(Insert(source, landing, records) for landing, records in groups.values())
-    return Plan(inserts, tuple(rejects))
+    return LoadPlan(inserts, tuple(rejects))
 
 
 def _route(record: ConsumedRecord, route_of: RouteOf) -> tuple[int, Landing] | Rejected:

@@ -34,7 +34,7 @@ _END_CONFIRMED: Mapping[str | None, bool] = {"Confirmed": True, "Estimate": Fals
 
 
 @dataclass(frozen=True, slots=True)
-class GasDay:
+class GasDayBounds:
     """A gas day with its true start and end, UTC (05:00 in winter, 04:00 in summer)."""
 
     day: date
@@ -43,13 +43,13 @@ class GasDay:
 
 
 @lru_cache(maxsize=16_384)
-def gas_day(text: str) -> GasDay | None:
+def gas_day(text: str) -> GasDayBounds | None:
     """The gas day of a text YYYY-MM-DD; None for anything else."""
     day = iso_day(text)
     if day is None:
         return None
     try:
-        return GasDay(day, _gas_day_start(day), _gas_day_start(day + timedelta(days=1)))
+        return GasDayBounds(day, _gas_day_start(day), _gas_day_start(day + timedelta(days=1)))
     except OverflowError:
         return None
 
@@ -194,7 +194,7 @@ def _operation(facility: Mapping[str, Any], today: date) -> str:
 
 
 def _inventory(
-    item: Mapping[str, Any], day: GasDay, status: Literal["confirmed", "estimated", "no_data"]
+    item: Mapping[str, Any], day: GasDayBounds, status: Literal["confirmed", "estimated", "no_data"]
 ) -> Mapped:
     inventory_lng, inventory_gwh = _measure(item["inventory"], "inventory")
     dtmi_lng, dtmi_gwh = _measure(item["dtmi"], "dtmi")

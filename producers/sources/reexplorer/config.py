@@ -7,7 +7,7 @@ from urllib.parse import urlsplit
 from pydantic import BaseModel, ConfigDict, Field, SecretStr, field_validator
 
 from producers.config import SourceConfig
-from producers.sources.reexplorer.points import OWN_GROUP, Box, Point, slug
+from producers.sources.reexplorer.points import OWN_GROUP, Box, ResourcePoint, slug
 from producers.sources.reexplorer.service import NEW_HOST
 from producers.sources.reexplorer.streams import Asked, NlrStream, PvSystem
 
@@ -25,9 +25,9 @@ class ConfiguredPoint(BaseModel):
     country_code: str | None = Field(None, pattern="^[A-Z]{2}$")
     streams: tuple[StreamName, ...] = get_args(StreamName)
 
-    def point(self) -> Point:
+    def point(self) -> ResourcePoint:
         """The point, in the group of its own."""
-        return Point(
+        return ResourcePoint(
             slug(self.name),
             self.name,
             self.latitude,
@@ -89,7 +89,7 @@ class ReexplorerConfig(SourceConfig):
         """Settings the questions depend on."""
         return Asked(self.pv_system, self.wind_box_degrees)
 
-    def own_points(self, stream: NlrStream) -> list[Point]:
+    def own_points(self, stream: NlrStream) -> list[ResourcePoint]:
         """Configured points a service is asked about."""
         return [point.point() for point in self.points if stream.name in point.streams]
 

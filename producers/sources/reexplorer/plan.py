@@ -10,7 +10,7 @@ import json
 from collections.abc import Iterable, Iterator, Mapping
 from dataclasses import dataclass
 
-from producers.sources.reexplorer.points import Point, grouped
+from producers.sources.reexplorer.points import ResourcePoint, grouped
 from producers.sources.reexplorer.streams import Asked, NlrStream
 
 _CURSOR = "cursor"
@@ -27,12 +27,12 @@ class Task:
 
     stream: NlrStream
     group: str
-    points: tuple[Point, ...]
+    points: tuple[ResourcePoint, ...]
     digest: str
     done: int
 
     @property
-    def left(self) -> tuple[Point, ...]:
+    def left(self) -> tuple[ResourcePoint, ...]:
         """Points still to ask."""
         return self.points[self.done :]
 
@@ -84,7 +84,7 @@ class Progress:
         self.groups[stream.name] = {group: previous[group] for group in groups if group in previous}
 
     def tasks(
-        self, stream: NlrStream, points: Iterable[Point], asked: Asked, fingerprint: object
+        self, stream: NlrStream, points: Iterable[ResourcePoint], asked: Asked, fingerprint: object
     ) -> Iterator[Task]:
         """Groups of a stream that have not been answered whole, in order."""
         for group, members in grouped(points).items():
@@ -98,7 +98,9 @@ class Progress:
         return int(done) if same else 0
 
 
-def _digest(stream: NlrStream, points: tuple[Point, ...], asked: Asked, fingerprint: object) -> str:
+def _digest(
+    stream: NlrStream, points: tuple[ResourcePoint, ...], asked: Asked, fingerprint: object
+) -> str:
     questions = [[point.id, dict(stream.parameters(point, asked))] for point in points]
     text = json.dumps([fingerprint, questions], sort_keys=True, default=str)
     return hashlib.sha256(text.encode()).hexdigest()[:8]

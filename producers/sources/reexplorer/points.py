@@ -21,7 +21,7 @@ _NOT_WORD = re.compile(r"[^a-z0-9]+")
 
 
 @dataclass(frozen=True, slots=True)
-class Point:
+class ResourcePoint:
     """A position in WGS84 degrees.
 
     Attributes:
@@ -44,10 +44,10 @@ def slug(name: str) -> str:
 
 def plant_points(
     plants: Iterable[KnownPlant], fuel: str, boxes: Iterable[Box]
-) -> tuple[Point, ...]:
+) -> tuple[ResourcePoint, ...]:
     """Points of the plants of a fuel inside the boxes, by id; the first plant by id names it."""
     inside = tuple(boxes)
-    points: dict[str, Point] = {}
+    points: dict[str, ResourcePoint] = {}
     for plant in sorted(plants, key=lambda plant: plant.id):
         if plant.fuel != fuel or not _covered(plant, inside):
             continue
@@ -55,14 +55,14 @@ def plant_points(
         latitude, longitude = round(plant.latitude, 2) + 0.0, round(plant.longitude, 2) + 0.0
         point_id = f"{latitude:.2f},{longitude:.2f}"
         group = f"{crc32(point_id.encode()) % _PLANT_GROUPS:02x}"
-        point = Point(point_id, plant.name, latitude, longitude, plant.country_code, group)
+        point = ResourcePoint(point_id, plant.name, latitude, longitude, plant.country_code, group)
         points.setdefault(point_id, point)
     return tuple(points[point_id] for point_id in sorted(points))
 
 
-def grouped(points: Iterable[Point]) -> Mapping[str, tuple[Point, ...]]:
+def grouped(points: Iterable[ResourcePoint]) -> Mapping[str, tuple[ResourcePoint, ...]]:
     """Points by group: configured ones first, then the groups of plants."""
-    groups: dict[str, list[Point]] = {}
+    groups: dict[str, list[ResourcePoint]] = {}
     for point in sorted(points, key=lambda point: (point.group != OWN_GROUP, point.group)):
         groups.setdefault(point.group, []).append(point)
     return {group: tuple(members) for group, members in groups.items()}

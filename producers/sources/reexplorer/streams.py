@@ -12,7 +12,7 @@ from pydantic import BaseModel, ConfigDict, Field
 
 from producers.formats.reading import json_text
 from producers.http import Answer, JsonObject
-from producers.sources.reexplorer.points import Point
+from producers.sources.reexplorer.points import ResourcePoint
 from producers.sources.reexplorer.service import texts
 
 Parameters = Mapping[str, str | int]
@@ -73,14 +73,18 @@ class NlrStream:
     path: str
     description: str
     fuel: str
-    parameters: Callable[[Point, Asked], Parameters]
+    parameters: Callable[[ResourcePoint, Asked], Parameters]
     change_parameters: Parameters
     change_mark: Callable[[JsonObject], object]
     outputs: Callable[[JsonObject], Mapping[str, object]]
 
 
 def item(
-    stream: NlrStream, point: Point, parameters: Parameters, answer: Answer, found: JsonObject
+    stream: NlrStream,
+    point: ResourcePoint,
+    parameters: Parameters,
+    answer: Answer,
+    found: JsonObject,
 ) -> dict[str, Any]:
     """Raw item of an answer about a point."""
     metadata = _object(found.get("metadata"))
@@ -113,11 +117,11 @@ def number_text(value: float) -> str:
     return f"{value:.6f}".rstrip("0").rstrip(".")
 
 
-def _position(point: Point) -> dict[str, str | int]:
+def _position(point: ResourcePoint) -> dict[str, str | int]:
     return {"lat": number_text(point.latitude), "lon": number_text(point.longitude)}
 
 
-def _pv_parameters(point: Point, asked: Asked) -> Parameters:
+def _pv_parameters(point: ResourcePoint, asked: Asked) -> Parameters:
     system = asked.pv_system
     tilt = system.tilt_degrees
     azimuth = system.azimuth_degrees
@@ -139,11 +143,11 @@ def _pv_parameters(point: Point, asked: Asked) -> Parameters:
     }
 
 
-def _point_geometry(point: Point, asked: Asked) -> Parameters:
+def _point_geometry(point: ResourcePoint, asked: Asked) -> Parameters:
     return {"wkt": f"POINT({number_text(point.longitude)} {number_text(point.latitude)})"}
 
 
-def _box_geometry(point: Point, asked: Asked) -> Parameters:
+def _box_geometry(point: ResourcePoint, asked: Asked) -> Parameters:
     half = asked.box_degrees
     south, north = max(-90.0, point.latitude - half), min(90.0, point.latitude + half)
     west, east = max(-180.0, point.longitude - half), min(180.0, point.longitude + half)

@@ -10,7 +10,7 @@ from producers.http import HttpSource, bare_address
 from producers.sources.reexplorer import mapping
 from producers.sources.reexplorer.config import ReexplorerConfig
 from producers.sources.reexplorer.plan import Progress, Task
-from producers.sources.reexplorer.points import OWN_GROUP, Point, plant_points
+from producers.sources.reexplorer.points import OWN_GROUP, ResourcePoint, plant_points
 from producers.sources.reexplorer.service import (
     UNPROCESSABLE,
     LimitReachedError,
@@ -107,7 +107,7 @@ class Sweep:
         if hits:
             self._pull.checkpoint[_LIMIT_HITS] = str(hits)
 
-    def _can_ask(self, task: Task, point: Point) -> bool:
+    def _can_ask(self, task: Task, point: ResourcePoint) -> bool:
         parameters = task.stream.parameters(point, self._config.asked)
         return self._service.can_answer(task.stream.path, parameters)
 
@@ -134,16 +134,16 @@ class Sweep:
         # Configured points of every service come before the many of the plants.
         return sorted(tasks, key=lambda task: task.group != OWN_GROUP)
 
-    def _points(self, stream: NlrStream) -> list[Point]:
+    def _points(self, stream: NlrStream) -> list[ResourcePoint]:
         plants = plant_points(self._plants, stream.fuel, self._config.coverage(stream))
         return [*self._config.own_points(stream), *plants]
 
-    def _fingerprint(self, stream: NlrStream, point: Point) -> object:
+    def _fingerprint(self, stream: NlrStream, point: ResourcePoint) -> object:
         parameters = stream.parameters(point, self._config.asked)
         answer = self._service.peek(stream.path, {**parameters, **stream.change_parameters})
         return stream.change_mark(envelope(answer, self._service.address(stream.path)))
 
-    def _item(self, stream: NlrStream, point: Point) -> RawItem:
+    def _item(self, stream: NlrStream, point: ResourcePoint) -> RawItem:
         where = self._service.address(stream.path)
         parameters = stream.parameters(point, self._config.asked)
         answer = self._service.ask(stream.path, parameters)
@@ -160,7 +160,7 @@ class Sweep:
             origin=bare_address(where),
         )
 
-    def _nearest_data(self, point: Point) -> str:
+    def _nearest_data(self, point: ResourcePoint) -> str:
         """What Solar Dataset Query holds for a point that PVWatts refuses: "null" for nothing."""
         system = self._config.pv_system
         parameters: dict[str, str | int] = {

@@ -4,7 +4,7 @@ from collections.abc import Callable, Collection, Iterable
 
 from streams.core import contract_types as avro
 from streams.core.reconcile.prepare import EntityKey
-from streams.core.reconcile.state import RecordState, Table
+from streams.core.reconcile.state import RecordState, StateTable
 
 Decode = Callable[[bytes], avro.NormalizedAsset]
 """From framed bytes to a normalized record."""
@@ -43,11 +43,11 @@ class EntityRecords:
         if not keys:
             del self._keys[entity]
 
-    def of(self, entity: EntityKey, table: Table) -> list[avro.NormalizedAsset]:
+    def of(self, entity: EntityKey, table: StateTable) -> list[avro.NormalizedAsset]:
         """Records of an entity, by key."""
         return [self._record(key, table) for key in sorted(self.keys(entity))]
 
-    def of_group(self, group: Iterable[EntityKey], table: Table) -> list[avro.NormalizedAsset]:
+    def of_group(self, group: Iterable[EntityKey], table: StateTable) -> list[avro.NormalizedAsset]:
         """Records of several entities, by entity and key."""
         return [record for entity in sorted(group) for record in self.of(entity, table)]
 
@@ -62,7 +62,7 @@ class EntityRecords:
         """Keep a record decoded no longer."""
         self._decoded.pop(key, None)
 
-    def _record(self, key: str, table: Table) -> avro.NormalizedAsset:
+    def _record(self, key: str, table: StateTable) -> avro.NormalizedAsset:
         found = self._decoded.get(key)
         if found is None:
             entry = table.get(key)

@@ -1,8 +1,8 @@
 """The resolver of one region: events of source records in, changed assets out.
 
-It holds the derived index in memory and reads and writes durable state through a `Table`. An event
-touches its entity's component before and after; only that is resolved again, and only assets whose
-content differs are published. The outcome depends on the set of events, not on their order.
+It holds the derived index in memory and reads and writes durable state through a `StateTable`. An
+event touches its entity's component before and after; only that is resolved again, and only assets
+whose content differs are published. The outcome depends on the set of events, not on their order.
 """
 
 from collections.abc import Iterable
@@ -24,7 +24,7 @@ from streams.core.reconcile.state import (
     AssetState,
     RecordState,
     StateEntry,
-    Table,
+    StateTable,
 )
 from streams.core.records import OrderKey, Outcome, RawCoordinates, source_key
 from streams.core.succession import content_hash, has_outcome
@@ -89,7 +89,7 @@ class Resolver:
             self._enrichment.update(entity, members)
         self._graph.regroup(key for key in records if key[0] in KINDS)
 
-    def apply(self, event: avro.NormalizedAsset, framed: bytes, table: Table) -> Resolution:
+    def apply(self, event: avro.NormalizedAsset, framed: bytes, table: StateTable) -> Resolution:
         """Apply one normalized record.
 
         Args:
@@ -118,7 +118,7 @@ class Resolver:
         framed: bytes,
         key: str,
         previous: RecordState | None,
-        table: Table,
+        table: StateTable,
     ) -> Resolution:
         """Set or withdraw a manual decision; it is no raw record, so it has no outcome."""
         current = previous if previous is not None and previous.status == "current" else None
@@ -147,7 +147,7 @@ class Resolver:
         framed: bytes,
         key: str,
         previous: RecordState | None,
-        table: Table,
+        table: StateTable,
     ) -> Resolution:
         current = previous if previous is not None and previous.status == "current" else None
         earlier = None if current is None else entity_key(self._records.decode(current.record))
@@ -170,7 +170,7 @@ class Resolver:
         event: avro.NormalizedAsset,
         key: str,
         previous: RecordState | None,
-        table: Table,
+        table: StateTable,
     ) -> Resolution:
         moved = event["cause"] == "moved"
         outcome: Outcome | None = "withdrawn" if has_outcome(event) else None
@@ -196,12 +196,12 @@ class Resolver:
         self._records.forget(key)
         return Resolution(outcome, published)
 
-    def _leave(self, entity: EntityKey, key: str, table: Table, touched: _Touched) -> None:
+    def _leave(self, entity: EntityKey, key: str, table: StateTable, touched: _Touched) -> None:
         """Take a record from its entity."""
         self._records.remove(entity, key)
         self._update(entity, table, touched)
 
-    def _update(self, entity: EntityKey, table: Table, touched: _Touched) -> None:
+    def _update(self, entity: EntityKey, table: StateTable, touched: _Touched) -> None:
         """Bring the derived index to the records the entity has now."""
         records = self._records.of(entity, table)
         touched.keys.add(entity)
@@ -232,7 +232,7 @@ class Resolver:
     def _publish(
         self,
         touched: _Touched,
-        table: Table,
+        table: StateTable,
         left: Left | None = None,
         last: avro.NormalizedAsset | None = None,
     ) -> tuple[avro.InfrastructureRecord, ...]:
@@ -263,7 +263,7 @@ class Resolver:
             published += self._publish_current(self._graph.group(candidate), table)
         return tuple(published)
 
-    def _publish_current(self, group: Group, table: Table) -> list[avro.InfrastructureRecord]:
+    def _publish_current(self, group: Group, table: StateTable) -> list[avro.InfrastructureRecord]:
         anchor_entity = anchor(group)
         records = self._records.of_group(group, table)
         links = self._enrichment.links(group, self._id_of)
@@ -274,7 +274,7 @@ class Resolver:
         return self._publish_content(anchor_entity, content, table)
 
     def _publish_retired(
-        self, key: EntityKey, planned: Plan, last: avro.NormalizedAsset | None, table: Table
+        self, key: EntityKey, planned: Plan, last: avro.NormalizedAsset | None, table: StateTable
     ) -> list[avro.InfrastructureRecord]:
         """Publish that an id is none of an asset now, where it ever was one."""
         published = table.get(_asset_key(key))
@@ -297,7 +297,7 @@ class Resolver:
         return self._publish_content(key, content, table)
 
     def _publish_content(
-        self, anchor_entity: EntityKey, content: avro.InfrastructureRecord, table: Table
+        self, anchor_entity: EntityKey, content: avro.InfrastructureRecord, table: StateTable
     ) -> list[avro.InfrastructureRecord]:
         key = _asset_key(anchor_entity)
         stored = table.get(key)
@@ -311,7 +311,7 @@ class Resolver:
         table.put(key, AssetState(version, content["status"], content["replaced_by"], seen))
         return [{**content, "version": version}]
 
-    def _move_count(self, anchor_entity: EntityKey, table: Table) -> int:
+    def _move_count(self, anchor_entity: EntityKey, table: StateTable) -> int:
         counts = [
             entry.move_count
             for key in self._records.keys(anchor_entity)

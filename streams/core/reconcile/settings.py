@@ -66,7 +66,7 @@ class Conflict(_Strict):
     largest_difference: float | None = None
 
 
-class Settings(_Strict):
+class ReconcileSettings(_Strict):
     """All of `rules.yaml`; the comments are there."""
 
     version: int
@@ -93,9 +93,9 @@ class Settings(_Strict):
 
 
 @cache
-def _load() -> Settings:
+def _load() -> ReconcileSettings:
     text = (files(__package__) / "rules.yaml").read_text("utf-8")
-    return Settings.model_validate(yaml.safe_load(text))
+    return ReconcileSettings.model_validate(yaml.safe_load(text))
 
 
 def _token_counts() -> dict[str, int]:

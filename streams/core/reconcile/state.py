@@ -95,7 +95,7 @@ class AssetState:
 StateEntry = RecordState | AssetState
 
 
-class Table(Protocol):
+class StateTable(Protocol):
     """Durable state as the current batch sees it."""
 
     def get(self, key: str) -> StateEntry | None:

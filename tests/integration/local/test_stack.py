@@ -27,7 +27,7 @@ from streams.local.errors import (
 from streams.local.kafka import Kafka
 from streams.local.ports import StackPorts
 from streams.local.postgres import Postgres
-from streams.local.registry import Registry
+from streams.local.registry import RegistryServer
 from streams.local.stack import LocalStack
 
 pytestmark = pytest.mark.integration
@@ -181,7 +181,7 @@ def test_a_part_comes_back_on_its_port_with_its_data(
     """Stopped in order or killed right after a write; the others run on."""
     tenant = Tenant(own)
     number = len(tenant.rows()) + 1
-    components: dict[str, Kafka | Registry | Postgres] = {
+    components: dict[str, Kafka | RegistryServer | Postgres] = {
         "kafka": own.kafka,
         "registry": own.registry,
         "postgres": own.postgres,

@@ -68,7 +68,11 @@ def test_every_form_gives_the_same_rows(tmp_path: Path, form: str) -> None:
     found = list(read_rows(file))
     assert (file.form, file.rows) == (form.removesuffix(".gz"), 2)
     if file.form == "geojson":
-        place = {"geometry_type": "Point", "geometry_longitude": "1.5", "geometry_latitude": "45"}
+        place = {
+            "geometry_type": "Point",
+            "geometry_longitude": "1.5",
+            "geometry_latitude": "45",
+        }
         assert found == [row | place for row in ROWS]
     else:
         assert found == ROWS

@@ -51,6 +51,11 @@ class EntityRecords:
         """Records of several entities, by entity and key."""
         return [record for entity in sorted(group) for record in self.of(entity, table)]
 
+    def last(self, key: str, state: RecordState) -> avro.NormalizedAsset:
+        """The last accepted record of a state entry."""
+        found = self._decoded.get(key)
+        return self.decode(state.record) if found is None else found
+
     def remember(self, key: str, record: avro.NormalizedAsset) -> None:
         """Keep a record decoded; the one kept longest makes way."""
         self._decoded.pop(key, None)

@@ -10,6 +10,8 @@ from streams.core.reconcile.assign import anchor
 from streams.core.reconcile.graph import Group
 from streams.core.reconcile.prepare import EntityKey
 
+_NONE: frozenset[EntityKey] = frozenset()
+
 
 @dataclass(frozen=True, slots=True)
 class Left:
@@ -53,7 +55,7 @@ class Plan:
 
 def plan(
     touched: Collection[EntityKey],
-    groups_before: Iterable[Group],
+    groups_before: Collection[Group],
     group_of: Callable[[EntityKey], Group],
     listed: Collection[EntityKey],
     left: Left | None,
@@ -67,9 +69,12 @@ def plan(
         listed: Entities that have records in this region after the event.
         left: The entity that the event has left without records here, if it has.
     """
-    groups_before = tuple(groups_before)
-    current = sorted({group_of(key) for key in touched if key in listed}, key=anchor)
-    ids = set(touched).union(*groups_before).difference(map(anchor, current))
+    groups = {group_of(key) for key in touched if key in listed}
+    by_anchor = {anchor(group): group for group in groups}
+    current = tuple(by_anchor[key] for key in sorted(by_anchor))
+    ids = set(touched).union(*groups_before).difference(by_anchor)
+    if not ids:
+        return Plan(current, {}, _NONE, _NONE)
     forgotten = ids & {left.key} if left is not None and left.moved else set()
     merged = {
         key: group_of(successor)
@@ -77,7 +82,7 @@ def plan(
         if (successor := _successor(key, groups_before, listed)) is not None
     }
     withdrawn = ids & {left.key} - merged.keys() if left is not None and not left.moved else set()
-    return Plan(tuple(current), merged, frozenset(withdrawn), frozenset(forgotten))
+    return Plan(current, merged, frozenset(withdrawn), frozenset(forgotten))
 
 
 def _successor(

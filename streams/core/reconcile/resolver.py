@@ -104,58 +104,62 @@ class Resolver:
         lineage = RawCoordinates.from_avro(event["lineage"])
         if previous is not None and order < previous.order and lineage != previous.lineage:
             return Resolution("superseded" if has_outcome(event) else None)
-        if event["kind"] == DECISION:
-            return self._apply_decision(event, framed, key, previous, table)
         if event["event"] == "withdrawal":
-            return self._withdraw(event, key, previous, table)
-        return self._upsert(event, framed, key, previous, table)
+            last = (previous.record, previous.content_hash) if previous is not None else (b"", "")
+            state = RecordState(last[0], "withdrawn", last[1], order, lineage, event["move_count"])
+        else:
+            content = content_hash(event)
+            state = RecordState(framed, "current", content, order, lineage, event["move_count"])
+        if event["kind"] == DECISION:
+            return self._apply_decision(event, key, previous, state, table)
+        if event["event"] == "withdrawal":
+            return self._withdraw(event, key, previous, state, table)
+        return self._upsert(event, key, previous, state, table)
 
     # -- one event -------------------------------------------------------------------------------
 
     def _apply_decision(
         self,
         event: avro.NormalizedAsset,
-        framed: bytes,
         key: str,
         previous: RecordState | None,
+        state: RecordState,
         table: StateTable,
     ) -> Resolution:
         """Set or withdraw a manual decision; it is no raw record, so it has no outcome."""
+        table.put(key, state)
         current = previous if previous is not None and previous.status == "current" else None
-        if event["event"] == "withdrawal":
-            table.put(key, _withdrawn(event, previous))
+        if state.status == "current":
+            if current is not None and _same(current, state):
+                return Resolution(None)
+            decision = _decision(event)
+            verdict: str | None = decision["verdict"]
+        else:
             if current is None:
                 return Resolution(None)
             decision, verdict = _decision(self._records.decode(current.record)), None
-        else:
-            state = _stored(event, framed)
-            table.put(key, state)
-            decision, verdict = _decision(event), _decision(event)["verdict"]
-            if current is not None and _same(current, state):
-                return Resolution(None)
         touched = _Touched()
-        pair = _pair(decision)
-        keys = self._graph.component(pair[0]) | self._graph.component(pair[1])
-        self._graph.decide(pair, verdict)
-        keys |= self._graph.component(pair[0]) | self._graph.component(pair[1])
+        one, other = _pair(decision)
+        keys = self._graph.component(one) | self._graph.component(other)
+        self._graph.decide((one, other), verdict)
+        keys |= self._graph.component(one) | self._graph.component(other)
         self._regroup(keys, touched)
         return Resolution(None, self._publish(touched, table))
 
     def _upsert(
         self,
         event: avro.NormalizedAsset,
-        framed: bytes,
         key: str,
         previous: RecordState | None,
+        state: RecordState,
         table: StateTable,
     ) -> Resolution:
-        current = previous if previous is not None and previous.status == "current" else None
-        earlier = None if current is None else entity_key(self._records.decode(current.record))
-        state = _stored(event, framed)
+        entity, earlier = entity_key(event), None
+        if previous is not None and previous.status == "current":
+            earlier = entity_key(self._records.last(key, previous))
         table.put(key, state)
         self._records.remember(key, event)
-        entity = entity_key(event)
-        if current is not None and earlier == entity and _same(current, state):
+        if previous is not None and earlier == entity and _same(previous, state):
             return Resolution("unchanged")
         touched = _Touched()
         if earlier is not None and earlier != entity:
@@ -170,19 +174,16 @@ class Resolver:
         event: avro.NormalizedAsset,
         key: str,
         previous: RecordState | None,
+        state: RecordState,
         table: StateTable,
     ) -> Resolution:
         moved = event["cause"] == "moved"
         outcome: Outcome | None = "withdrawn" if has_outcome(event) else None
-        last = (
-            self._records.decode(previous.record)
-            if previous is not None and previous.record
-            else None
-        )
+        last = self._records.last(key, state) if state.record else None
         if moved:
             table.delete(key)
         else:
-            table.put(key, _withdrawn(event, previous))
+            table.put(key, state)
         if previous is None or previous.status != "current" or last is None:
             if moved and last is not None and entity_key(last) not in self._records.entities():
                 # The new region publishes this id now, whatever it was here.
@@ -321,31 +322,6 @@ class Resolver:
 
     def _id_of(self, key: EntityKey) -> str:
         return asset_id(*anchor(self._graph.group(key)))
-
-
-def _stored(event: avro.NormalizedAsset, framed: bytes) -> RecordState:
-    """State of a source record after an upsert."""
-    return RecordState(
-        framed,
-        "current",
-        content_hash(event),
-        OrderKey.from_avro(event["order"]),
-        RawCoordinates.from_avro(event["lineage"]),
-        event["move_count"],
-    )
-
-
-def _withdrawn(event: avro.NormalizedAsset, previous: RecordState | None) -> RecordState:
-    """State of a source record after a withdrawal: its last record is kept."""
-    record, content = (b"", "") if previous is None else (previous.record, previous.content_hash)
-    return RecordState(
-        record,
-        "withdrawn",
-        content,
-        OrderKey.from_avro(event["order"]),
-        RawCoordinates.from_avro(event["lineage"]),
-        event["move_count"],
-    )
 
 
 def _same(one: RecordState, other: RecordState) -> bool:

@@ -5,10 +5,9 @@ re-evaluated, and each whose content is other than published gets a new version.
 differ, so do those of its raw record's outcome: what counts does not depend on who came first.
 """
 
-from collections.abc import Callable, Collection, Iterator
+from collections.abc import Callable, Iterable, Iterator
 from dataclasses import dataclass, replace
 from datetime import date
-from functools import cache
 from typing import Self
 
 from streams.core import contract_types as avro
@@ -61,6 +60,10 @@ class Point:
 
 Points = Callable[[str], Point | None]
 """Record id → the point stored under it, of the source of the event."""
+
+
+PointOf = Callable[[date], Point | None]
+"""Gas day → the point of a series on it."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -147,27 +150,48 @@ def observe(
     return Observed((own.change, *dependents), own.outcome, own.flags, report)
 
 
-@dataclass(frozen=True, slots=True)
 class _Neighbours:
-    """The points of one series, before an event or after it."""
+    """The points of one series, before an event or after it; each is read once.
 
-    point_of: Callable[[date], Point | None]
-    tolerances: Tolerances
+    Args:
+        read: Gas day → its point.
+        tolerances: Limits of the rules.
+        known: Points by gas day that are not read.
+    """
+
+    __slots__ = ("_known", "_read", "tolerances")
+
+    def __init__(
+        self, read: PointOf, tolerances: Tolerances, known: dict[date, Point | None]
+    ) -> None:
+        self._read = read
+        self.tolerances = tolerances
+        self._known = known
 
     @classmethod
-    def stored(cls, entity_id: str, points: Points, tolerances: Tolerances) -> Self:
-        """As the state has them; each is read once."""
-        return cls(cache(lambda day: points(observation_record_id(entity_id, day))), tolerances)
+    def stored(cls, entity_id: str, points: Points, tolerances: Tolerances) -> "_Neighbours":
+        """As the state has them."""
+        return cls(lambda day: points(observation_record_id(entity_id, day)), tolerances, {})
 
-    def replaced(self, days: Collection[date], point: Point | None) -> "_Neighbours":
+    def replaced(self, days: Iterable[date], point: Point | None) -> "_Neighbours":
         """The same with another point on these days."""
-        before = self.point_of
-        return _Neighbours(lambda day: point if day in days else before(day), self.tolerances)
+        return _Neighbours(self.at, self.tolerances, dict.fromkeys(days, point))
+
+    def at(self, day: date) -> Point | None:
+        """The point of a day."""
+        try:
+            return self._known[day]
+        except KeyError:
+            found = self._known[day] = self._read(day)
+            return found
 
     def window(self, day: date) -> Window:
         """The declared neighbours of a day."""
-        distances = range(1, days_before(self.tolerances) + 1)
-        before = [self._day(day - distance * ONE_DAY) for distance in distances]
+        before: list[GasDay | None] = []
+        earlier = day
+        for _ in range(days_before(self.tolerances)):
+            earlier -= ONE_DAY
+            before.append(self._day(earlier))
         return Window(tuple(before), self._day(day + ONE_DAY))
 
     def evaluated(
@@ -179,7 +203,7 @@ class _Neighbours:
         return evaluated(record, verdict, aggregate_flags)
 
     def _day(self, day: date) -> GasDay | None:
-        point = self.point_of(day)
+        point = self.at(day)
         return None if point is None else point.day
 
 
@@ -268,7 +292,7 @@ def _dependents_again(
 ) -> Iterator[Change]:
     """The points whose verdict depends on a changed day, where readers see a difference."""
     for gas_day in dependent_days(changed, after.tolerances):
-        point = after.point_of(gas_day)
+        point = after.at(gas_day)
         if point is None:
             continue
         change = _published_again(point, before, point, after, generation)

@@ -60,7 +60,7 @@ class Report:
         )
 
     @classmethod
-    def from_avro(cls, record: avro.GasDayReport | avro.HeldGasDayReport) -> Self:
+    def from_avro(cls, record: avro.GasDayReport | avro.StoredGasDayReport) -> Self:
         """Inverse of `to_avro`."""
         return cls(
             record["source_id"],

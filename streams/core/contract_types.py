@@ -609,7 +609,7 @@ class RecordOutcome(TypedDict):
 
 
 @final
-class HeldGasDayReport(TypedDict):
+class StoredGasDayReport(TypedDict):
     """What one entity reports for one gas day."""
 
     source_id: str
@@ -637,7 +637,7 @@ class AggregateVerdict(TypedDict):
 class GasDayAggregates(TypedDict):
     """What the aggregates stage stores of one gas day of one source."""
 
-    reports: list[HeldGasDayReport]
+    reports: list[StoredGasDayReport]
     verdicts: list[AggregateVerdict]
 
 

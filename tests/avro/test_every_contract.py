@@ -189,7 +189,7 @@ def test_every_contract_is_as_frozen_and_compatible() -> None:
         (LngInventory.field_names(), "market.infrastructure", "LngInventory"),
         (LngInventory.field_names(), "normalized.observations", "LngInventory"),
         (tuple(Report.__slots__), "lng.gas_days", "GasDayReport"),
-        (tuple(Report.__slots__), "state.aggregates", "HeldGasDayReport"),
+        (tuple(Report.__slots__), "state.aggregates", "StoredGasDayReport"),
         (tuple(Correction.__slots__), "normalized.assets", "Correction"),
         (tuple(RawCoordinates.__slots__), "record.outcomes", "RawCoordinates"),
         (tuple(OrderKey.__slots__), "normalized.assets", "OrderKey"),

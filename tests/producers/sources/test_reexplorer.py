@@ -552,7 +552,7 @@ def test_a_configuration_that_cannot_work_is_refused(
 
 def test_the_old_host_is_refused_by_our_own_file_with_the_new_one_named() -> None:
     environment = {"NLR_API_KEY": KEY, "NLR_BASE_URL": "https://developer.nrel.gov"}
-    with pytest.raises(ConfigurationError, match=r"base_url: .*https://developer\.nlr\.gov"):
+    with pytest.raises(ConfigurationError, match=r"base_url .*https://developer\.nlr\.gov"):
         load_config("reexplorer", ReexplorerConfig, environment)
     ours = load_config("reexplorer", ReexplorerConfig, {"NLR_API_KEY": KEY})
     assert ours.base_url == "https://developer.nlr.gov"

@@ -206,7 +206,7 @@ def _recorded(name: str) -> Callable[[Path], str]:
     """What a first run showed, as it was recorded."""
 
     def recorded(folder: Path) -> str:
-        text = (PROJECT_ROOT / "tests/integration" / name).read_text(encoding="utf-8")
+        text = (PROJECT_ROOT / "tests/integration/commands" / name).read_text(encoding="utf-8")
         return f"```\n{text.rstrip()}\n```\n"
 
     return recorded

@@ -26,7 +26,7 @@ from streams.engine.app import EngineApp, ends_on_wrong_setting, faust_settings
 from streams.engine.engine import Engine
 from streams.engine.pages import add_pages
 from streams.engine.resumes import resumed_offset
-from streams.engine.stage import Compute, Stage
+from streams.engine.stage import Compute, Derives, Stage
 from streams.engine.table import StageTable
 from streams.kafka.lag_collector import LagCollector
 from streams.settings import settings
@@ -54,7 +54,7 @@ from streams.topology import (
     pipeline,
 )
 
-Factory = Callable[[Registry, Topic, Encoders], Compute]
+Factory = Callable[[Registry, Topic, Encoders], Compute | Derives]
 """Makes the work of a stage when a worker starts, given its changelog."""
 
 with ends_on_wrong_setting():
@@ -73,6 +73,7 @@ def _build_engine(app: EngineApp) -> Engine:
         applied.encoder,
         applied.decoder,
         partial(resumed_offset, _settings.kafka_bootstrap, registry),
+        _settings.generation,
     )
     encoders = shared_encoders(registry)
     for registered in _STAGES:
@@ -120,8 +121,8 @@ class _RegisteredStage:
     def stage(self, registry: Registry, encoders: Encoders) -> Stage:
         """The stage with its work."""
         changelog = self.declared.changelog(_settings.app_id)
-        compute = self._factory(registry, changelog, encoders)
-        return Stage(self.declared.name, self.declared.input.name, self._table, compute)
+        work = self._factory(registry, changelog, encoders)
+        return Stage(self.declared.name, self.declared.input.name, self._table, work)
 
 
 def _normalize(connector: type[InfrastructureConnector]) -> Factory:
@@ -135,7 +136,7 @@ def _normalize(connector: type[InfrastructureConnector]) -> Factory:
     return normalize
 
 
-def _reconcile(registry: Registry, changelog: Topic, encoders: Encoders) -> Compute:
+def _reconcile(registry: Registry, changelog: Topic, encoders: Encoders) -> Derives:
     decoder = topic_decoder(registry, RECONCILE.input, avro.NormalizedAsset)
     state = state_codec(registry, changelog, avro.AssetState)
     return Reconcile(decoder, state, encoders, _settings.generation)
@@ -162,7 +163,7 @@ def _count(registry: Registry, changelog: Topic, encoders: Encoders) -> Compute:
     return Count(decoder, state_codec(registry, changelog, avro.CountState), encoders)
 
 
-def _score(registry: Registry, changelog: Topic, encoders: Encoders) -> Compute:
+def _score(registry: Registry, changelog: Topic, encoders: Encoders) -> Derives:
     decoder = topic_decoder(registry, SCORE.input, avro.QualityCounts)
     state = state_codec(registry, changelog, avro.ScoreState)
     weights = _tolerances.quality.weights

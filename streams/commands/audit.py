@@ -11,6 +11,7 @@ from rich.table import Table
 
 from streams.avro.codec import Registry
 from streams.avro.topic_codecs import topic_decoder
+from streams.commands.input_logs import input_logs
 from streams.core import contract_types as avro
 from streams.core.audit import OUTCOMES, Audit, AuditCounts
 from streams.core.records import Outcome, RawCoordinates
@@ -25,6 +26,7 @@ from streams.topics import (
     RECORD_OUTCOMES,
     raw_topic,
 )
+from streams.topology import pipeline
 
 _UNLIMITED = 10_000
 """Columns of a terminal that fits every table."""
@@ -63,7 +65,9 @@ def run_audit(settings: Settings, sources: Mapping[str, str]) -> Audit:
                 if original_of(topic, record.partition, record.headers) is not None:
                     continue  # accounted for under its original
                 audit_counts.raw[RawCoordinates(topic, record.partition, record.offset)] = source_id
-    return audit_counts.close(topics)
+        # Last: what was read is in the log then, and what was decided of it among the outcomes.
+        inputs = input_logs(settings, registry, pipeline(sources))
+    return audit_counts.close(topics, inputs)
 
 
 @dataclass(frozen=True, slots=True)

@@ -14,6 +14,7 @@ from streams.avro.codec import Registry
 from streams.avro.contracts import contract
 from streams.avro.topic_codecs import APPLIED_SUBJECT
 from streams.core.errors import StateError
+from streams.engine.applied import Applied
 from streams.engine.store import APPLIED_KEY
 from streams.kafka.topic_admin import delete_topics, end_offsets, ensure_topics, topic_uuids
 from streams.kafka.topic_writer import TopicWriter
@@ -60,13 +61,10 @@ def _mark_applied(settings: Settings) -> None:
             for (name, partition), end in end_offsets(bootstrap, [stage.input.name]).items():
                 if end == 0:
                     continue
-                entry = {
-                    "topic": name,
-                    "topic_uuid": identities[name],
-                    "partition": partition,
-                    "offset": end - 1,
-                }
-                value = encoder.encode(entry)
+                applied = Applied(
+                    name, identities[name], partition, end - 1, None, settings.generation + 1
+                )
+                value = encoder.encode(applied.to_avro())
                 writer.send(changelogs_of[stage.name], APPLIED_KEY, value, partition=partition)
         writer.finish()
 

@@ -7,6 +7,7 @@ from collections import Counter
 from collections.abc import Iterable, Iterator, Mapping
 from dataclasses import dataclass, field
 
+from streams.core.inputs import InputPartition
 from streams.core.quality_counts import UNKNOWN_KIND
 from streams.core.records import Outcome, RawCoordinates
 
@@ -90,15 +91,20 @@ class AuditCounts:
         by_generation = self.outcomes.setdefault((raw, output_kind), {})
         by_generation.setdefault(generation, []).append(outcome)
 
-    def close(self, topics: Mapping[str, str]) -> Audit:
+    def close(self, topics: Mapping[str, str], inputs: Iterable[InputPartition] = ()) -> Audit:
         """Compare what came in with what came out.
 
         Args:
             topics: Source id of every raw topic.
+            inputs: What was read of the inputs; outcomes are counted only where they are about the
+                records that the log of a raw topic has now.
         """
-        decided = {raw for (raw, _), found in self.outcomes.items() if found}
-        rejected = {raw for (raw, _), found in self._newest() if "rejected" in found}
+        logs = {(log.topic, log.partition): log for log in inputs}
+        newest = list(self._newest(logs))
+        decided = {raw for raw, _ in newest}
+        rejected = {raw for raw, found in newest if "rejected" in found}
         problems = [
+            *(problem for log in logs.values() for problem in log.problems()),
             *_problems("raw record", "without an outcome", self.raw.keys() - decided),
             *_problems("outcome", "of a raw record that does not exist", decided - self.raw.keys()),
             *_problems("raw record", "with several outcomes of one kind", self._repeated()),
@@ -109,7 +115,9 @@ class AuditCounts:
                 {raw for raw in self.dead_letters if raw.topic in topics} - self._ever_rejected(),
             ),
         ]
-        sources = tuple(self._count(topic, source_id) for topic, source_id in topics.items())
+        sources = tuple(
+            self._count(topic, source_id, newest) for topic, source_id in topics.items()
+        )
         kinds = self._healed | {key for key, found in self.outcomes.items() if found}
         return Audit(sources, tuple(problems), len(kinds))
 
@@ -127,17 +135,24 @@ class AuditCounts:
             if any("rejected" in found for found in generations.values())
         }
 
-    def _newest(self) -> Iterator[tuple[tuple[RawCoordinates, str], list[Outcome]]]:
-        """Outcomes of the newest generation that decided."""
-        for key, generations in self.outcomes.items():
-            if generations:
-                yield key, generations[max(generations)]
+    def _newest(
+        self, logs: Mapping[tuple[str, int], InputPartition]
+    ) -> Iterator[tuple[RawCoordinates, list[Outcome]]]:
+        """Outcomes of the newest generation that decided, of records that the logs have now."""
+        for (raw, _), generations in self.outcomes.items():
+            if not generations:
+                continue
+            newest = max(generations)
+            log = logs.get((raw.topic, raw.partition))
+            if log is None or log.has(raw.offset, newest):
+                yield raw, generations[newest]
 
-    def _count(self, topic: str, source_id: str) -> SourceCount:
-        outcomes: Counter[Outcome] = Counter()
-        for (raw, _), found in self._newest():
-            if raw.topic == topic:
-                outcomes[found[0]] += 1
+    def _count(
+        self, topic: str, source_id: str, newest: Iterable[tuple[RawCoordinates, list[Outcome]]]
+    ) -> SourceCount:
+        outcomes: Counter[Outcome] = Counter(
+            found[0] for raw, found in newest if raw.topic == topic
+        )
         return SourceCount(
             source_id,
             sum(1 for raw in self.raw if raw.topic == topic),

@@ -642,6 +642,14 @@ class GasDayAggregates(TypedDict):
 
 
 @final
+class OffsetRange(TypedDict):
+    """Consecutive offsets."""
+
+    first: int
+    end: int
+
+
+@final
 class Applied(TypedDict):
     """Last entry of a batch in a changelog: inputs up to this offset are in the state."""
 
@@ -649,6 +657,9 @@ class Applied(TypedDict):
     topic_uuid: str
     partition: int
     offset: int
+    record_crc: NotRequired[int | None]
+    generation: int
+    deleted_unread: NotRequired[list[OffsetRange]]
 
 
 @final

@@ -7,6 +7,7 @@
     ├── TopicMismatchError              a topic is missing or not as declared
     ├── FencedError                     another worker owns the partition now: end this process
     ├── StateError                      local state or changelog cannot be trusted
+    │   └── DamagedStoreError           local state was damaged and is set aside: restore it again
     ├── TransactionError                a Kafka transaction failed for good
     └── SinkError                       ClickHouse refuses or does not answer
 
@@ -42,6 +43,10 @@ class FencedError(InfrastructureError):
 
 class StateError(InfrastructureError):
     """Local state and changelog contradict each other."""
+
+
+class DamagedStoreError(StateError):
+    """Local state was damaged and is set aside under another name; a restore brings it back."""
 
 
 class TransactionError(InfrastructureError):

@@ -15,5 +15,6 @@ One batch is the records of one fetch of one input partition. Its life, in this 
 | between 3 and 4 | the same, nothing to restore |
 | after 4, before Faust commits the offset | inputs at or below `applied` are skipped |
 
-On assignment (`recovery`): fence, restore the changelog to its end, only then let inputs flow.
+On assignment (`acquisition`): fence, restore the changelog to its end, check the input log; only
+then inputs flow, and where a stage derives an index, those of a partition when its index is whole.
 """

@@ -10,9 +10,10 @@ from pathlib import Path
 from typing import Any
 
 import faust
-from faust.types import AgentT, TopicT
+from faust.types import TP, AgentT, TopicT
 
 from streams.core.errors import SettingsError
+from streams.engine.applied import shorter_log
 from streams.engine.engine import Engine
 from streams.engine.recovery import EngineTableManager
 from streams.engine.table import StageTable
@@ -20,6 +21,8 @@ from streams.engine.transport import BatchScheduler, BatchSchema
 from streams.quiet_logs import quiet_clients
 from streams.settings import EXIT_CONFIGURATION, Settings
 from streams.topics import PARTITIONS
+
+logger = logging.getLogger(__name__)
 
 _FETCH_BYTES = 256 * 1024
 """Per partition and fetch: fair between partitions at the throughput of larger ones (measured)."""
@@ -65,6 +68,19 @@ class BatchApp(faust.App):  # type: ignore[misc]
     def __init__(self, *args: Any, **kwargs: Any) -> None:
         super().__init__(*args, Agent=NamedAgent, **kwargs)
         quiet_clients()
+
+    def on_shorter_log(self, tp: TP, offset: int, high: int) -> None:
+        """Called when an input log ends before an offset that was read; it is read again whole.
+
+        Called from the consumer's thread.
+        """
+        logger.warning(
+            "%s/%d: the log ends at offset %d, but %d was read already: it is read again from its "
+            "beginning",
+            *tp,
+            high,
+            offset,
+        )
 
     async def start(self) -> None:
         """Start, or end the process when a setting turns out to be wrong."""
@@ -134,6 +150,14 @@ class EngineApp(BatchApp):
             return {}
         return {f"{tp.topic}/{tp.partition}": why for tp, why in self._engine.paused.items()}
 
+    def on_shorter_log(self, tp: TP, offset: int, high: int) -> None:
+        """Refuse to go on: what is written there now would be taken for what was read.
+
+        Raises:
+            StateError: always.
+        """
+        raise shorter_log(tp, offset, high)
+
     async def on_start(self) -> None:
         """Build the engine before anything is read; errors end the start with their message."""
         _ = self.engine
@@ -182,7 +206,8 @@ def faust_settings(
         "ConsumerScheduler": BatchScheduler,
         "topic_allow_declare": False,
         "topic_disable_leader": True,
-        "consumer_auto_offset_reset": "earliest",
+        # The transport decides itself: out of range is no reason to begin anywhere else.
+        "consumer_auto_offset_reset": "none",
         # Faust's default of 60 s makes every restart after a kill wait a minute.
         "broker_session_timeout": settings.session_timeout_seconds,
         "broker_heartbeat_interval": settings.session_timeout_seconds / 5,

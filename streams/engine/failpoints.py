@@ -1,11 +1,16 @@
-"""Named places where a fault test can kill this process.
+"""Named steps at which a fault test can end, stop or hold this process.
 
 `FAILPOINT=after_commit:3` ends the process with SIGKILL the third time it passes `after_commit`.
-Unset in normal life: passing a failpoint is then one dictionary look-up.
+`FAILPOINT=in_index@reconcile:1` counts only passages of that stage (of its changelog, in a
+restore). A third part says what happens there: `stop` stops the process with SIGSTOP until it is
+continued, `hold=FILE` makes the file and waits, at this step alone, until somebody deletes it.
+Unset in normal life: passing a failpoint is then one comparison.
 """
 
 import os
 import signal
+import time
+from pathlib import Path
 from typing import Literal
 
 Failpoint = Literal[
@@ -14,29 +19,56 @@ Failpoint = Literal[
     "after_commit",
     "after_local_write",
     "after_acknowledge",
+    "before_fence",
     "after_fence",
+    "in_restore",
+    "after_check",
     "after_restore",
+    "before_index",
+    "in_index",
+    "after_index",
+    "before_revoke",
+    "in_revoke",
+    "after_revoke",
     "after_insert",
 ]
+
+_LOOK_SECONDS = 0.02
 
 
 class _Countdown:
     def __init__(self, setting: str) -> None:
-        name, _, count = setting.partition(":")
-        self._name = name
+        where, _, rest = setting.partition(":")
+        count, _, self._action = rest.partition(":")
+        self._name, _, self._of = where.partition("@")
         self._left = int(count or 1)
 
-    def reached(self, name: str) -> bool:
-        if name != self._name:
-            return False
+    def pass_by(self, name: str, of: str) -> None:
+        if name != self._name or (self._of and self._of != of):
+            return
         self._left -= 1
-        return self._left == 0
+        if self._left == 0:
+            self._act()
+
+    def _act(self) -> None:
+        action, _, argument = self._action.partition("=")
+        if action == "hold":
+            held = Path(argument)
+            held.touch()
+            while held.exists():
+                time.sleep(_LOOK_SECONDS)
+        else:
+            os.kill(os.getpid(), signal.SIGSTOP if action == "stop" else signal.SIGKILL)
 
 
 _countdown = _Countdown(os.environ.get("FAILPOINT", ""))
 
 
-def failpoint(name: Failpoint) -> None:
-    """Kill this process here when the environment asks for it."""
-    if _countdown.reached(name):
-        os.kill(os.getpid(), signal.SIGKILL)
+def failpoint(name: Failpoint, of: str = "") -> None:
+    """Do here what the environment asks for.
+
+    Args:
+        name: This step.
+        of: Stage or topic the step is about.
+    """
+    _countdown.pass_by(name, of)

@@ -1,4 +1,4 @@
-"""Faust's place for recovery, filled with the engine's take-over.
+"""Faust's place for recovery, filled with the engine's acquiring of partitions.
 
 Faust restores tables by streaming changelog records through its consumer. Here the engine fences
 and restores in bulk, while the consumer's own thread keeps the group membership alive; only then do
@@ -43,7 +43,9 @@ class EngineRecovery(Recovery):  # type: ignore[misc]
         app: Any = self.app
         engine = cast(RunsEngine, app).engine
         assigned: set[TP] = set(app.consumer.assignment())
-        await engine.take_over(assigned, lambda: app.consumer_generation_id == generation)
+        await engine.take_over(
+            assigned, generation, lambda: app.consumer_generation_id == generation
+        )
 
     @Service.task
     async def _slurp_changelogs(self) -> None:
@@ -51,7 +53,7 @@ class EngineRecovery(Recovery):  # type: ignore[misc]
 
     @Service.task
     async def _publish_stats(self) -> None:
-        """The engine reports each take-over itself."""
+        """The engine reports each time it acquires itself."""
 
 
 class EngineTableManager(TableManager):  # type: ignore[misc]

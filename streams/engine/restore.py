@@ -6,12 +6,13 @@ and writes RocksDB batches, more than ten times as fast. Blocking: runs in an ex
 
 import logging
 import time
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 
 from confluent_kafka import Consumer, KafkaError, KafkaException, Message, TopicPartition
 
 from streams.core.errors import StateError
+from streams.engine.failpoints import failpoint
 from streams.engine.store import PartitionStore, Position
 from streams.topics import DAY_MS
 
@@ -23,6 +24,32 @@ _STALL_SECONDS = 60.0
 
 MAX_STATE_AGE_SECONDS = 7 * DAY_MS / 1000
 """Half of the changelog's `delete.retention.ms`: an older copy may have missed a deletion."""
+
+MAX_CLOCK_DIFFERENCE_SECONDS = 300.0
+"""How far the clocks of two workers may be apart before the age of a copy means nothing."""
+
+
+@dataclass(frozen=True, slots=True)
+class ChangelogPartition:
+    """A changelog partition as the broker has it now.
+
+    Attributes:
+        topic: Name.
+        topic_uuid: Identity of the topic.
+        partition: Partition.
+        low: First offset.
+        high: End.
+    """
+
+    topic: str
+    topic_uuid: str
+    partition: int
+    low: int
+    high: int
+
+    def position(self, next_offset: int) -> Position:
+        """A position in it, written now."""
+        return Position(self.topic, self.topic_uuid, self.partition, next_offset, time.time())
 
 
 @dataclass(frozen=True, slots=True)
@@ -39,102 +66,133 @@ def restore_partition(
     topic: str,
     topic_uuid: str,
     partition: int,
-    consumer_config: dict[str, str],
-    still_wanted: Callable[[], bool],
+    consumer: Consumer,
+    require_wanted: Callable[[], None],
 ) -> Restored:
     """Bring a store to the end of its changelog partition, read committed.
 
-    Stops early when `still_wanted` says no (another rebalance came): the store is then at the
-    position it reached, which is consistent.
+    Args:
+        store: The store.
+        topic: Changelog topic.
+        topic_uuid: Its identity.
+        partition: Partition of both.
+        consumer: Reads it; see `partition_reader`.
+        require_wanted: Raises when the partition is revoked; the store then has a position that it
+            reached on the way, which is consistent.
 
     Raises:
         StateError: the changelog cannot be read.
     """
     started = time.monotonic()
-    consumer = Consumer(
-        {
-            **consumer_config,
-            "group.id": f"restore-{topic}",
-            "enable.auto.commit": False,
-            "isolation.level": "read_committed",
-            "enable.partition.eof": True,
-            "fetch.wait.max.ms": 100,
-            "queued.max.messages.kbytes": 65_536,
-        }
-    )
     try:
-        low, high = _watermarks(consumer, topic, partition)
-        discarded = distrust(store.position(), topic_uuid, low, high)
+        low, high = consumer.get_watermark_offsets(TopicPartition(topic, partition), timeout=30)
+        log = ChangelogPartition(topic, topic_uuid, partition, int(low), int(high))
+        discarded = distrust(store.position(), log, time.time())
+        if discarded is None and _was_written_ahead(consumer, store.position(), log):
+            discarded = "it was written by a clock that was ahead"
         if discarded:
             logger.warning("%s/%d: local state discarded: %s", topic, partition, discarded)
             store.discard()
         position = store.position()
-        start = position.next_offset if position else low
+        start = position.next_offset if position else log.low
         entries = 0
-        if start < high:
+        if start < log.high:
             consumer.assign([TopicPartition(topic, partition, start)])
-            entries = _copy(consumer, store, topic_uuid, start, still_wanted)
+            entries = _copy(consumer, store, log, start, require_wanted)
         return Restored(entries, time.monotonic() - started, discarded)
     except KafkaException as error:
         raise StateError(f"Changelog {topic}/{partition} cannot be read: {error}") from error
-    finally:
-        consumer.close()
 
 
-def _watermarks(consumer: Consumer, topic: str, partition: int) -> tuple[int, int]:
-    low, high = consumer.get_watermark_offsets(TopicPartition(topic, partition), timeout=30)
-    return int(low), int(high)
-
-
-def distrust(position: Position | None, topic_uuid: str, low: int, high: int) -> str | None:
+def distrust(position: Position | None, log: ChangelogPartition, now: float) -> str | None:
     """Why a local copy must not be used, or None when it may.
 
     Args:
         position: Position of the copy; None when there is none.
-        topic_uuid: Identity of the changelog topic now.
-        low: First offset of the changelog partition.
-        high: End of it.
+        log: The changelog partition now.
+        now: Seconds since the epoch.
     """
     if position is None:
         return None
-    if position.topic_uuid != topic_uuid:
+    if (position.topic, position.partition) != (log.topic, log.partition):
+        return f"it is a copy of {position.topic}/{position.partition}"
+    if position.topic_uuid != log.topic_uuid:
         return "the changelog topic was recreated"
-    if not low <= position.next_offset <= high:
-        return f"its position {position.next_offset} is outside the log ({low} to {high})"
-    if time.time() - position.written_at > MAX_STATE_AGE_SECONDS:
+    if not log.low <= position.next_offset <= log.high:
+        return f"its position {position.next_offset} is outside the log ({log.low} to {log.high})"
+    if position.written_at > now + MAX_CLOCK_DIFFERENCE_SECONDS:
+        return "it was written by a clock that was ahead"
+    if now - position.written_at > MAX_STATE_AGE_SECONDS:
         return "it is older than the changelog keeps deletions"
     return None
+
+
+def _was_written_ahead(
+    consumer: Consumer, position: Position | None, log: ChangelogPartition
+) -> bool:
+    """Whether what follows a copy in the log is older than the copy says it is itself."""
+    if position is None or position.next_offset >= log.high:
+        return False
+    following = first_record(consumer, log.topic, log.partition, position.next_offset)
+    if following is None:
+        return False
+    written_at_seconds = following.timestamp()[1] / 1000
+    return bool(written_at_seconds < position.written_at - MAX_CLOCK_DIFFERENCE_SECONDS)
+
+
+def first_record(consumer: Consumer, topic: str, partition: int, offset: int) -> Message | None:
+    """The first record at or behind an offset; None when none follows.
+
+    Raises:
+        KafkaException: the broker refuses.
+        StateError: it does not answer.
+    """
+    consumer.assign([TopicPartition(topic, partition, offset)])
+    deadline = time.monotonic() + _STALL_SECONDS
+    while time.monotonic() < deadline:
+        message = consumer.poll(_POLL_SECONDS)
+        if message is not None:
+            return None if _is_end(message) else message
+    raise _stalled(topic, partition, offset)
 
 
 def _copy(
     consumer: Consumer,
     store: PartitionStore,
-    topic_uuid: str,
+    log: ChangelogPartition,
     start: int,
-    still_wanted: Callable[[], bool],
+    require_wanted: Callable[[], None],
 ) -> int:
     entries = 0
     next_offset = start
     last_progress = time.monotonic()
-    while still_wanted():
+    while True:
+        require_wanted()
         messages = consumer.consume(_CHUNK, _POLL_SECONDS)
         at_end = any(_is_end(message) for message in messages)
         records = [message for message in messages if message.error() is None]
         if records:
             next_offset = records[-1].offset() + 1
-            changes = {bytes(record.key()): record.value() for record in records}
-            store.write(changes, Position(topic_uuid, next_offset, time.time()))
+            store.write(_changes(records), log.position(next_offset))
             entries += len(records)
+            failpoint("in_restore", log.topic)
         if at_end:
             return entries
         if messages:
             last_progress = time.monotonic()
         elif time.monotonic() - last_progress > _STALL_SECONDS:
-            raise StateError(
-                f"Changelog stalled at offset {next_offset} for {_STALL_SECONDS:.0f} s; "
-                "check the broker and start again."
-            )
-    return entries
+            raise _stalled(log.topic, log.partition, next_offset)
+
+
+def _changes(records: Sequence[Message]) -> dict[bytes, bytes | None]:
+    return {bytes(record.key()): record.value() for record in records}
+
+
+def _stalled(topic: str, partition: int, offset: int) -> StateError:
+    return StateError(
+        f"Reading {topic}/{partition} stalled at offset {offset} for {_STALL_SECONDS:.0f} s; "
+        "check the broker and start again."
+    )
 
 
 def _is_end(message: Message) -> bool:
@@ -146,3 +204,18 @@ def _is_end(message: Message) -> bool:
     if error.retriable():
         return False
     raise KafkaException(error)
+
+
+def partition_reader(bootstrap: str, group: str) -> Consumer:
+    """A consumer that reads single partitions, read committed, and says where they end."""
+    return Consumer(
+        {
+            "bootstrap.servers": bootstrap,
+            "group.id": group,
+            "enable.auto.commit": False,
+            "isolation.level": "read_committed",
+            "enable.partition.eof": True,
+            "fetch.wait.max.ms": 100,
+            "queued.max.messages.kbytes": 65_536,
+        }
+    )

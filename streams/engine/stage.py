@@ -13,23 +13,35 @@ Compute = Callable[[Batch, Overlay], Sequence[Outgoing]]
 """A stage's work on one batch: reads and writes the overlay, returns what to publish. No I/O."""
 
 
-@runtime_checkable
-class Derived(Protocol):
-    """Work that keeps an index in memory beside its table; a compute may be one.
+class Index(Protocol):
+    """Work on the batches of one partition, with what it derived from the partition's table.
 
-    The index may change while a batch is computed, before it is committed: each batch is computed
-    once on it, since an error ends the process. Blocking; called from an executor, never while a
-    batch of the partition runs.
+    A batch may change the index before the batch is committed: each is computed once on it, since
+    an error ends the process.
     """
 
-    def rebuild(self, partition: int, items: Iterable[tuple[bytes, bytes]]) -> None:
-        """Build the index from the restored table; called after a partition is taken over.
+    def __call__(self, batch: Batch, overlay: Overlay) -> Sequence[Outgoing]:
+        """Work on one batch, like `Compute`."""
 
-        The items may end early when the partition is given up meanwhile; `forget` follows.
+    def close(self) -> None:
+        """The partition was revoked: withdraw what is visible outside, such as metrics."""
+
+
+@runtime_checkable
+class Derives(Protocol):
+    """Work that needs an index in memory beside its table."""
+
+    def derive(self, partition: int, entries: Iterable[tuple[bytes, bytes]]) -> Index:
+        """Make the index of a partition from its whole restored table.
+
+        Blocking; called from an executor. It must let errors of the iteration pass: they say that
+        there is more. Nothing is kept but in the index that is returned.
+
+        Args:
+            partition: Partition.
+            entries: Every entry of the table; raises when the partition is revoked meanwhile or
+                the table cannot be read to its end.
         """
-
-    def forget(self, partition: int) -> None:
-        """Drop the index; called when a partition is given up."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -39,4 +51,4 @@ class Stage:
     name: str
     input_topic: str
     table: StageTable
-    compute: Compute
+    work: Compute | Derives

@@ -13,7 +13,7 @@ from faust.stores.base import Store
 from faust.types import TP
 
 from streams.core.errors import StateError
-from streams.engine.store import PartitionStore
+from streams.engine.store import PartitionStore, open_store
 
 
 class StageStore(Store):  # type: ignore[misc]
@@ -24,10 +24,10 @@ class StageStore(Store):  # type: ignore[misc]
         self._partitions: dict[int, PartitionStore] = {}
 
     def open(self, partition: int) -> PartitionStore:
-        """State of one partition, opened on first use."""
+        """State of one partition, opened on first use and after damage was set aside."""
         store = self._partitions.get(partition)
-        if store is None:
-            store = PartitionStore(self._directory() / str(partition))
+        if store is None or not store.is_open:
+            store = open_store(self._directory() / str(partition))
             self._partitions[partition] = store
         return store
 

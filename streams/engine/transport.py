@@ -7,17 +7,21 @@ URL scheme `batch://host:port`. Differences from Faust's own Kafka transport:
   and whose offset is the last one's (Faust's per-event machinery costs 100 µs an event);
 - when every partition's buffer is full, reading goes on as soon as one has room; Faust looks again
   a second later, which took a third of the time of a full load (measured);
+- an offset out of range is never passed over without a word: what retention deleted before it was
+  read is named and remembered, and where the log ends before the offset, the app is asked;
 - the offset to commit is what the engine says it has applied (`mark_applied`). Faust's own
   acknowledgements are not used for that: a stream also acknowledges events it skips while a
   rebalance is under way, which would lose them.
 """
 
 import asyncio
+import logging
 from collections.abc import Iterable, Iterator, Mapping
 from typing import Any, ClassVar
 
 import aiokafka
 import faust
+from aiokafka.errors import NoOffsetForPartitionError, OffsetOutOfRangeError
 from faust.transport.drivers.aiokafka import (
     AIOKafkaConsumerThread,
     Consumer,
@@ -26,7 +30,10 @@ from faust.transport.drivers.aiokafka import (
 from faust.transport.utils import DefaultSchedulingStrategy
 from faust.types import TP, AppT, ConsumerMessage, Message
 
+from streams.engine.applied import OffsetRange
 from streams.kafka.batch import Batch
+
+logger = logging.getLogger(__name__)
 
 _FETCH_MAX_WAIT_MS = 100
 _LOOK_AGAIN_SECONDS = 1.0
@@ -62,6 +69,44 @@ class _BatchConsumerThread(AIOKafkaConsumerThread):  # type: ignore[misc]
         consumer._fetch_max_wait_ms = _FETCH_MAX_WAIT_MS
         return consumer
 
+    async def _fetch_records(
+        self,
+        consumer: aiokafka.AIOKafkaConsumer,
+        active_partitions: set[TP],
+        timeout: float | None = None,
+        max_records: int | None = None,
+    ) -> Mapping[TP, list[Any]]:
+        try:
+            fetched: Mapping[TP, list[Any]] = await super()._fetch_records(
+                consumer, active_partitions, timeout, max_records
+            )
+        except NoOffsetForPartitionError as error:
+            await consumer.seek_to_beginning(error.args[0])
+        except OffsetOutOfRangeError as error:
+            for partition, offset in error.args[0].items():
+                await self._find_range(consumer, partition, offset)
+        else:
+            return fetched
+        return {}
+
+    async def _find_range(
+        self,
+        consumer: aiokafka.AIOKafkaConsumer,
+        partition: aiokafka.TopicPartition,
+        offset: int,
+    ) -> None:
+        """Go on behind what was deleted, or as the app says when the log ends before the offset."""
+        tp = TP(partition.topic, partition.partition)
+        high = (await consumer.end_offsets([partition]))[partition]
+        if offset > high:
+            self.app.on_shorter_log(tp, offset - 1, high)
+            await consumer.seek_to_beginning(partition)
+            return
+        low = (await consumer.beginning_offsets([partition]))[partition]
+        if offset < low:
+            self.consumer.add_deleted(tp, OffsetRange(offset, low))
+            await consumer.seek_to_beginning(partition)
+
 
 class BatchConsumer(Consumer):  # type: ignore[misc]
     """Faust consumer with the differences named in the module's docstring."""
@@ -69,6 +114,7 @@ class BatchConsumer(Consumer):  # type: ignore[misc]
     def __init__(self, *args: Any, **kwargs: Any) -> None:
         super().__init__(*args, **kwargs)
         self._applied: dict[TP, int] = {}
+        self._deleted: dict[TP, tuple[OffsetRange, ...]] = {}
         self._room = asyncio.Event()
 
     def _new_consumer_thread(self) -> _BatchConsumerThread:
@@ -123,6 +169,22 @@ class BatchConsumer(Consumer):  # type: ignore[misc]
         """Say that inputs up to `offset` are applied for good: they may be committed."""
         self._applied[tp] = max(offset, self._applied.get(tp, -1))
 
+    def add_deleted(self, tp: TP, deleted: OffsetRange) -> None:
+        """Remember offsets that retention deleted before they were read."""
+        logger.error(
+            "%s/%d: retention deleted offsets %d to %d before they were read",
+            *tp,
+            deleted.first,
+            deleted.end - 1,
+        )
+        self._deleted[tp] = (*self._deleted.get(tp, ()), deleted)
+
+    def take_deleted(self, tp: TP, offset: int) -> tuple[OffsetRange, ...]:
+        """Offsets deleted unread before an offset that was read; each is returned once."""
+        found = self._deleted.get(tp, ())
+        self._deleted[tp] = tuple(deleted for deleted in found if deleted.end > offset)
+        return tuple(deleted for deleted in found if deleted.end <= offset)
+
     def ack(self, message: Message) -> bool:
         """Forget a message Faust tracks; never moves the offset to commit."""
         message.acked = True
@@ -145,6 +207,7 @@ class BatchConsumer(Consumer):  # type: ignore[misc]
         await self.commit()
         for tp in revoked:
             self._applied.pop(tp, None)
+            self._deleted.pop(tp, None)
         await super().on_partitions_revoked(revoked)
 
 

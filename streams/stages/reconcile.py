@@ -1,8 +1,8 @@
 """Reconcile: normalized assets of one region to canonical ones, one asset for what several report.
 
-The resolver of a partition holds the derived index in memory. It is rebuilt from the restored table
-whenever the partition is taken over and dropped when it is given up. Computing changes it before
-the transaction commits; that is safe because a batch is computed once: any error ends the process.
+The resolver of a partition is an index in memory, derived from the restored table whenever the
+partition is acquired. Computing changes it before the transaction commits; that is safe because a
+batch is computed once: any error ends the process.
 """
 
 from collections.abc import Iterable, Sequence
@@ -45,7 +45,7 @@ class OverlayTable:
 
 
 class Reconcile:
-    """Work of the reconcile stage, with its derived index for each partition owned."""
+    """Work of the reconcile stage: derives the resolver of each partition from its table."""
 
     def __init__(
         self,
@@ -58,29 +58,44 @@ class Reconcile:
         self._state = state
         self._encoders = encoders
         self._generation = generation
-        self._resolvers: dict[int, Resolver] = {}
 
-    def rebuild(self, partition: int, items: Iterable[tuple[bytes, bytes]]) -> None:
-        """Build the derived index of a partition from its restored table."""
+    def derive(self, partition: int, entries: Iterable[tuple[bytes, bytes]]) -> "Region":
+        """The index of one region, from its whole table."""
         resolver = Resolver(self._generation, self._decoder.decode)
         resolver.load(
             (key.decode(), entry_from_avro(self._state.decoder.decode(value)))
-            for key, value in items
+            for key, value in entries
         )
-        self._resolvers[partition] = resolver
+        return Region(resolver, self._decoder, self._state, self._encoders, self._generation)
 
-    def forget(self, partition: int) -> None:
-        """Drop the derived index of a partition."""
-        self._resolvers.pop(partition, None)
+
+class Region:
+    """Work on the batches of one region, with its resolver."""
+
+    def __init__(
+        self,
+        resolver: Resolver,
+        decoder: Decoder[avro.NormalizedAsset],
+        state: StateCodec[avro.AssetState],
+        encoders: Encoders,
+        generation: int,
+    ) -> None:
+        self._resolver = resolver
+        self._decoder = decoder
+        self._state = state
+        self._encoders = encoders
+        self._generation = generation
+
+    def close(self) -> None:
+        """Nothing of it is visible outside."""
 
     def __call__(self, batch: Batch, overlay: Overlay) -> Sequence[Outgoing]:
         """Apply every event of a batch, in order."""
-        resolver = self._resolvers[batch.partition]
         table = OverlayTable(overlay, self._state)
         outputs: list[Outgoing] = []
         for record, event in readable(batch, self._decoder, self._encoders, outputs, stage=STAGE):
             assert record.value is not None
-            resolution = resolver.apply(event, record.value, table)
+            resolution = self._resolver.apply(event, record.value, table)
             outputs += self._outgoing(event, resolution)
         return outputs
 

@@ -5,6 +5,7 @@ The topic has one partition, so one worker sees every window; it exports the met
 
 from collections import Counter
 from collections.abc import Iterable, Sequence
+from dataclasses import dataclass
 from datetime import datetime
 
 from streams.avro.codec import Decoder
@@ -26,37 +27,56 @@ _Parts = dict[int, avro.PartitionCounts]
 """Counts of a window by partition."""
 
 
+@dataclass(frozen=True, slots=True)
 class Score:
-    """Work of the score stage, with the sum of every window in memory for the metrics."""
+    """Work of the score stage: derives the sum of every window from its table.
 
-    def __init__(
-        self,
-        decoder: Decoder[avro.QualityCounts],
-        state: StateCodec[avro.ScoreState],
-        encoders: Encoders,
-        generation: int,
-        weights: Weights,
-    ) -> None:
-        self._decoder = decoder
-        self._state = state
-        self._encoders = encoders
-        self._generation = generation
-        self._weights = weights
+    Attributes:
+        decoder: Of the counts.
+        state: Codec of the table.
+        encoders: Of the shared topics.
+        generation: High part of every version.
+        weights: Of the dimensions in a score.
+    """
+
+    decoder: Decoder[avro.QualityCounts]
+    state: StateCodec[avro.ScoreState]
+    encoders: Encoders
+    generation: int
+    weights: Weights
+
+    def derive(self, partition: int, entries: Iterable[tuple[bytes, bytes]]) -> "Windows":
+        """The sums of all windows of the restored table; they are exported from here on."""
+        windows = Windows(self)
+        for _, stored in entries:
+            windows.add(stored)
+        windows.export()
+        return windows
+
+
+class Windows:
+    """Work on the batches of counts, with the sum of every window in memory for the metrics."""
+
+    def __init__(self, score: Score) -> None:
+        self._decoder = score.decoder
+        self._state = score.state
+        self._encoders = score.encoders
+        self._generation = score.generation
+        self._weights = score.weights
         self._windows: dict[str, dict[datetime, QualityCounts]] = {}
         self._exported_rules: dict[str, set[str]] = {}
 
-    def rebuild(self, partition: int, items: Iterable[tuple[bytes, bytes]]) -> None:
-        """Sum up the windows of the restored table."""
-        self._windows.clear()
-        for _, stored in items:
-            self._remember(self._parts(stored))
+    def add(self, stored: bytes) -> None:
+        """Take a window as it is stored."""
+        self._remember(self._parts(stored))
+
+    def export(self) -> None:
+        """Set the metrics of every source."""
         for source_id in self._windows:
             self._export(source_id)
 
-    def forget(self, partition: int) -> None:
+    def close(self) -> None:
         """Stop exporting: another worker may do it now."""
-        self._windows.clear()
-        self._exported_rules.clear()
         QUALITY_SCORE.clear()
         VALIDATION_FAILURES.clear()
 

@@ -103,9 +103,13 @@ class Cluster:
     def wait_drained(self, *, pipeline: bool = True, sink: bool = False) -> None:
         """Wait until nothing is left to read and every offset is committed."""
         if pipeline:
-            self.wait_for(lambda: self._lag(self.settings.app_id, PIPELINE_INPUTS) == 0)
+            self.wait_for(self.is_drained)
         if sink:
             self.wait_for(lambda: self._lag(self.settings.sink_app_id, SINK_INPUTS) == 0)
+
+    def is_drained(self) -> bool:
+        """Whether the pipeline has nothing left to read and every offset is committed."""
+        return self._lag(self.settings.app_id, PIPELINE_INPUTS) == 0
 
     def growth(self, topic: str) -> Callable[[], int]:
         """How many offsets a topic has grown by since this call."""

@@ -42,7 +42,7 @@ def test_lost_changelog_stops_the_worker_and_a_rebuild_restores_the_content(
     cluster.wait_ended(refused)
     said = refused.process.log_path.read_text(errors="replace")
     assert "state is lost" in said
-    assert "python -m streams rebuild" in said
+    assert "make rebuild" in said
     cluster.wait_group_empty()
     generation = rebuild(cluster.settings)
     cluster.forget_state()

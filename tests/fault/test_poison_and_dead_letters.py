@@ -19,6 +19,7 @@ from streams.commands.dead_letters import find_dead_letters
 from streams.core import contract_types as avro
 from streams.core.dead_letters import Choice, DeadLetter
 from streams.core.redrive import REDRIVEN_FROM
+from streams.engine.applied import Applied
 from streams.kafka.topic_reader import read_all
 from streams.local.workers import LocalWorker
 from streams.topics import MARKET_INFRASTRUCTURE, RECORD_OUTCOMES, raw_topic
@@ -96,7 +97,7 @@ def test_poison_becomes_dead_letters_and_a_fix_brings_them_back(cluster: Cluster
     unknown = later_encoder.encode(plant_record("LATER").to_avro())
     huge = encoder.encode(plant_record("HUGE", name="x" * 900_000).to_avro())
     applied = cluster.registry.encoder(APPLIED_SUBJECT, contract("state.applied")).encode(
-        {"topic": "t", "topic_uuid": "u", "partition": 0, "offset": 1}
+        Applied("t", "u", 0, 1, None, 1).to_avro()
     )
     poison: list[tuple[str, bytes | None]] = [
         ("bad_framing", None),

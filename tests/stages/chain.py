@@ -95,7 +95,7 @@ class Chain:
                 encoders,
                 1,
                 TOLERANCES.quality.weights,
-            ),
+            ).derive(0, ()),
         }
 
     def feed(self, normalized: Iterable[avro.NormalizedObservation]) -> None:

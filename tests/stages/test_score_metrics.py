@@ -8,7 +8,7 @@ from streams.avro.topic_codecs import shared_encoders, state_codec, topic_decode
 from streams.core import contract_types as avro
 from streams.engine.overlay import Overlay
 from streams.kafka.batch import Batch
-from streams.stages.score import Score
+from streams.stages.score import Score, Windows
 from streams.topics import QUALITY_COUNTS
 from streams.topology import SCORE
 from tests.core.series import TOLERANCES
@@ -48,10 +48,11 @@ def test_metrics_follow_the_windows_and_survive_a_restart() -> None:
     decoder = topic_decoder(registry, QUALITY_COUNTS, avro.QualityCounts)
     table: dict[bytes, bytes] = {}
 
-    def stage() -> Score:
-        return Score(decoder, state, encoders, 1, TOLERANCES.quality.weights)
+    def stage() -> Windows:
+        score = Score(decoder, state, encoders, 1, TOLERANCES.quality.weights)
+        return score.derive(0, table.items())
 
-    def feed(score: Score, *events: avro.QualityCounts) -> None:
+    def feed(score: Windows, *events: avro.QualityCounts) -> None:
         overlay = Overlay(table.get)
         records = [
             Record(QUALITY_COUNTS.name, offset, b"", encoder.encode(event))
@@ -66,12 +67,11 @@ def test_metrics_follow_the_windows_and_survive_a_restart() -> None:
     assert failures("bad_avro") == 5
     assert total() == 100 - 25 * 4 / 20
 
-    first.forget(0)
+    first.close()
     assert failures("bad_avro") is None
     assert total() is None
 
     restarted = stage()
-    restarted.rebuild(0, table.items())
     assert failures("bad_avro") == 5
     assert total() == 100 - 25 * 4 / 20
     feed(restarted, counts(0, {}), counts(1, {}, earlier))

@@ -43,6 +43,7 @@ def _build_engine(app: EngineApp) -> Engine:
         applied.encoder,
         applied.decoder,
         lambda topic, partition: -1,
+        _settings.generation,
     )
     engine.add(Stage(TABLE, _bench.input, _table, compute))
     return engine

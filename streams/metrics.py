@@ -35,8 +35,8 @@ RECORDS_PROCESSED = Gauge(  # a counter's name would end in _total
     "Raw records of a source that this worker has normalized or rejected since its start.",
     ["source_id"],
 )
-RECOVERY_SECONDS = Gauge("recovery_seconds", "Seconds the last take-over of partitions took.")
-RECOVERY_ENTRIES = Gauge("recovery_entries", "Changelog entries the last take-over restored.")
+RECOVERY_SECONDS = Gauge("recovery_seconds", "Seconds the last acquisition of partitions took.")
+RECOVERY_ENTRIES = Gauge("recovery_entries", "Changelog entries the last acquisition restored.")
 PAUSED = Gauge(
     "connector_paused",
     "1 while a partition of a source's raw topic waits for `make resume`.",

@@ -43,8 +43,8 @@ def _require_stopped(admin: AdminClient, group: str) -> None:
     members = admin.describe_consumer_groups([group])[group].result().members
     if members:
         raise StateError(
-            f"{len(members)} workers of {group} are running: stop them (a killed one is given up "
-            "after its session timeout), then run the command again."
+            f"{len(members)} workers of {group} are running: stop them (a killed one leaves the "
+            "group after its session timeout), then run the command again."
         )
 
 

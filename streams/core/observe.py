@@ -261,7 +261,7 @@ def _apply_verdict(
     neighbours: _Neighbours,
     generation: int,
 ) -> Observed:
-    """Take over what the checks across scopes say; it is no raw record, so it has no outcome."""
+    """Apply what the checks across scopes say; it is no raw record, so it has no outcome."""
     aggregate_flags = tuple(event["flags"])
     if previous is None or previous.aggregate_flags == aggregate_flags:
         return Observed((), None, ())

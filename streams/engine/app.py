@@ -91,7 +91,7 @@ class BatchApp(faust.App):  # type: ignore[misc]
         """A topic that is read in micro-batches; it is declared in `streams.topics`."""
         return self.topic(name, schema=BatchSchema(key_type=bytes, value_type=bytes))
 
-    async def let_go(self) -> None:
+    async def revoke(self) -> None:
         """Called when partitions are revoked, before another worker may get them."""
 
     def paused(self) -> dict[str, str]:
@@ -139,10 +139,10 @@ class EngineApp(BatchApp):
             self._engine = self._build_engine(self)
         return self._engine
 
-    async def let_go(self) -> None:
+    async def revoke(self) -> None:
         """Let running batches end."""
         if self._engine is not None:
-            await self._engine.let_go()
+            await self._engine.revoke()
 
     def paused(self) -> dict[str, str]:
         """Reason by `topic/partition` of everything that waits for `make resume`."""

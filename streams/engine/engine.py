@@ -94,7 +94,7 @@ class Engine:
         """
         started = time.monotonic()
         tps = sorted(tp for tp in assigned if tp.topic in self._stages)
-        await self.let_go()
+        await self.revoke()
         close_other_stores(self.stages, tps)
         entries = await self._acquisitions.acquire(
             {tp: self._stages[tp.topic] for tp in tps}, generation, is_current
@@ -110,7 +110,7 @@ class Engine:
             seconds,
         )
 
-    async def let_go(self) -> None:
+    async def revoke(self) -> None:
         """Revoke every partition, each after its running batch; what is queued is skipped.
 
         Called when partitions are revoked, before another worker may get them: it would fence a

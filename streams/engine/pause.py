@@ -53,7 +53,7 @@ class Pauses:
     reasons: dict[TP, str]
 
     async def wait(
-        self, tp: TP, last_offset: int, request: PauseRequest, given_up: asyncio.Event
+        self, tp: TP, last_offset: int, request: PauseRequest, revoked: asyncio.Event
     ) -> int | None:
         """Wait until a batch may go on.
 
@@ -61,10 +61,10 @@ class Pauses:
             tp: Its partition.
             last_offset: Its last offset.
             request: Why it waits.
-            given_up: Set when the partition is given up: the wait ends.
+            revoked: Set when the partition is revoked: the wait ends.
 
         Returns:
-            The resumed offset; None when the partition was given up.
+            The resumed offset; None when the partition was revoked.
         """
         offset = await self._resumed(tp)
         if offset >= last_offset:
@@ -73,9 +73,9 @@ class Pauses:
         PAUSED.labels(request.source_id, str(tp.partition)).set(1)
         logger.error("Paused %s/%d: %s", tp.topic, tp.partition, request.reason)
         try:
-            while not given_up.is_set():
+            while not revoked.is_set():
                 try:
-                    await asyncio.wait_for(given_up.wait(), _LOOK_SECONDS)
+                    await asyncio.wait_for(revoked.wait(), _LOOK_SECONDS)
                 except TimeoutError:
                     offset = await self._resumed(tp)
                     if offset >= last_offset:

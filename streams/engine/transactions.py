@@ -142,7 +142,7 @@ class PartitionTransactions:
             self._producer.flush(1.0)
         except KafkaException as error:
             # A fenced producer says so again; whoever commits with it has raised it already.
-            logger.info("%s: given up after %s", self._transactional_id, error.args[0])
+            logger.info("%s: ended after %s", self._transactional_id, error.args[0])
 
     def _publish(self, outputs: Sequence[Outgoing], changelog: Changelog) -> None:
         self._last_offset = None

@@ -203,7 +203,7 @@ class BatchConsumer(Consumer):  # type: ignore[misc]
 
     async def on_partitions_revoked(self, revoked: Iterable[TP]) -> None:
         """Let running batches end, commit what is applied, then forget the partitions."""
-        await self.app.let_go()
+        await self.app.revoke()
         await self.commit()
         for tp in revoked:
             self._applied.pop(tp, None)

@@ -81,7 +81,7 @@ class Windows:
         VALIDATION_FAILURES.clear()
 
     def __call__(self, batch: Batch, overlay: Overlay) -> Sequence[Outgoing]:
-        """Take over every count; publish the scores of each window that differs, once."""
+        """Apply every count; publish the scores of each window that differs, once."""
         outputs: list[Outgoing] = []
         before: dict[bytes, QualityCounts] = {}
         after: dict[bytes, _Parts] = {}

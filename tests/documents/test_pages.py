@@ -87,7 +87,9 @@ def test_every_metric_is_exported_by_someone_and_nothing_else_is() -> None:
 
 def test_the_record_that_the_readme_shows_has_the_fields_of_the_contract() -> None:
     contract = (PROJECT_ROOT / "avro/market.infrastructure/v1.avsc").read_text(encoding="utf-8")
-    shown = (PROJECT_ROOT / "tests/integration/commands/first_record.txt").read_text(encoding="utf-8")
+    shown = (PROJECT_ROOT / "tests/integration/commands/first_record.txt").read_text(
+        encoding="utf-8"
+    )
     names = re.findall(r'"(\w+)":', shown)
     assert len(names) > 20
     assert [name for name in names if f'"name": "{name}"' not in contract] == []

@@ -82,7 +82,7 @@ class Enrichment:
         self._linked: dict[EntityKey, set[EntityKey]] = {}
 
     def update(self, key: EntityKey, records: Sequence[avro.NormalizedAsset]) -> set[EntityKey]:
-        """Take over what an entity is now (no records: it is gone).
+        """Note what an entity is now (no records: it is gone).
 
         Returns:
             Other entities whose links differ now.

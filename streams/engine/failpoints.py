@@ -53,9 +53,9 @@ class _Countdown:
     def _act(self) -> None:
         action, _, argument = self._action.partition("=")
         if action == "hold":
-            held = Path(argument)
-            held.touch()
-            while held.exists():
+            hold = Path(argument)
+            hold.touch()
+            while hold.exists():
                 time.sleep(_LOOK_SECONDS)
         else:
             os.kill(os.getpid(), signal.SIGSTOP if action == "stop" else signal.SIGKILL)

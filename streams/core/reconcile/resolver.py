@@ -103,7 +103,8 @@ class Resolver:
         order = OrderKey.from_avro(event["order"])
         lineage = RawCoordinates.from_avro(event["lineage"])
         if previous is not None and order < previous.order and lineage != previous.lineage:
-            return Resolution("superseded" if has_outcome(event) else None)
+            is_raw = has_outcome(event) and event["kind"] != DECISION
+            return Resolution("superseded" if is_raw else None)
         if event["event"] == "withdrawal":
             last = (previous.record, previous.content_hash) if previous is not None else (b"", "")
             state = RecordState(last[0], "withdrawn", last[1], order, lineage, event["move_count"])
@@ -154,19 +155,22 @@ class Resolver:
         state: RecordState,
         table: StateTable,
     ) -> Resolution:
-        entity, earlier = entity_key(event), None
+        entity, last, earlier = entity_key(event), None, None
         if previous is not None and previous.status == "current":
-            earlier = entity_key(self._records.last(key, previous))
+            last = self._records.last(key, previous)
+            earlier = entity_key(last)
         table.put(key, state)
         self._records.remember(key, event)
         if previous is not None and earlier == entity and _same(previous, state):
             return Resolution("unchanged")
         touched = _Touched()
+        left = None
         if earlier is not None and earlier != entity:
             self._leave(earlier, key, table, touched)
+            left = None if earlier in self._records.entities() else Left(earlier, moved=False)
         self._records.add(entity, key)
         self._update(entity, table, touched)
-        published = self._publish(touched, table)
+        published = self._publish(touched, table, left, last)
         return Resolution("changed" if published else "unchanged", published)
 
     def _withdraw(

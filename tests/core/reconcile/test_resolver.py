@@ -91,6 +91,26 @@ def test_a_record_that_moves_region_and_back_leaves_one_live_asset() -> None:
     assert regions.current[GPPD_ID]["version"] > version
 
 
+def test_a_record_that_changes_its_entity_leaves_no_live_asset_behind() -> None:
+    regions = Regions().apply_all([gem("G1", "L1/GCPT", "Example", 450)])
+    resolution = regions.apply(gem("G1", "L2/GCPT", "Example", 450, 5))
+    new_id = asset_id("power_plant", GEM, "L2/GCPT")
+    assert regions.members() == {new_id: frozenset({(GEM, "G1")})}
+    assert regions.current[GEM_ID]["status"] == "withdrawn"
+    assert resolution.outcome == "changed"
+    back = regions.apply(gem("G1", "L1/GCPT", "Example", 450, 9))
+    assert regions.members() == {GEM_ID: frozenset({(GEM, "G1")})}
+    assert regions.current[new_id]["status"] == "withdrawn"
+    assert back.outcome == "changed"
+
+
+def test_an_older_decision_has_no_outcome_since_it_is_no_raw_record() -> None:
+    one, other = gppd("WRI1", "Example"), gem("G1", "L1/GCPT", "Other", 20, latitude=50.2)
+    regions = Regions().apply_all([one, other, decision("must-link", one, other, 8)])
+    assert regions.apply(decision("cannot-link", one, other, 7)).outcome is None
+    assert set(regions.members()) == {GPPD_ID}
+
+
 def test_versions_of_an_id_only_grow() -> None:
     regions = Regions().apply_all(
         [

@@ -21,7 +21,8 @@ import clickhouse_connect
 from clickhouse_connect.driver.client import Client
 from clickhouse_connect.driver.exceptions import ClickHouseError
 
-from streams.clickhouse.tables import Table
+from streams.clickhouse.prepared import ISO_TIMES
+from streams.clickhouse.table import Table
 from streams.core.errors import SinkError
 
 CONNECTIONS = 4
@@ -38,6 +39,7 @@ _INSERT_SETTINGS = {
     # Together a third less time.
     "optimize_on_insert": 0,
     "max_threads": 1,
+    **ISO_TIMES,
 }
 
 _REFUSALS = frozenset(

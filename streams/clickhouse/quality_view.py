@@ -1,6 +1,7 @@
 """Quality scores as one query over the stored outcomes, with the rules and weights of the core."""
 
-from streams.clickhouse.tables import RECORD_OUTCOMES, quoted
+from streams.clickhouse.table import quoted
+from streams.clickhouse.tables import RECORD_OUTCOMES
 from streams.core.all_rules import RULES
 from streams.core.quality import DIMENSIONS, TOTAL, UNKNOWN_RULE_DIMENSION, Weights
 from streams.core.quality_counts import UNKNOWN_KIND

@@ -1,7 +1,8 @@
 """Brings the tables of a ClickHouse in line with `tables.py`, or says why that cannot be."""
 
 from streams.clickhouse.client import ClickHouse
-from streams.clickhouse.tables import Table, tables
+from streams.clickhouse.table import Table
+from streams.clickhouse.tables import tables
 from streams.clickhouse.views import views
 from streams.core.errors import SinkError
 from streams.core.quality import Weights
@@ -22,6 +23,7 @@ def ensure_schema(clickhouse: ClickHouse, weights: Weights) -> None:
     """
     for table in tables():
         clickhouse.command(table.create())
+        clickhouse.command(table.set_settings())
         _add_columns(clickhouse, table)
         _check(clickhouse, table)
     for view in views(weights):

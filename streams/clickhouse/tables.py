@@ -9,10 +9,8 @@ from dataclasses import dataclass
 from functools import cache
 
 from streams.avro.contracts import AvroSchema, contract
+from streams.clickhouse.table import Column, Table
 from streams.clickhouse.types import UTC_MILLIS, clickhouse_type
-
-DEDUPLICATION_WINDOW = 10_000
-"""Inserts a table remembers the token of; ClickHouse's own default 0 ignores tokens."""
 
 KINDS: Mapping[str, str] = {
     "power_plant": "power_plants",
@@ -26,60 +24,22 @@ KINDS: Mapping[str, str] = {
 }
 """View of each canonical kind that is stored; the kind is the payload field of the contract."""
 
+SERIES_KINDS = frozenset({"lng_inventory"})
+"""Kinds whose records are points of time series; all others are assets."""
+
+LINEAGE = ("members", "provenance")
+"""Fields of a canonical record that only its versions keep in columns of their own."""
+
+_AROUND = ("position_spread_km", "links")
+
+# Record ids sort by entity and day, so these prune as a sorting key would.
+_SERIES_INDEXES = (
+    ("entity_ids", "entity_id TYPE set(16) GRANULARITY 1"),
+    ("gas_days", "gas_day TYPE minmax GRANULARITY 1"),
+)
+
 # Few distinct values: a dictionary is smaller and groups faster.
 _LOW_CARDINALITY = frozenset({"primary_fuel", "scope", "status"})
-
-
-@dataclass(frozen=True, slots=True)
-class Column:
-    """One column.
-
-    Attributes:
-        name: Column name, with its unit where it has one.
-        type: ClickHouse type.
-        comment: Meaning, unit, meaning of null.
-    """
-
-    name: str
-    type: str
-    comment: str
-
-    def definition(self) -> str:
-        """The column as `CREATE TABLE` and `ADD COLUMN` want it."""
-        return f"`{self.name}` {self.type} COMMENT {quoted(self.comment)}"
-
-
-@dataclass(frozen=True, slots=True)
-class Table:
-    """One storage table, a ReplacingMergeTree.
-
-    Attributes:
-        name: Table name.
-        columns: All columns.
-        order_by: Sorting key; rows equal in it are one row.
-        version: Column whose highest value wins among equal rows; empty: the row inserted last.
-    """
-
-    name: str
-    columns: tuple[Column, ...]
-    order_by: tuple[str, ...]
-    version: str
-
-    @property
-    def sorting_key(self) -> str:
-        """The sorting key, without parentheses."""
-        return ", ".join(self.order_by)
-
-    def create(self) -> str:
-        """Statement that creates the table unless it is there."""
-        columns = ",\n  ".join(column.definition() for column in self.columns)
-        return (
-            f"CREATE TABLE IF NOT EXISTS {self.name} (\n  {columns}\n)\n"
-            f"ENGINE = ReplacingMergeTree({self.version})\n"
-            f"ORDER BY ({self.sorting_key})\n"
-            f"SETTINGS non_replicated_deduplication_window = {DEDUPLICATION_WINDOW}\n"
-            "COMMENT 'Storage of the views: a row may be here more than once.'"
-        )
 
 
 @dataclass(frozen=True, slots=True)
@@ -112,10 +72,38 @@ ENVELOPE = (
         "Start of the period an observation is about; null for assets.",
     ),
     Column("observed_at", UTC_MILLIS, "Fetch time of the newest contributing raw record."),
+    Column(
+        "known_at",
+        UTC_MILLIS,
+        "Fetch time of the newest raw record this version follows from, neighbours included.",
+        default="observed_at",
+    ),
     Column("source_ids", "Array(LowCardinality(String))", "Sources of the members, sorted."),
     Column("flags", "Array(LowCardinality(String))", "Rule ids of failed soft checks."),
 )
-"""Columns of every kind, before those of its payload."""
+"""What every kind has, before the columns of its payload."""
+
+POSITION = (
+    Column(
+        "topic",
+        "LowCardinality(String)",
+        "Topic the version was read from.",
+        default="'market.infrastructure'",
+    ),
+    Column(
+        "topic_id",
+        "LowCardinality(String)",
+        "UUID of that topic: offsets of a recreated one start again. Empty: stored before it was.",
+    ),
+    Column("partition", "Nullable(Int32)", "Partition; null: stored before it was kept."),
+    Column("offset", "Nullable(Int64)", "Offset; null: stored before it was kept."),
+    Column(
+        "published_at",
+        f"Nullable({UTC_MILLIS})",
+        "Kafka time of the version; null: stored before it was kept.",
+    ),
+)
+"""Where a version was read, after the columns of its payload."""
 
 _RAW = (
     Column("raw_topic", "LowCardinality(String)", "Raw topic."),
@@ -197,6 +185,63 @@ QUALITY_SCORES = Table(
     version="version",
 )
 
+_KIND = Column("kind", "LowCardinality(String)", "Canonical kind.")
+_BODY = Column("body", "String", "The version as one JSON object, members and provenance included.")
+
+ASSETS = Table(
+    "store_assets",
+    (
+        Column("record_id", "String", "Stable identifier."),
+        _KIND,
+        *(it for it in ENVELOPE if it.name in ("record_status", "replaced_by", "version")),
+        Column("known_at", UTC_MILLIS, "Fetch time of the newest raw record it follows from."),
+        Column("country_code", "LowCardinality(String)", "ISO 3166-1 alpha-2; empty: not known."),
+        Column("status", "LowCardinality(String)", "operating and so on; empty: has none."),
+        Column("name", "String", "Name; of a line without one its ends."),
+        Column("latitude", "Nullable(Float64)", "WGS84 degrees; of a line its first end."),
+        Column("longitude", "Nullable(Float64)", "WGS84 degrees; of a line its first end."),
+        Column("to_latitude", "Nullable(Float64)", "Of the other end; null unless a line."),
+        Column("to_longitude", "Nullable(Float64)", "Of the other end; null unless a line."),
+        Column("capacity_mw", "Nullable(Float64)", "Capacity, MW; null: none, or not reported."),
+        Column("search_text", "String", "Names and aliases, folded: lower case, no accents."),
+        _BODY,
+    ),
+    order_by=("record_id",),
+    version="version",
+    granularity=256,
+    merge_after_seconds=60,
+)
+
+CHANGES = Table(
+    "store_changes",
+    (
+        Column("topic_id", "LowCardinality(String)", "UUID of market.infrastructure."),
+        Column("partition", "Int32", "Partition."),
+        Column("offset", "Int64", "Offset."),
+        _KIND,
+        *(it for it in ENVELOPE if it.name in ("record_id", "record_status", "version")),
+        Column("known_at", UTC_MILLIS, "Fetch time of the newest raw record it follows from."),
+        Column("published_at", UTC_MILLIS, "Kafka time of the version."),
+        _BODY,
+    ),
+    order_by=("topic_id", "partition", "offset"),
+    version="",
+    granularity=256,
+)
+
+LOADED = Table(
+    "store_loaded",
+    (
+        Column("topic_id", "LowCardinality(String)", "UUID of market.infrastructure."),
+        Column("partition", "Int32", "Partition."),
+        Column("offset", "Int64", "Every version up to here is stored."),
+        Column("published_at", UTC_MILLIS, "Kafka time of the record at that offset."),
+    ),
+    order_by=("topic_id", "partition"),
+    version="offset",
+    merge_after_seconds=60,
+)
+
 SINK_REJECTS = Table(
     "store_sink_rejects",
     (
@@ -215,12 +260,6 @@ SINK_REJECTS = Table(
 )
 
 
-def quoted(text: str) -> str:
-    """Text as a ClickHouse string literal."""
-    escaped = text.replace("\\", "\\\\").replace("'", "\\'")
-    return f"'{escaped}'"
-
-
 @cache
 def kinds() -> Mapping[str, KindTables]:
     """Storage of every kind, by kind, from the canonical contract.
@@ -236,6 +275,9 @@ def tables() -> tuple[Table, ...]:
     """Every storage table."""
     return (
         *(table for kind in kinds().values() for table in (kind.versions, kind.latest)),
+        ASSETS,
+        CHANGES,
+        LOADED,
         RECORD_OUTCOMES,
         DEAD_LETTERS,
         QUALITY_SCORES,
@@ -246,25 +288,35 @@ def tables() -> tuple[Table, ...]:
 def _kind_tables(schema: AvroSchema, kind: str, view: str) -> KindTables:
     fields = {field["name"]: field for field in schema["fields"]}
     payload = tuple(_payload_column(field) for field in fields[kind]["type"][1]["fields"])
-    lineage = tuple(
-        Column(name, clickhouse_type(fields[name]["type"]), fields[name]["doc"])
-        for name in ("members", "provenance")
+    around, lineage = (
+        tuple(
+            Column(name, clickhouse_type(fields[name]["type"]), fields[name]["doc"])
+            for name in names
+        )
+        for names in (_AROUND, LINEAGE)
     )
+    indexes = _SERIES_INDEXES if kind in SERIES_KINDS else ()
     return KindTables(
         kind,
         view,
         payload,
         Table(
             f"store_{view}_versions",
-            (*ENVELOPE, *lineage, *payload),
+            (*ENVELOPE, *around, *lineage, *payload, *POSITION),
             order_by=("record_id", "version"),
             version="",
+            granularity=1024,
+            merge_after_seconds=600,
+            indexes=indexes,
         ),
         Table(
             f"store_{view}_latest",
-            (*ENVELOPE, *payload),
+            (*ENVELOPE, *around, *payload, *POSITION),
             order_by=("record_id",),
             version="version",
+            granularity=1024,
+            merge_after_seconds=60,
+            indexes=indexes,
         ),
     )
 

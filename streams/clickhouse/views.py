@@ -6,6 +6,10 @@ power_plants_provenance  which source gave each value of each listed plant
 lng_inventory            listed gas days, one row an entity and day, at their highest version
 lng_inventory_history    every version, once
 lng_inventory_provenance which source gave each value
+lng_inventory_days       one row a terminal, country or the EU and gas day, whoever operates it
+assets                   what a map or a search shows of every listed asset of every kind
+changes                  every version of every kind, in the order of `market.infrastructure`
+loaded                   up to which offset that order is complete
 infrastructure           what all kinds share, one row a record, withdrawn and merged ones too
 record_outcomes          what became of each raw record, one row an output kind
 dead_letters             rejected raw records with their original bytes
@@ -16,18 +20,20 @@ sink_rejects             records of the sink's topics that are no rows
 
 from dataclasses import dataclass
 
+from streams.clickhouse.gas_days import one_row_a_day
 from streams.clickhouse.quality_view import quality_query
+from streams.clickhouse.table import Column, Table, quoted
 from streams.clickhouse.tables import (
+    ASSETS,
+    CHANGES,
     DEAD_LETTERS,
     ENVELOPE,
+    LOADED,
     QUALITY_SCORES,
     RECORD_OUTCOMES,
     SINK_REJECTS,
-    Column,
     KindTables,
-    Table,
     kinds,
-    quoted,
 )
 from streams.core.quality import Weights
 
@@ -58,6 +64,26 @@ def views(weights: Weights) -> tuple[View, ...]:
     return (
         *(view for kind in kinds().values() for view in _kind_views(kind)),
         _infrastructure(),
+        View(
+            "lng_inventory_days",
+            one_row_a_day(f"{_select(kinds()['lng_inventory'].latest)} WHERE {_LISTED}"),
+            "LNG in tanks, one row a terminal, country or the EU and gas day.",
+        ),
+        View(
+            "assets",
+            f"{_select(ASSETS)} WHERE {_LISTED}",
+            "Every listed asset of every kind: what a map or a search shows, and all as JSON.",
+        ),
+        View(
+            "changes",
+            f"{_select(CHANGES)} ORDER BY topic_id, partition, offset",
+            "Every version of every kind, in the order of market.infrastructure.",
+        ),
+        View(
+            "loaded",
+            _select(LOADED),
+            "Offset up to which every version of a partition is stored.",
+        ),
         View(
             "quality_recomputed",
             quality_query(weights),

@@ -26,12 +26,16 @@ from avro.schema import parse
 from fastavro import schemaless_reader, writer
 
 from streams.avro.contracts import AvroSchema, contract
+from streams.clickhouse import prepared
+from streams.clickhouse.table import Table, quoted
 from streams.clickhouse.tables import (
+    ASSETS,
+    CHANGES,
     DEAD_LETTERS,
     QUALITY_SCORES,
     RECORD_OUTCOMES,
+    SERIES_KINDS,
     KindTables,
-    Table,
     kinds,
 )
 from streams.clickhouse.types import clickhouse_type
@@ -40,12 +44,26 @@ from streams.core.errors import Rejected
 SYNC_MARKER = bytes(16)
 """Marker between the blocks of the Avro files sent; any constant does."""
 
-KAFKA_TIME = "kafka_time"
-"""Field put before those of the writer schema: Kafka time of the record, milliseconds."""
+KAFKA_FIELDS: tuple[AvroSchema, ...] = (
+    {"name": "kafka_time", "type": {"type": "long", "logicalType": "timestamp-millis"}},
+    {"name": "kafka_offset", "type": "long"},
+    {"name": "kafka_partition", "type": "int"},
+    {"name": "kafka_topic_id", "type": "string"},
+)
+"""Fields put before those of the writer schema: when and where the record was read."""
+
+_POSITION = {
+    "topic_id": "l.kafka_topic_id",
+    "partition": "l.kafka_partition",
+    "offset": "l.kafka_offset",
+    "published_at": "l.kafka_time",
+}
 
 INCOMPATIBLE_SCHEMA = "incompatible_schema"
 BAD_AVRO = "bad_avro"
 UNKNOWN_KIND = "unknown_kind"
+
+_AS_WRITTEN = ("position_spread_km", "links", "members", "provenance")
 
 # What fastavro raises on a text that is none or ends too early.
 _BAD_HEAD = (EOFError, ValueError, IndexError, OverflowError, MemoryError)
@@ -77,7 +95,7 @@ class Landing:
     Attributes:
         name: Table name; tells apart every definition.
         statements: Statements that create it; running them again changes nothing.
-        file_header: Head of an Avro file whose records are Kafka time and record.
+        file_header: Head of an Avro file whose records are `KAFKA_FIELDS` and record.
     """
 
     name: str
@@ -164,8 +182,7 @@ def _landing(
     topic: str, schema: AvroSchema, unread: set[str], checks: list[str], feeds: tuple[Feed, ...]
 ) -> Landing:
     """A landing for all fields of a schema but the unread ones, which ClickHouse skips."""
-    kafka_time = {"name": KAFKA_TIME, "type": {"type": "long", "logicalType": "timestamp-millis"}}
-    fields = [kafka_time, *schema["fields"]]
+    fields = [*KAFKA_FIELDS, *schema["fields"]]
     parts = [
         f"`{field['name']}` {clickhouse_type(field['type'])}"
         for field in fields
@@ -205,26 +222,35 @@ def _infrastructure(topic: str, schema: AvroSchema) -> Route:
 
 
 def _kind_landing(topic: str, schema: AvroSchema, kind: KindTables, unread: set[str]) -> Landing:
-    (union,) = (field["type"] for field in schema["fields"] if field["name"] == kind.kind)
-    written = {field["name"] for field in union[1]["fields"]}
+    fields = {field["name"]: field["type"] for field in schema["fields"]}
+    written = {field["name"] for field in fields[kind.kind][1]["fields"]}
     checks = ["record_id != ''", "version >= 0", f"{kind.kind} IS NOT NULL"]
-    envelope = {
+    values = {
         "record_id": "l.record_id",
         "record_status": "l.status",
         "replaced_by": "l.replaced_by",
         "version": "toUInt64(l.version)",
         "event_time": "l.event_time",
         "observed_at": "l.observed_at",
+        "known_at": "l.known_at" if "known_at" in fields else "l.observed_at",
         "source_ids": "arraySort(arrayDistinct(l.members.source_id))",
         "flags": "l.flags",
+        **{name: f"l.{name}" for name in _AS_WRITTEN if name in fields},
+        **{name: sql for name, sql in _payload(kind) if name in written},
+        "topic": quoted(topic),
+        **_POSITION,
     }
-    lineage = {"members": "l.members", "provenance": "l.provenance"}
-    payload = {name: sql for name, sql in _payload(kind) if name in written}
-    feeds = (
-        Feed(kind.versions, envelope | lineage | payload),
-        Feed(kind.latest, envelope | payload),
-    )
-    return _landing(topic, schema, unread, checks, feeds)
+    feeds = [Feed(table, _of(table, values)) for table in (kind.versions, kind.latest)]
+    if kind.kind not in SERIES_KINDS:
+        feeds.append(Feed(ASSETS, prepared.asset(kind, values)))
+    change = {"kind": quoted(kind.kind), "body": prepared.body(kind, values)}
+    feeds.append(Feed(CHANGES, _of(CHANGES, values | change)))
+    return _landing(topic, schema, unread, checks, tuple(feeds))
+
+
+def _of(table: Table, values: Mapping[str, str]) -> Mapping[str, str]:
+    """The values of a table's columns."""
+    return {it.name: values[it.name] for it in table.columns if it.name in values}
 
 
 def _payload(kind: KindTables) -> Iterator[tuple[str, str]]:
@@ -243,9 +269,10 @@ def _single(table: Table, *checks: str) -> Callable[[str, AvroSchema], Route]:
         if "raw" in written:
             columns |= {f"raw_{name}": f"l.raw.{name}" for name in ("topic", "partition", "offset")}
         if any(column.name == "published_at" for column in table.columns):
-            columns["published_at"] = f"l.{KAFKA_TIME}"
+            columns["published_at"] = _POSITION["published_at"]
         feed = Feed(table, columns)
-        return Route({"": _landing(topic, schema, set(), list(checks), (feed,))})
+        unread = {field["name"] for field in KAFKA_FIELDS} - {"kafka_time"}
+        return Route({"": _landing(topic, schema, unread, list(checks), (feed,))})
 
     return build
 

@@ -7,11 +7,12 @@ from dataclasses import dataclass
 from streams.avro.codec import UndecodableError
 from streams.avro.contracts import AvroSchema
 from streams.clickhouse.client import ClickHouse, RefusedError
-from streams.clickhouse.tables import SINK_REJECTS
+from streams.clickhouse.tables import LOADED, SINK_REJECTS
 from streams.core.errors import Rejected
 from streams.kafka.batch import Batch
 from streams.sink.landing import Landing, Route, route
 from streams.sink.plan import Insert, Reject, plan_batch
+from streams.topics import MARKET_INFRASTRUCTURE
 
 REFUSED = "refused_by_clickhouse"
 UNKNOWN_SCHEMA_ID = "unknown_schema_id"
@@ -72,6 +73,8 @@ class Loader:
             rejects.extend(self._insert(insert))
         if rejects:
             self._store_rejects(topic_id, rejects)
+        if batch.topic == MARKET_INFRASTRUCTURE.name and batch.records:
+            self._store_loaded(topic_id, batch)
         return LoadResult(
             len(batch.records) - len(rejects), len(rejects), time.monotonic() - started
         )
@@ -105,6 +108,12 @@ class Loader:
                 for reject in rejects
             ],
         )
+
+    def _store_loaded(self, topic_id: str, batch: Batch) -> None:
+        # A batch is several inserts: until all are stored, a reader of changes must not pass it.
+        last = batch.records[-1]
+        row = (topic_id, last.partition, last.offset, last.timestamp)
+        self._clickhouse.insert_rows(LOADED, [row])
 
     def _route_of(self, topic: str, schema_id: int) -> Route | Rejected:
         if (topic, schema_id) in self._routes:

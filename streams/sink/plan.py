@@ -16,9 +16,6 @@ import hashlib
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 from functools import lru_cache
-from io import BytesIO
-
-from fastavro import schemaless_writer
 
 from streams.avro.codec import frame_schema_id
 from streams.core.errors import Rejected
@@ -60,12 +57,14 @@ class Insert:
         So a record whose bytes do not fit its schema cannot shift the ones after it: the block's
         length is checked.
         """
+        topic_id = self.source.topic_id.encode()
+        place = _long(self.source.partition) + _long(len(topic_id)) + topic_id
         parts = [self.landing.file_header]
         for record in self.records:
             assert record.value is not None  # framed, or it were a reject
-            time = _long(record.timestamp)
-            length = _long(len(time) + len(record.value) - _FRAME_BYTES)
-            parts += (_ONE, length, time, record.value[_FRAME_BYTES:], SYNC_MARKER)
+            when = _long(record.timestamp) + _new_long(record.offset)
+            length = _long(len(when) + len(place) + len(record.value) - _FRAME_BYTES)
+            parts += (_ONE, length, when, place, record.value[_FRAME_BYTES:], SYNC_MARKER)
         return b"".join(parts)
 
     def token(self, avro_file: bytes) -> str:
@@ -130,12 +129,19 @@ def _route(record: ConsumedRecord, route_of: RouteOf) -> tuple[int, Landing] | R
 _BAD_FRAMING = Rejected("bad_framing", "The value does not start with a schema id.")
 
 
-@lru_cache(maxsize=65_536)
-def _long(value: int) -> bytes:
-    """Avro encoding of a long; lengths and times of one batch are much alike."""
-    out = BytesIO()
-    schemaless_writer(out, "long", value)
-    return out.getvalue()
+def _new_long(value: int) -> bytes:
+    """Avro encoding of a long that none before was: a third of the time of the library's writer."""
+    rest = (value << 1) ^ (value >> 63)
+    out = bytearray()
+    while rest > 0x7F:
+        out.append(rest & 0x7F | 0x80)
+        rest >>= 7
+    out.append(rest)
+    return bytes(out)
+
+
+_long = lru_cache(maxsize=65_536)(_new_long)
+"""The same where values repeat: lengths and times of one batch are much alike."""
 
 
 _ONE = _long(1)

@@ -50,7 +50,13 @@ def stored_rows(clickhouse: ClickHouse, table: str = "store_power_plants_version
 
 
 def content(clickhouse: ClickHouse) -> dict[str, Sequence[tuple[Any, ...]]]:
-    """Everything analysts can see."""
+    """Everything analysts can see, but for the life of the topic it was read from."""
     names = [view for kind in KINDS.values() for view in (kind, f"{kind}_history")]
-    names += ["infrastructure", "record_outcomes", "dead_letters", "quality_scores"]
-    return {name: clickhouse.query(f"SELECT * FROM {name} ORDER BY ALL").rows for name in names}
+    found = {
+        name: clickhouse.query(f"SELECT * EXCEPT (topic_id) FROM {name} ORDER BY ALL").rows
+        for name in names
+    }
+    names = ["infrastructure", "assets", "record_outcomes", "dead_letters", "quality_scores"]
+    return found | {
+        name: clickhouse.query(f"SELECT * FROM {name} ORDER BY ALL").rows for name in names
+    }

@@ -162,14 +162,21 @@ class ClickHouse:
                 settings=_INSERT_SETTINGS,
             )
 
-    def query(self, sql: str, parameters: Mapping[str, Any] | None = None) -> QueryRows:
+    def query(
+        self,
+        sql: str,
+        parameters: Mapping[str, Any] | None = None,
+        query_settings: Mapping[str, Any] | None = None,
+    ) -> QueryRows:
         """Run a query; `{name:Type}` in it is replaced by a parameter.
 
         Raises:
             SinkError: refused or no answer.
         """
         with self._client() as client:
-            result = client.query(sql, parameters=dict(parameters or {}))
+            result = client.query(
+                sql, parameters=dict(parameters or {}), settings=dict(query_settings or {})
+            )
             return QueryRows(tuple(result.column_names), [tuple(row) for row in result.result_rows])
 
     def formatted(self, sql: str, output_format: str) -> bytes:

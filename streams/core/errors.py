@@ -9,7 +9,8 @@
     ├── StateError                      local state or changelog cannot be trusted
     │   └── DamagedStoreError           local state was damaged and is set aside: restore it again
     ├── TransactionError                a Kafka transaction failed for good
-    └── SinkError                       ClickHouse refuses or does not answer
+    ├── SinkError                       ClickHouse refuses or does not answer
+    └── OutOfBoundsError                a parameter of a query has a value that no query takes
 
 Expected bad data is not an error but a value: `Rejected`.
 """

@@ -111,6 +111,25 @@ def plant(number: int = 1, *, version: int = 1, **changes: Any) -> RECORD:
     return canonical("power_plant", f"plant-{number}", payload, version, changes)
 
 
+def plant_with(number: int, *, version: int = 1, status: str = "current", **payload: Any) -> RECORD:
+    """The same with other values of its payload."""
+    record = plant(number, version=version, status=status)
+    record["power_plant"] |= payload
+    return record
+
+
+def line(
+    record_id: str, start: tuple[float, float], end: tuple[float, float], *, version: int = 1
+) -> RECORD:
+    """Canonical transmission line without a name between two latitudes and longitudes."""
+    fields = contract("market.infrastructure").parsed()["fields"]
+    payload = dict.fromkeys(f["name"] for f in kind_schema(fields, "transmission_line")["fields"])
+    payload |= {"country_codes": ["ES"], "status": "operating", "direct_current": False}
+    payload |= {"from_name": "Arkale", "from_latitude": start[0], "from_longitude": start[1]}
+    payload |= {"to_name": "Argia", "to_latitude": end[0], "to_longitude": end[1]}
+    return canonical("transmission_line", record_id, payload, version, {})
+
+
 def gas_day(day: date, *, version: int = 1, **changes: Any) -> RECORD:
     """Canonical LNG inventory of the EU on one gas day; not everything is reported."""
     start = datetime(day.year, day.month, day.day, 5, tzinfo=UTC)
@@ -155,6 +174,7 @@ def canonical(kind: str, record_id: str, payload: RECORD, version: int, changes:
         "version": version,
         "event_time": None,
         "observed_at": OBSERVED_AT,
+        "known_at": OBSERVED_AT,
         "members": [member],
         "provenance": [{"member": 0, "rule": "only_source", "fields": filled, "losing": []}],
         "flags": ["capacity_odd"],

@@ -1,0 +1,263 @@
+"""Queries about LNG inventory: now, as it was known, and what changed when.
+
+Two times say when a version of a gas day was known. `observed_at` is when its own raw record was
+fetched: what the source reports was known then. `known_at` is when the newest raw record was
+fetched that the version follows from, the next gas day included: what is derived was known then.
+"""
+
+from collections.abc import Collection
+from dataclasses import dataclass
+from datetime import date, datetime
+from typing import Any
+
+from streams.clickhouse import bounds
+from streams.clickhouse.gas_days import SERIES_ID, one_row_a_day
+from streams.clickhouse.query import Query
+from streams.clickhouse.table import quoted
+from streams.clickhouse.tables import kinds
+from streams.core.flag_rules import REPORTERS_DROPPED, SCOPES_DISAGREE
+from streams.core.history import HISTORY_CHECKS
+
+_NEIGHBOUR_RULES = sorted(
+    {check.rule.id for check in HISTORY_CHECKS} | {SCOPES_DISAGREE.id, REPORTERS_DROPPED.id}
+)
+"""Rules that flag a gas day because of other records."""
+
+_DERIVED = ("ship_unloading_gwh", "ship_unloading_uncertainty_gwh", "ship_unloading_method")
+
+
+@dataclass(frozen=True, slots=True)
+class Series:
+    """One entity that reports gas days; operators of one terminal share its series.
+
+    Attributes:
+        series_id: ES_BARCELONA, ES or EU.
+        entity_id: Id of the entity at its source.
+        virtual: It contains what other terminals report, so leave it out of sums.
+    """
+
+    series_id: str
+    scope: str
+    entity_id: str
+    entity_name: str
+    country_code: str | None
+    facility_eic: str | None
+    company_eic: str | None
+    virtual: bool
+    first_gas_day: date
+    last_gas_day: date
+
+
+@dataclass(frozen=True, slots=True)
+class SeriesDay:
+    """One gas day of one series; None is not reported, in GWh, GWh/d, 10^3 m3 LNG and percent.
+
+    Attributes:
+        entity_id: Whose figures they are, where several operators share a terminal.
+        fullness_pct: Derived: inventory over declared maximum.
+        ship_unloading_gwh: Derived from the next gas day; None until that was known.
+        known_at: Fetch time of the newest raw record it follows from.
+    """
+
+    series_id: str
+    entity_id: str
+    gas_day: date
+    gas_day_start: datetime
+    gas_day_end: datetime
+    status: str
+    inventory_gwh: float | None
+    inventory_thousand_m3_lng: float | None
+    send_out_gwh_per_day: float | None
+    dtmi_gwh: float | None
+    dtrs_gwh_per_day: float | None
+    fullness_pct: float | None
+    ship_unloading_gwh: float | None
+    ship_unloading_uncertainty_gwh: float | None
+    ship_unloading_method: str | None
+    flags: list[str]
+    version: int
+    observed_at: datetime
+    known_at: datetime
+
+
+@dataclass(frozen=True, slots=True)
+class Revision(SeriesDay):
+    """One version of a gas day of one entity.
+
+    Attributes:
+        record_status: current or withdrawn.
+        published_at: None: stored before it was kept.
+    """
+
+    record_status: str
+    published_at: datetime | None
+
+
+@dataclass(frozen=True, slots=True)
+class Vintage:
+    """A time at which something about a series became known.
+
+    Attributes:
+        versions: New versions of gas days.
+        first_gas_day, last_gas_day: Of those gas days.
+    """
+
+    known_at: datetime
+    versions: int
+    first_gas_day: date
+    last_gas_day: date
+
+
+_DAY_COLUMNS = tuple(name for name in SeriesDay.__dataclass_fields__ if name != "series_id")
+_STORED = ", ".join((*_DAY_COLUMNS, "scope", "terminal_id"))
+
+
+def find_series(name: str = "") -> Query[Series]:
+    """Entities of a name: a terminal's readable id, an EIC, an entity id, a country code or EU.
+
+    Args:
+        name: In any case; empty for every entity.
+
+    Raises:
+        OutOfBoundsError: a name that is too long.
+    """
+    condition, parameters = "", {}
+    if name:
+        parameters = {"name": bounds.text("series", name).upper()}
+        condition = (
+            " AND (upper(series_id) = {name:String} OR upper(entity_id) = {name:String} "
+            "OR upper(facility_eic) = {name:String} OR upper(company_eic) = {name:String})"
+        )
+    newest = ("entity_name", "country_code", "facility_eic", "company_eic", "virtual")
+    values = ", ".join(f"argMax(stored.{it}, stored.gas_day) AS {it}" for it in newest)
+    return Query(
+        f"""
+SELECT {SERIES_ID} AS series_id, scope, entity_id, {values}, min(gas_day), max(gas_day)
+FROM {_latest()} AS stored FINAL
+WHERE record_status = 'current'
+GROUP BY series_id, scope, entity_id
+HAVING 1{condition}
+ORDER BY series_id, entity_id""",  # noqa: S608  names from this package
+        parameters,
+        Series,
+    )
+
+
+def series_days(entity_ids: Collection[str], first: date, last: date) -> Query[SeriesDay]:
+    """Gas days as they are known now, one row a series and day.
+
+    Args:
+        entity_ids: Of `find_series`.
+        first: First gas day.
+        last: Last gas day, included.
+
+    Raises:
+        OutOfBoundsError: a parameter without bounds.
+    """
+    return Query(
+        _days(
+            f"SELECT {_STORED} FROM {_latest()} FINAL "  # noqa: S608
+            f"WHERE {_RANGE} AND record_status = 'current'"
+        ),
+        _range(entity_ids, first, last),
+        SeriesDay,
+    )
+
+
+def series_known_at(
+    entity_ids: Collection[str], first: date, last: date, known_at: datetime
+) -> Query[SeriesDay]:
+    """Gas days as they were known at a time, by fetch times, one row a series and day.
+
+    Of each gas day the report fetched last, in the version known then. Where a rebuild published
+    only a version that follows from later records, too, its report is shown without what is derived
+    from them.
+
+    Raises:
+        OutOfBoundsError: a parameter without bounds.
+    """
+    known = "known_at <= {known_at:DateTime64(3, 'UTC')}"
+    rules = ", ".join(quoted(rule) for rule in _NEIGHBOUR_RULES)
+    hidden = {name: f"if({known}, {name}, NULL)" for name in _DERIVED} | {
+        "flags": f"if({known}, flags, arrayFilter(it -> it NOT IN ({rules}), flags))"
+    }
+    shown = ", ".join(
+        f"{hidden[name]} AS {name}" if name in hidden else name for name in _STORED.split(", ")
+    )
+    return Query(
+        _days(f"""
+SELECT {shown} FROM
+(
+    SELECT {_STORED}, record_status FROM {_versions()}
+    WHERE {_RANGE} AND observed_at <= {{known_at:DateTime64(3, 'UTC')}}
+    ORDER BY record_id, observed_at DESC, {known} DESC, version DESC
+    LIMIT 1 BY record_id
+)
+WHERE record_status = 'current'"""),  # noqa: S608  names from this package
+        _range(entity_ids, first, last) | {"known_at": bounds.moment("known_at", known_at)},
+        SeriesDay,
+    )
+
+
+def series_revisions(
+    entity_ids: Collection[str], first: date, last: date, limit: int = 10_000
+) -> Query[Revision]:
+    """Every version of every gas day, by day and then by when it was known.
+
+    Raises:
+        OutOfBoundsError: a parameter without bounds.
+    """
+    names = ", ".join(_DAY_COLUMNS)
+    return Query(
+        f"""
+SELECT {SERIES_ID} AS series_id, {names}, record_status, published_at FROM {_versions()} FINAL
+WHERE {_RANGE}
+ORDER BY series_id, gas_day, known_at, version LIMIT {{limit:UInt32}}""",  # noqa: S608
+        _range(entity_ids, first, last)
+        | {"limit": bounds.whole("limit", limit, 1, bounds.MOST_ROWS)},
+        Revision,
+    )
+
+
+def series_vintages(
+    entity_ids: Collection[str], first: date, last: date, limit: int = 1000
+) -> Query[Vintage]:
+    """The times at which something became known, newest first.
+
+    Raises:
+        OutOfBoundsError: a parameter without bounds.
+    """
+    return Query(
+        f"""
+SELECT known_at, count(), min(gas_day), max(gas_day) FROM {_versions()} FINAL
+WHERE {_RANGE}
+GROUP BY known_at ORDER BY known_at DESC LIMIT {{limit:UInt32}}""",  # noqa: S608
+        _range(entity_ids, first, last)
+        | {"limit": bounds.whole("limit", limit, 1, bounds.MOST_ROWS)},
+        Vintage,
+    )
+
+
+_RANGE = (
+    "entity_id IN {entities:Array(String)} AND gas_day BETWEEN {first:Date32} AND {last:Date32}"
+)
+
+
+def _range(entity_ids: Collection[str], first: date, last: date) -> dict[str, Any]:
+    return {
+        "entities": bounds.texts("series", entity_ids),
+        "first": bounds.day("start_date", first),
+        "last": bounds.day("end_date", last),
+    }
+
+
+def _days(stored: str) -> str:
+    return f"SELECT series_id, {', '.join(_DAY_COLUMNS)} FROM ({one_row_a_day(stored)})"  # noqa: S608
+
+
+def _latest() -> str:
+    return kinds()["lng_inventory"].latest.name
+
+
+def _versions() -> str:
+    return kinds()["lng_inventory"].versions.name

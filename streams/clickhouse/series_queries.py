@@ -15,11 +15,11 @@ from streams.clickhouse.gas_days import SERIES_ID, one_row_a_day
 from streams.clickhouse.query import Query
 from streams.clickhouse.table import quoted
 from streams.clickhouse.tables import kinds
-from streams.core.flag_rules import REPORTERS_DROPPED, SCOPES_DISAGREE
+from streams.core.flag_rules import REPORTERS_DROPPED, TOTALS_DISAGREE
 from streams.core.history import HISTORY_CHECKS
 
 _NEIGHBOUR_RULES = sorted(
-    {check.rule.id for check in HISTORY_CHECKS} | {SCOPES_DISAGREE.id, REPORTERS_DROPPED.id}
+    {check.rule.id for check in HISTORY_CHECKS} | {TOTALS_DISAGREE.id, REPORTERS_DROPPED.id}
 )
 """Rules that flag a gas day because of other records."""
 

@@ -7,12 +7,13 @@ be known from the sum.
 
 from collections.abc import Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass
-from datetime import date
+from datetime import date, datetime
 from math import fsum
 from typing import Self
 
 from streams.core import contract_types as avro
 from streams.core import flag_rules
+from streams.core.records import EPOCH
 from streams.core.rule import Rule
 from streams.core.tolerances import Tolerances
 
@@ -24,6 +25,7 @@ class Report:
     Attributes:
         virtual: A virtual tank contains what real terminals report, so it is left out of sums.
         reports: False when there are no figures.
+        fetched_at: Fetch time of the raw record behind it.
         version: Of the canonical record; a higher one replaces a lower one.
     """
 
@@ -37,10 +39,18 @@ class Report:
     reports: bool
     inventory_gwh: float | None
     send_out_gwh_per_day: float | None
+    fetched_at: datetime
     version: int
 
     @classmethod
-    def of(cls, normalized: avro.NormalizedObservation, version: int, *, current: bool) -> Self:
+    def of(
+        cls,
+        normalized: avro.NormalizedObservation,
+        fetched_at: datetime,
+        version: int,
+        *,
+        current: bool,
+    ) -> Self:
         """Of a normalized gas day and the canonical version it has become."""
         day = normalized["lng_inventory"]
         assert day is not None
@@ -56,6 +66,7 @@ class Report:
             reports,
             day["inventory_gwh"] if reports else None,
             day["send_out_gwh_per_day"] if reports else None,
+            fetched_at,
             version,
         )
 
@@ -73,6 +84,7 @@ class Report:
             record["reports"],
             record["inventory_gwh"],
             record["send_out_gwh_per_day"],
+            record["fetched_at"],
             record["version"],
         )
 
@@ -89,6 +101,7 @@ class Report:
             "reports": self.reports,
             "inventory_gwh": self.inventory_gwh,
             "send_out_gwh_per_day": self.send_out_gwh_per_day,
+            "fetched_at": self.fetched_at,
             "version": self.version,
         }
 
@@ -103,6 +116,11 @@ class Day:
 
     reports: Mapping[str, Report]
     verdicts: Verdicts
+
+    @property
+    def fetched_at(self) -> datetime:
+        """Fetch time of the newest raw record reported here; the epoch when there is none."""
+        return max((report.fetched_at for report in self.reports.values()), default=EPOCH)
 
     @classmethod
     def from_avro(cls, record: avro.GasDayAggregates) -> Self:

@@ -11,12 +11,15 @@ from streams.core.unloading import NOT_DERIVED
 _DERIVED_FIELDS = frozenset({"fullness_pct", "terminal_id", "virtual", *NOT_DERIVED})
 
 
-def canonical_record(stored: StoredRecord, normalized: Normalized) -> avro.InfrastructureRecord:
+def canonical_record(
+    stored: StoredRecord, normalized: Normalized, known_at: datetime
+) -> avro.InfrastructureRecord:
     """Canonical record of a stored source record; one member, so every field has one source.
 
     Args:
         stored: State to publish.
         normalized: Its last accepted record.
+        known_at: Fetch time of the newest raw record it follows from.
     """
     payload = payload_fields(normalized)
     record: avro.InfrastructureRecord = {
@@ -27,6 +30,7 @@ def canonical_record(stored: StoredRecord, normalized: Normalized) -> avro.Infra
         "version": stored.version,
         "event_time": _event_time(normalized),
         "observed_at": stored.order.fetched_at,
+        "known_at": known_at,
         "members": [member_of(normalized)],
         "provenance": _provenance(payload),
         "flags": normalized["flags"],

@@ -62,6 +62,7 @@ class GasDayReport(TypedDict):
     reports: bool
     inventory_gwh: NotRequired[float | None]
     send_out_gwh_per_day: NotRequired[float | None]
+    fetched_at: datetime
     version: int
 
 
@@ -416,6 +417,7 @@ class InfrastructureRecord(TypedDict):
     version: int
     event_time: NotRequired[datetime | None]
     observed_at: datetime
+    known_at: datetime
     members: list[Member]
     provenance: list[Provenance]
     flags: NotRequired[list[str]]
@@ -622,6 +624,7 @@ class StoredGasDayReport(TypedDict):
     reports: bool
     inventory_gwh: NotRequired[float | None]
     send_out_gwh_per_day: NotRequired[float | None]
+    fetched_at: datetime
     version: int
 
 
@@ -682,6 +685,7 @@ class PublishedAsset(TypedDict):
     status: str
     replaced_by: NotRequired[str | None]
     content_hash: str
+    known_at: datetime
 
 
 @final
@@ -748,6 +752,7 @@ class ObservationState(TypedDict):
     order: OrderKey
     lineage: RawCoordinates
     aggregate_flags: NotRequired[list[str]]
+    aggregate_known_at: NotRequired[datetime | None]
 
 
 @final

@@ -7,7 +7,7 @@ differ, so do those of its raw record's outcome: what counts does not depend on 
 
 from collections.abc import Callable, Iterable, Iterator
 from dataclasses import dataclass, replace
-from datetime import date
+from datetime import date, datetime
 from typing import Self
 
 from streams.core import contract_types as avro
@@ -36,12 +36,14 @@ class Point:
     Attributes:
         normalized: Its last accepted record, decoded.
         aggregate_flags: What checks across scopes say about it.
+        aggregate_known_at: Fetch time of the newest record they looked at; None: they never spoke.
         day: The values its neighbours are evaluated by; None when it is withdrawn.
     """
 
     stored: StoredRecord
     normalized: avro.NormalizedObservation
     aggregate_flags: tuple[str, ...]
+    aggregate_known_at: datetime | None
     day: GasDay | None
 
     @classmethod
@@ -50,12 +52,13 @@ class Point:
         stored: StoredRecord,
         normalized: avro.NormalizedObservation,
         aggregate_flags: tuple[str, ...],
+        aggregate_known_at: datetime | None,
         tolerances: Tolerances,
     ) -> Self:
         """The point of a state and its last accepted record."""
         current = stored.status == "current"
         day = _day(normalized, tolerances) if current else None
-        return cls(stored, normalized, aggregate_flags, day)
+        return cls(stored, normalized, aggregate_flags, aggregate_known_at, day)
 
 
 Points = Callable[[str], Point | None]
@@ -74,6 +77,8 @@ class Change:
         record_id: Whose.
         stored: Its new state; None removes it.
         aggregate_flags: What checks across scopes say about it.
+        aggregate_known_at: Fetch time of the newest record they looked at; None: they never spoke.
+        known_at: Fetch time of the newest raw record that its content follows from.
         published: Record to publish as canonical, evaluated; None when readers see no difference.
         reevaluated: Flags its raw record's outcome has now, when other points changed them; None
             when they are as before, and for the event's own point.
@@ -82,6 +87,8 @@ class Change:
     record_id: str
     stored: StoredRecord | None
     aggregate_flags: tuple[str, ...]
+    aggregate_known_at: datetime | None
+    known_at: datetime
     published: avro.NormalizedObservation | None
     reevaluated: tuple[str, ...] | None = None
 
@@ -145,8 +152,11 @@ def observe(
     )
     report = None
     if own.point is not None:
-        version = own.point.stored.version
-        report = Report.of(own.point.normalized, version, current=day is not None)
+        stored = own.point.stored
+        fetched_at = stored.order.fetched_at
+        report = Report.of(
+            own.point.normalized, fetched_at, stored.version, current=day is not None
+        )
     return Observed((own.change, *dependents), own.outcome, own.flags, report)
 
 
@@ -202,6 +212,21 @@ class _Neighbours:
         verdict = evaluate(day, self.window(day.gas_day), fetched_at, self.tolerances)
         return evaluated(record, verdict, aggregate_flags)
 
+    def known_at(self, point: Point) -> datetime:
+        """Fetch time of the newest raw record that a point's content follows from among these."""
+        times = [point.stored.order.fetched_at]
+        if point.aggregate_known_at is not None:
+            times.append(point.aggregate_known_at)
+        if point.day is not None:
+            gas_day = point.day.gas_day + ONE_DAY
+            others = [self.at(gas_day)]
+            gas_day -= ONE_DAY
+            for _ in range(days_before(self.tolerances)):
+                gas_day -= ONE_DAY
+                others.append(self.at(gas_day))
+            times += (near.stored.order.fetched_at for near in others if near is not None)
+        return max(times)
+
     def _day(self, day: date) -> GasDay | None:
         point = self.at(day)
         return None if point is None else point.day
@@ -248,9 +273,20 @@ def _own_point(
     published = None
     if succession.published is not None:
         published = evaluated if upsert else kept
-    change = Change(event["record_id"], succession.stored, aggregate_flags, published)
-    point = (
-        None if succession.stored is None else Point(succession.stored, kept, aggregate_flags, day)
+    aggregate_known_at = previous.aggregate_known_at if previous is not None else None
+    point = None
+    known_at = event["order"]["fetched_at"]
+    if succession.stored is not None:
+        point = Point(succession.stored, kept, aggregate_flags, aggregate_known_at, day)
+        if published is not None:
+            known_at = before.known_at(point)
+    change = Change(
+        event["record_id"],
+        succession.stored,
+        aggregate_flags,
+        aggregate_known_at,
+        known_at,
+        published,
     )
     return _Own(change, point, succession.outcome, flags)
 
@@ -265,10 +301,20 @@ def _apply_verdict(
     aggregate_flags = tuple(event["flags"])
     if previous is None or previous.aggregate_flags == aggregate_flags:
         return Observed((), None, ())
-    point = replace(previous, aggregate_flags=aggregate_flags)
+    aggregate_known_at = event["order"]["fetched_at"]
+    point = replace(
+        previous, aggregate_flags=aggregate_flags, aggregate_known_at=aggregate_known_at
+    )
     change = _published_again(previous, neighbours, point, neighbours, generation)
     if change is None:
-        change = Change(event["record_id"], previous.stored, aggregate_flags, None)
+        change = Change(
+            event["record_id"],
+            previous.stored,
+            aggregate_flags,
+            aggregate_known_at,
+            neighbours.known_at(point),
+            None,
+        )
     return Observed((change,), None, ())
 
 
@@ -334,6 +380,8 @@ def _published_again(
         point_after.normalized["record_id"],
         replace(stored, version=version, content_hash=content),
         point_after.aggregate_flags,
+        point_after.aggregate_known_at,
+        after.known_at(point_after),
         evaluated,
         reevaluated=None if flags == _counted(evaluated_before) else flags,
     )

@@ -4,7 +4,7 @@ Verdicts go back to observe, which owns the canonical records, as records of its
 """
 
 from collections.abc import Iterator, Sequence
-from datetime import date
+from datetime import date, datetime
 from functools import lru_cache
 
 from streams.avro.codec import Decoder
@@ -12,7 +12,7 @@ from streams.avro.topic_codecs import Encoders, StateCodec
 from streams.core import contract_types as avro
 from streams.core.aggregates import EMPTY, Day, Report, changed_verdicts, evaluate_totals
 from streams.core.history import ONE_DAY
-from streams.core.records import EPOCH, OrderKey, source_key
+from streams.core.records import OrderKey, source_key
 from streams.core.tolerances import Tolerances
 from streams.engine.overlay import Overlay
 from streams.engine.transactions import Outgoing
@@ -70,7 +70,8 @@ class Aggregates:
         if verdicts == day.verdicts:
             return
         for record_id, flags in changed_verdicts(day.verdicts, verdicts):
-            yield self._verdict(day.reports[record_id], flags, record)
+            known_at = max(day.fetched_at, previous.fetched_at)
+            yield self._verdict(day.reports[record_id], flags, known_at, record)
         self._put(source_id, gas_day, Day(day.reports, verdicts), overlay)
 
     def _stored_day(self, source_id: str, gas_day: date, overlay: Overlay) -> Day:
@@ -83,7 +84,9 @@ class Aggregates:
     def _decode_day(self, stored: bytes) -> Day:
         return Day.from_avro(self._state.decoder.decode(stored))
 
-    def _verdict(self, report: Report, flags: Sequence[str], record: ConsumedRecord) -> Outgoing:
+    def _verdict(
+        self, report: Report, flags: Sequence[str], known_at: datetime, record: ConsumedRecord
+    ) -> Outgoing:
         verdict: avro.NormalizedObservation = {
             "source_id": report.source_id,
             "record_id": report.record_id,
@@ -91,7 +94,7 @@ class Aggregates:
             "kind": "lng_inventory",
             "event": "verdict",
             "move_count": 0,
-            "order": OrderKey(None, EPOCH, "").to_avro(),
+            "order": OrderKey(None, known_at, "").to_avro(),
             "lineage": coordinates_of(record).to_avro(),
             "licence": "",
             "attribution": "",

@@ -1,6 +1,7 @@
 """Observe: points of time series to canonical records, evaluated among their neighbours."""
 
 from collections.abc import Sequence
+from datetime import datetime
 from functools import lru_cache
 
 from streams.avro.codec import Decoder
@@ -70,9 +71,10 @@ class Observe:
                 continue
             state = change.stored.to_avro()
             state["aggregate_flags"] = list(change.aggregate_flags)
+            state["aggregate_known_at"] = change.aggregate_known_at
             overlay.put(key, self._state.encoder.encode(state))
             if change.published is not None:
-                outputs.append(self._canonical(change.stored, change.published))
+                outputs.append(self._canonical(change.stored, change.published, change.known_at))
             if change.reevaluated is not None:
                 outputs.append(self._reevaluated(source_id, change, change.stored))
         if observed.report is not None:
@@ -85,13 +87,21 @@ class Observe:
         state = self._state.decoder.decode(value)
         stored = StoredRecord.from_avro(state)
         normalized = self._decoder.decode(stored.record)
-        return Point.of(stored, normalized, tuple(state["aggregate_flags"]), self._tolerances)
+        return Point.of(
+            stored,
+            normalized,
+            tuple(state["aggregate_flags"]),
+            state["aggregate_known_at"],
+            self._tolerances,
+        )
 
-    def _canonical(self, stored: StoredRecord, normalized: avro.NormalizedObservation) -> Outgoing:
+    def _canonical(
+        self, stored: StoredRecord, normalized: avro.NormalizedObservation, known_at: datetime
+    ) -> Outgoing:
         return Outgoing(
             MARKET_INFRASTRUCTURE.name,
             stored.canonical_id.encode(),
-            self._encoders.canonical.encode(canonical_record(stored, normalized)),
+            self._encoders.canonical.encode(canonical_record(stored, normalized, known_at)),
         )
 
     def _report(self, report: Report) -> Outgoing:

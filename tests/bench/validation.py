@@ -159,7 +159,11 @@ def _observed(
                 own = change.record_id == record["record_id"]
                 kept = record if own else points[change.record_id].normalized
                 points[change.record_id] = Point.of(
-                    change.stored, kept, change.aggregate_flags, tolerances
+                    change.stored,
+                    kept,
+                    change.aggregate_flags,
+                    change.aggregate_known_at,
+                    tolerances,
                 )
 
     return points, _timed(step, days)[1]

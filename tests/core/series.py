@@ -143,7 +143,7 @@ class Series:
             own = change.record_id == record["record_id"] and record["event"] == "upsert"
             kept = record if own else self.points[change.record_id].normalized
             self.points[change.record_id] = Point.of(
-                change.stored, kept, change.aggregate_flags, TOLERANCES
+                change.stored, kept, change.aggregate_flags, change.aggregate_known_at, TOLERANCES
             )
             if change.published is not None:
                 self.published[change.record_id] = {

@@ -6,6 +6,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from streams.core.aggregates import EMPTY, Day, Report, changed_verdicts, evaluate_totals
+from streams.core.records import EPOCH
 from tests.core.series import TOLERANCES
 
 DAY = date(2026, 3, 2)
@@ -32,6 +33,7 @@ def report(
         reports,
         inventory_gwh if reports else None,
         None,
+        EPOCH,
         version,
     )
 

@@ -91,7 +91,7 @@ def test_delisting_publishes_the_last_content_as_withdrawn() -> None:
     assert stored is not None
     assert [entry.status for entry in published] == ["current", "withdrawn"]
     assert outcomes == ["changed", "withdrawn"]
-    record = canonical_record(stored, content_of(stored))
+    record = canonical_record(stored, content_of(stored), stored.order.fetched_at)
     assert (record["status"], payload_fields(record)["name"]) == ("withdrawn", "Plant")
 
 
@@ -152,7 +152,7 @@ def test_every_filled_field_has_a_provenance() -> None:
     (event,) = events((0, mapped()))
     published = apply(event, None).published
     assert published is not None
-    record = canonical_record(published, event)
+    record = canonical_record(published, event, published.order.fetched_at)
     filled = {name for name, value in payload_fields(record).items() if value not in (None, [])}
     named = [name for entry in record["provenance"] for name in entry["fields"]]
     assert sorted(named) == sorted(filled)

@@ -121,6 +121,10 @@ class Chain:
         if topic in self._stages:
             self._waiting.append(record)
 
+    def versions(self) -> list[AvroRecord]:
+        """Every canonical version, in the order of their publication."""
+        return list(self._read(MARKET_INFRASTRUCTURE))
+
     def canonical(self) -> dict[str, AvroRecord]:
         """What readers hold in the end: the highest version of each record."""
         newest: dict[str, AvroRecord] = {}

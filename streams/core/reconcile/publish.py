@@ -16,7 +16,7 @@ _DERIVED = "derived"
 _CORRECTED = "corrected"
 # From two positions, where the service does not state it.
 _DERIVED_FIELDS = {"renewable_resource": frozenset({"station_distance_m"})}
-_INVISIBLE = frozenset({"version", "observed_at", "members"})
+_INVISIBLE = frozenset({"version", "observed_at", "known_at", "members"})
 
 
 def canonical_content(
@@ -28,7 +28,7 @@ def canonical_content(
     links: Sequence[avro.Link],
     unresolved: Mapping[str, str],
 ) -> avro.InfrastructureRecord:
-    """`InfrastructureRecord` without its version.
+    """`InfrastructureRecord` without its version, known since its newest member was fetched.
 
     Args:
         record_id: Asset id.
@@ -50,6 +50,7 @@ def canonical_content(
                 {"member": 0, "rule": _DERIVED, "fields": sorted(filled), "losing": []},
             ]
     flags = {flag for record in members for flag in record["flags"]}
+    observed_at = max(record["order"]["fetched_at"] for record in members)
     canonical: avro.InfrastructureRecord = {
         "record_id": record_id,
         "kind": kind,
@@ -57,7 +58,8 @@ def canonical_content(
         "replaced_by": replaced_by,
         "version": 0,
         "event_time": None,
-        "observed_at": max(record["order"]["fetched_at"] for record in members),
+        "observed_at": observed_at,
+        "known_at": observed_at,
         "members": [member_of(record) for record in members],
         "provenance": provenance,
         "flags": sorted(flags | set(survived.flags)),

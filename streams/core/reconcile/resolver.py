@@ -7,6 +7,7 @@ whose content differs are published. The outcome depends on the set of events, n
 
 from collections.abc import Iterable
 from dataclasses import dataclass, field
+from datetime import datetime
 
 from streams.core import contract_types as avro
 from streams.core.keys import asset_id
@@ -49,8 +50,13 @@ class Resolution:
 
 @dataclass(slots=True)
 class _Touched:
-    """Entities whose assets may differ after an event, and groups as they were before."""
+    """Entities whose assets may differ after an event, and groups as they were before.
 
+    Attributes:
+        fetched_at: Of the event.
+    """
+
+    fetched_at: datetime
     keys: set[EntityKey] = field(default_factory=set)
     before: set[Group] = field(default_factory=set)
 
@@ -139,7 +145,7 @@ class Resolver:
             if current is None:
                 return Resolution(None)
             decision, verdict = _decision(self._records.decode(current.record)), None
-        touched = _Touched()
+        touched = _Touched(event["order"]["fetched_at"])
         one, other = _pair(decision)
         keys = self._graph.component(one) | self._graph.component(other)
         self._graph.decide((one, other), verdict)
@@ -163,7 +169,7 @@ class Resolver:
         self._records.remember(key, event)
         if previous is not None and earlier == entity and _same(previous, state):
             return Resolution("unchanged")
-        touched = _Touched()
+        touched = _Touched(event["order"]["fetched_at"])
         left = None
         if earlier is not None and earlier != entity:
             self._leave(earlier, key, table, touched)
@@ -193,7 +199,7 @@ class Resolver:
                 # The new region publishes this id now, whatever it was here.
                 table.delete(_asset_key(entity_key(last)))
             return Resolution(outcome and "unchanged")
-        touched = _Touched()
+        touched = _Touched(event["order"]["fetched_at"])
         entity = entity_key(last)
         self._leave(entity, key, table, touched)
         left = None if entity in self._records.entities() else Left(entity, moved)
@@ -255,20 +261,23 @@ class Resolver:
         published: list[avro.InfrastructureRecord] = []
         differing = set(planned.ended)
         for group in planned.current:
-            current = self._publish_current(group, table)
+            current = self._publish_current(group, touched.fetched_at, table)
             if current:
                 differing |= group
             published += current
         for key in planned.forgotten:
             table.delete(_asset_key(key))
         for key in planned.retired:
-            published += self._publish_retired(key, planned, last, table)
+            published += self._publish_retired(key, planned, last, touched.fetched_at, table)
         # What is linked to them shows their ids.
         for candidate in sorted(self._enrichment.candidates(differing) - touched.keys):
-            published += self._publish_current(self._graph.group(candidate), table)
+            group = self._graph.group(candidate)
+            published += self._publish_current(group, touched.fetched_at, table)
         return tuple(published)
 
-    def _publish_current(self, group: Group, table: StateTable) -> list[avro.InfrastructureRecord]:
+    def _publish_current(
+        self, group: Group, fetched_at: datetime, table: StateTable
+    ) -> list[avro.InfrastructureRecord]:
         anchor_entity = anchor(group)
         records = self._records.of_group(group, table)
         links = self._enrichment.links(group, self._id_of)
@@ -276,10 +285,15 @@ class Resolver:
         content = canonical_content(
             asset_id(*anchor_entity), anchor_entity[0], "current", None, records, links, unresolved
         )
-        return self._publish_content(anchor_entity, content, table)
+        return self._publish_content(anchor_entity, content, fetched_at, table)
 
     def _publish_retired(
-        self, key: EntityKey, planned: Plan, last: avro.NormalizedAsset | None, table: StateTable
+        self,
+        key: EntityKey,
+        planned: Plan,
+        last: avro.NormalizedAsset | None,
+        fetched_at: datetime,
+        table: StateTable,
     ) -> list[avro.InfrastructureRecord]:
         """Publish that an id is none of an asset now, where it ever was one."""
         published = table.get(_asset_key(key))
@@ -299,10 +313,14 @@ class Resolver:
             content = canonical_content(asset_id(*key), key[0], "withdrawn", None, [last], [], {})
         else:
             return []
-        return self._publish_content(key, content, table)
+        return self._publish_content(key, content, fetched_at, table)
 
     def _publish_content(
-        self, anchor_entity: EntityKey, content: avro.InfrastructureRecord, table: StateTable
+        self,
+        anchor_entity: EntityKey,
+        content: avro.InfrastructureRecord,
+        fetched_at: datetime,
+        table: StateTable,
     ) -> list[avro.InfrastructureRecord]:
         key = _asset_key(anchor_entity)
         stored = table.get(key)
@@ -313,8 +331,13 @@ class Resolver:
         if stored is not None and stored.content_hash == seen and stored.version >= floor:
             return []
         version = next_version(stored.version if stored else None, self._generation, move_count)
-        table.put(key, AssetState(version, content["status"], content["replaced_by"], seen))
-        return [{**content, "version": version}]
+        # The event may be what left the asset, and a late one may be older than what is known.
+        known_at = max(content["known_at"], fetched_at)
+        if stored is not None:
+            known_at = max(known_at, stored.known_at)
+        state = AssetState(version, content["status"], content["replaced_by"], seen, known_at)
+        table.put(key, state)
+        return [{**content, "version": version, "known_at": known_at}]
 
     def _move_count(self, anchor_entity: EntityKey, table: StateTable) -> int:
         counts = [

@@ -4,6 +4,7 @@ Everything else (cells, edges, groups, links) is derived from it and rebuilt in 
 """
 
 from dataclasses import dataclass
+from datetime import datetime
 from typing import Protocol, Self
 
 from streams.core import contract_types as avro
@@ -67,12 +68,14 @@ class AssetState:
         status: `current`, `withdrawn` or `merged`.
         replaced_by: Asset id that took over; None unless merged.
         content_hash: Of what was published, without version, times and lineage.
+        known_at: When that could first be known; it never decreases.
     """
 
     version: int
     status: str
     replaced_by: str | None
     content_hash: str
+    known_at: datetime
 
     def to_avro(self) -> avro.AssetState:
         """Avro form of the state entry."""
@@ -81,6 +84,7 @@ class AssetState:
             "status": self.status,
             "replaced_by": self.replaced_by,
             "content_hash": self.content_hash,
+            "known_at": self.known_at,
         }
         return {"record": None, "asset": content}
 
@@ -88,7 +92,11 @@ class AssetState:
     def from_avro(cls, content: avro.PublishedAsset) -> Self:
         """From the `asset` of a state entry."""
         return cls(
-            content["version"], content["status"], content["replaced_by"], content["content_hash"]
+            content["version"],
+            content["status"],
+            content["replaced_by"],
+            content["content_hash"],
+            content["known_at"],
         )
 
 

@@ -74,6 +74,26 @@ def test_an_asset_that_no_source_lists_keeps_its_last_content() -> None:
     assert len(regions.current[GPPD_ID]["members"]) == 1
 
 
+def test_what_left_an_asset_was_known_when_that_was_fetched() -> None:
+    plant, unit = gppd("WRI1", "Example", 1), gem("G1", "L1/GCPT", "Example", 450, 2)
+    regions = Regions().apply_all([plant, unit])
+    joined = regions.current[GPPD_ID]["known_at"]
+    assert joined == unit["order"]["fetched_at"] == regions.current[GPPD_ID]["observed_at"]
+    gone = withdrawal(unit, 9)
+    regions.apply(gone)
+    alone = regions.current[GPPD_ID]
+    assert alone["known_at"] == gone["order"]["fetched_at"]
+    assert alone["observed_at"] == plant["order"]["fetched_at"]
+
+
+def test_a_record_that_comes_late_does_not_make_the_past_known_earlier() -> None:
+    unit = gem("G1", "L1/GCPT", "Example", 450, 2)
+    gone = withdrawal(unit, 9)
+    regions = Regions().apply_all([gppd("WRI1", "Example", 1), unit, gone])
+    regions.apply(gppd("WRI1", "Example", 5, capacity_mw=900.0))
+    assert regions.current[GPPD_ID]["known_at"] == gone["order"]["fetched_at"]
+
+
 def test_a_record_that_moves_region_and_back_leaves_one_live_asset() -> None:
     there: dict[str, Any] = {"latitude": 30.0, "longitude": 110.0}
     first = gppd("WRI1", "Example")

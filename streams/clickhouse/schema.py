@@ -1,6 +1,15 @@
-"""Brings the tables of a ClickHouse in line with `tables.py`, or says why that cannot be."""
+"""Brings a ClickHouse to this version of the model, or says why that cannot be."""
+
+from collections.abc import Sequence
 
 from streams.clickhouse.client import ClickHouse
+from streams.clickhouse.migrations import (
+    CURRENT_VERSION,
+    Migration,
+    model_version,
+    pending,
+    record_version,
+)
 from streams.clickhouse.table import Table
 from streams.clickhouse.tables import tables
 from streams.clickhouse.views import views
@@ -8,26 +17,38 @@ from streams.core.errors import SinkError
 from streams.core.quality import Weights
 
 
-def ensure_schema(clickhouse: ClickHouse, weights: Weights) -> None:
-    """Create what is missing; changes nothing that is right.
+def ensure_schema(clickhouse: ClickHouse, weights: Weights) -> Sequence[Migration]:
+    """Create what is missing and migrate what is older; changes nothing that is right.
 
-    A column that a newer contract brings is added. Columns of a newer version are left alone, so
-    an older sink can be started again.
+    A column that a newer contract brings is added; others than these are left alone.
 
     Args:
         clickhouse: Where.
         weights: Of the quality dimensions.
 
+    Returns:
+        The steps that were taken.
+
     Raises:
-        SinkError: a table has another column type or sorting key than this version needs.
+        SinkError: the stored model is newer than this code, or a table has another column type or
+            sorting key than this version needs.
     """
+    stored = model_version(clickhouse)
+    steps = pending(stored)
     for table in tables():
         clickhouse.command(table.create())
         clickhouse.command(table.set_settings())
         _add_columns(clickhouse, table)
+        _add_indexes(clickhouse, table)
         _check(clickhouse, table)
+    for step in steps:
+        step.run(clickhouse)
+        record_version(clickhouse, step.version)
+    if stored is None:
+        record_version(clickhouse, CURRENT_VERSION)
     for view in views(weights):
         clickhouse.command(view.create())
+    return steps
 
 
 def _columns(clickhouse: ClickHouse, table: Table) -> dict[str, str]:
@@ -46,6 +67,11 @@ def _add_columns(clickhouse: ClickHouse, table: Table) -> None:
             clickhouse.command(
                 f"ALTER TABLE {table.name} ADD COLUMN IF NOT EXISTS {column.definition()}"
             )
+
+
+def _add_indexes(clickhouse: ClickHouse, table: Table) -> None:
+    for name, definition in table.indexes:
+        clickhouse.command(f"ALTER TABLE {table.name} ADD INDEX IF NOT EXISTS {name} {definition}")
 
 
 def _check(clickhouse: ClickHouse, table: Table) -> None:

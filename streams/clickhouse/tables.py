@@ -242,6 +242,16 @@ LOADED = Table(
     merge_after_seconds=60,
 )
 
+MODEL_VERSION = Table(
+    "model_version",
+    (
+        Column("version", "UInt32", "Version of the model; the highest is the present one."),
+        Column("migrated_at", UTC_MILLIS, "When the tables got it."),
+    ),
+    order_by=("version",),
+    version="",
+)
+
 SINK_REJECTS = Table(
     "store_sink_rejects",
     (
@@ -282,6 +292,7 @@ def tables() -> tuple[Table, ...]:
         DEAD_LETTERS,
         QUALITY_SCORES,
         SINK_REJECTS,
+        MODEL_VERSION,
     )
 
 

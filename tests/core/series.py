@@ -33,9 +33,9 @@ def raw_day(
     entity = {"scope": "country", "country": "ES", "company_eic": None, "facility_eic": None}
     entity |= scope or {}
     item: dict[str, Any] = {
-        **entity,
         "terminal_id": None,
         "virtual": False,
+        **entity,
         "name": "Spain",
         "code": "ES",
         "url": None,

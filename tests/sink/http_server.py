@@ -7,6 +7,7 @@ what is not ClickHouse here is only the parsing of requests.
 import json
 import re
 import threading
+from ast import literal_eval
 from base64 import b64decode
 from collections.abc import Iterator
 from contextlib import contextmanager
@@ -32,6 +33,11 @@ class Server(ThreadingHTTPServer):
         self.sessions: set[str] = set()
 
 
+def _parameter(text: str) -> Any:
+    """A parameter as the client was given it: it writes lists as ClickHouse does."""
+    return literal_eval(text) if text.startswith("[") else text
+
+
 class _Handler(BaseHTTPRequestHandler):
     server: Server
     protocol_version = "HTTP/1.1"
@@ -51,7 +57,7 @@ class _Handler(BaseHTTPRequestHandler):
         asked = dict(parse_qsl(urlsplit(self.path).query, keep_blank_values=True))
         if "session_id" in asked:
             self.server.sessions.add(asked["session_id"])
-        parameters = {k[6:]: v for k, v in asked.items() if k.startswith("param_")}
+        parameters = {k[6:]: _parameter(v) for k, v in asked.items() if k.startswith("param_")}
         settings = {
             key: value
             for key, value in asked.items()

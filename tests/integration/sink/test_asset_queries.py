@@ -145,8 +145,7 @@ def test_a_line_meets_a_box_between_its_ends(clickhouse: ClickHouse, loader: Loa
     assert ids(assets_in_box(Box(-1, 41, 0, 42)).run(clickhouse)) == ["long"]
     found = list_kind("transmission_line", Filters(box=Box(-1, 41, 0, 42))).run(clickhouse)
     assert ids(found) == ["long"]
-    (hit,) = search_assets("Arkale").run(clickhouse)
-    assert hit.name == "Arkale - Argia"
+    assert {hit.name for hit in search_assets("arkale").run(clickhouse)} == {"Arkale - Argia"}
 
 
 def test_the_nearest_come_first_with_their_distance(clickhouse: ClickHouse, loader: Loader) -> None:
@@ -196,7 +195,6 @@ def test_search_forgives_accents_and_slips(
         plant_with(6, name="Something Else"),
         plant_with(7, name="Barcelona", status="withdrawn"),
     )
-    load(loader, plant(7, version=2, status="withdrawn"), first_offset=7)
     found = search_assets(text).run(clickhouse)
     assert found[0].record_id == first
     assert "plant-7" not in ids(found)

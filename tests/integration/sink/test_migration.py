@@ -1,0 +1,162 @@
+"""From the model of version 1, filled by the sink of that time, to the present one.
+
+`model_1/` is what that sink left behind: the statements of every table and view, and every row.
+"""
+
+import json
+from collections import defaultdict
+from collections.abc import Iterator, Mapping, Sequence
+from pathlib import Path
+from typing import Any
+
+import orjson
+import pytest
+
+from streams.clickhouse.asset_queries import asset_known_at, assets_by_id, search_assets
+from streams.clickhouse.change_queries import loaded_positions
+from streams.clickhouse.client import ClickHouse
+from streams.clickhouse.migrations import CURRENT_VERSION, model_version
+from streams.clickhouse.schema import ensure_schema
+from streams.clickhouse.tables import kinds, tables
+from streams.core.errors import SinkError
+from tests.sink.engine import CANONICAL, loader_of
+from tests.sink.http_server import serving
+from tests.sink.records import OBSERVED_AT, WEIGHTS, batch, framed, plant
+
+pytestmark = pytest.mark.integration
+
+MODEL_1 = Path(__file__).parent / "model_1"
+
+
+@pytest.fixture
+def model_1(engine: ClickHouse) -> Iterator[ClickHouse]:
+    """The engine with the tables and rows of version 1; whatever a test leaves is replaced."""
+    _drop_everything(engine)
+    for statement in (MODEL_1 / "model.sql").read_text(encoding="utf-8").split(";\n"):
+        engine.command(statement)
+    for table, rows in stored_rows().items():
+        engine.command(f"INSERT INTO {table} FORMAT JSONEachRow {json.dumps(rows)[1:-1]}")
+    yield engine
+    _drop_everything(engine)
+    ensure_schema(engine, WEIGHTS)
+
+
+def _drop_everything(clickhouse: ClickHouse) -> None:
+    names = clickhouse.query(
+        "SELECT name FROM system.tables WHERE database = currentDatabase() "
+        "ORDER BY engine LIKE '%View' DESC"
+    ).rows
+    for (name,) in names:
+        clickhouse.command(f"DROP TABLE IF EXISTS {name} SYNC")
+
+
+def stored_rows() -> Mapping[str, Sequence[dict[str, Any]]]:
+    rows: defaultdict[str, list[dict[str, Any]]] = defaultdict(list)
+    for line in (MODEL_1 / "rows.jsonl").read_text(encoding="utf-8").splitlines():
+        entry = json.loads(line)
+        rows[entry["table"]].append(entry["row"])
+    return rows
+
+
+def content(clickhouse: ClickHouse, table: str, columns: Sequence[str]) -> Sequence[Any]:
+    names = ", ".join(f"`{name}`" for name in columns)
+    return clickhouse.query(f"SELECT {names} FROM {table} FINAL ORDER BY ALL").rows
+
+
+def test_every_row_is_intact_and_reads_as_before(model_1: ClickHouse) -> None:
+    columns = {table: list(rows[0]) for table, rows in stored_rows().items()}
+    before = {table: content(model_1, table, columns[table]) for table in columns}
+    assert model_version(model_1) == 1
+    steps = ensure_schema(model_1, WEIGHTS)
+    assert [step.version for step in steps] == [CURRENT_VERSION]
+    assert model_version(model_1) == CURRENT_VERSION
+    assert {table: content(model_1, table, columns[table]) for table in columns} == before
+    for kind in kinds().values():
+        name = kind.versions.name
+        keys = {(row["record_id"], row["version"]) for row in stored_rows().get(name, [])}
+        assert len(before.get(name, [])) == len(keys)
+
+
+def test_new_columns_are_filled_where_rows_say_what_they_are(model_1: ClickHouse) -> None:
+    ensure_schema(model_1, WEIGHTS)
+    for kind in kinds().values():
+        for table in (kind.versions, kind.latest):
+            rows = model_1.query(
+                f"SELECT known_at = observed_at, topic, partition, published_at FROM {table.name}"
+            ).rows
+            assert set(rows) <= {(True, CANONICAL, None, None)}
+    assets = sum(
+        len({row["record_id"] for row in rows})
+        for table, rows in stored_rows().items()
+        if table.endswith("_latest") and "lng_inventory" not in table
+    )
+    assert model_1.query("SELECT count() FROM store_assets FINAL").rows == [(assets,)]
+    (found,) = assets_by_id(["plant-1"]).run(model_1)
+    assert found.version == 2
+    shown = orjson.loads(found.body)
+    assert shown["members"] == [
+        it | {"observed_at": "2026-01-01T12:00:00.123Z"} for it in plant(1)["members"]
+    ]
+    (withdrawn,) = assets_by_id(["plant-2"]).run(model_1)
+    assert withdrawn.record_status == "withdrawn"
+    assert search_assets("plant").run(model_1)[0].record_id == "plant-1"
+    (first,) = asset_known_at("power_plant", "plant-1", OBSERVED_AT).run(model_1)
+    assert first.version == 2
+    assert loaded_positions().run(model_1) == []
+
+
+def test_a_migration_that_is_cut_short_is_run_again(
+    model_1: ClickHouse, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    def fail(clickhouse: ClickHouse, version: int) -> None:
+        raise SinkError("cut short")
+
+    with monkeypatch.context() as patched:
+        patched.setattr("streams.clickhouse.schema.record_version", fail)
+        with pytest.raises(SinkError, match="cut short"):
+            ensure_schema(model_1, WEIGHTS)
+    assert model_version(model_1) == 1
+    ensure_schema(model_1, WEIGHTS)
+    assert model_version(model_1) == CURRENT_VERSION
+    assert model_1.query("SELECT count(), uniq(record_id) FROM assets").rows == [(2, 2)]
+
+
+def test_what_is_loaded_again_after_it_gets_its_position(model_1: ClickHouse) -> None:
+    ensure_schema(model_1, WEIGHTS)
+    values = [framed(CANONICAL, plant(1)), framed(CANONICAL, plant(1, version=2, flags=[]))]
+    loader_of(model_1, "topic of model 1").load(batch(CANONICAL, values, first_offset=40))
+    rows = model_1.query(
+        "SELECT version, partition, offset FROM power_plants_history "
+        "WHERE record_id = 'plant-1' ORDER BY version"
+    ).rows
+    assert rows == [(1, 0, 40), (2, 0, 41)]
+    (loaded,) = loaded_positions().run(model_1)
+    assert (loaded.partition, loaded.offset) == (0, 41)
+
+
+def test_a_newer_model_is_left_alone(model_1: ClickHouse) -> None:
+    ensure_schema(model_1, WEIGHTS)
+    newer = CURRENT_VERSION + 1
+    model_1.command(f"INSERT INTO model_version (version, migrated_at) VALUES ({newer}, now64(3))")
+    with pytest.raises(SinkError, match="run the newer code"):
+        ensure_schema(model_1, WEIGHTS)
+
+
+def test_the_same_on_a_server(model_1: ClickHouse) -> None:
+    with serving(model_1.address.removeprefix("chdb://"), "secret") as server:
+        remote = ClickHouse(
+            f"clickhouse://reader:secret@127.0.0.1:{server.server_address[1]}/default"
+        )
+        assert [step.version for step in ensure_schema(remote, WEIGHTS)] == [CURRENT_VERSION]
+        assert ensure_schema(remote, WEIGHTS) == []
+        assert assets_by_id(["plant-1"]).run(remote)[0].version == 2
+        remote.close()
+
+
+def test_an_empty_database_has_the_present_model_at_once(engine: ClickHouse) -> None:
+    _drop_everything(engine)
+    assert ensure_schema(engine, WEIGHTS) == []
+    assert model_version(engine) == CURRENT_VERSION
+    assert {table.name for table in tables()} <= {
+        name for (name,) in engine.query("SELECT name FROM system.tables").rows
+    }

@@ -1,0 +1,161 @@
+"""How long the queries of the product take on the embedded engine, one client, caches warm."""
+
+import statistics
+import time
+from collections.abc import Callable, Iterator, Sequence
+from dataclasses import dataclass
+from datetime import UTC, datetime, timedelta
+from pathlib import Path
+from random import Random
+from typing import Any
+
+from streams.clickhouse.asset_queries import (
+    asset_known_at,
+    asset_versions,
+    assets_by_id,
+    assets_in_box,
+    assets_near,
+    search_assets,
+)
+from streams.clickhouse.change_queries import Positions, changes_between
+from streams.clickhouse.client import ClickHouse
+from streams.clickhouse.kind_queries import Filters, Sort, list_kind, sum_kind
+from streams.clickhouse.place import Box
+from streams.clickhouse.query import READ_SETTINGS, Query
+from streams.clickhouse.schema import ensure_schema
+from streams.clickhouse.series_queries import (
+    find_series,
+    series_days,
+    series_known_at,
+    series_vintages,
+)
+from streams.core.errors import InfrastructureError
+from streams.topics import PARTITIONS
+from tests.bench.serving_data import FIRST_DAY, Size, asset_ids, entity_ids, fill
+from tests.sink.records import WEIGHTS
+
+_MERGE_SECONDS = 600.0
+_LOOK_SECONDS = 1.0
+_SETTINGS = {**READ_SETTINGS, "max_threads": 1}
+_RUNS = 200
+
+Ask = Callable[[Random], Query[Any]]
+
+
+@dataclass(frozen=True, slots=True)
+class ReadTime:
+    """Milliseconds of one query."""
+
+    what: str
+    median: float
+    p99: float
+
+
+def read_times(home: Path, size: Size) -> Iterator[str | ReadTime]:
+    """Fill an engine, wait for its merges and time every query; says what it does meanwhile.
+
+    Raises:
+        InfrastructureError: merges do not come down to a few parts by themselves.
+    """
+    clickhouse = ClickHouse(f"chdb://{home}")
+    try:
+        ensure_schema(clickhouse, WEIGHTS)
+        began = time.monotonic()
+        versions = fill(clickhouse, size)
+        yield f"{versions:,} versions loaded in {time.monotonic() - began:.0f} s"
+        yield f"parts right after: {_parts(clickhouse)}"
+        yield f"parts {_wait_merged(clickhouse):.0f} s later: {_parts(clickhouse)}"
+        for what, ask in _queries(size).items():
+            yield _timed(clickhouse, what, ask)
+    finally:
+        clickhouse.close()
+
+
+def _timed(clickhouse: ClickHouse, what: str, ask: Ask) -> ReadTime:
+    random = Random(1)
+    times: list[float] = []
+    deadline = time.monotonic() + 20
+    while len(times) < _RUNS and time.monotonic() < deadline:
+        query = ask(random)
+        began = time.perf_counter()
+        clickhouse.query(query.sql, query.parameters, _SETTINGS)
+        times.append((time.perf_counter() - began) * 1000)
+    warm = times[len(times) // 10 :]
+    return ReadTime(what, statistics.median(warm), statistics.quantiles(warm, n=100)[98])
+
+
+def _queries(size: Size) -> dict[str, Ask]:
+    ids, entities = asset_ids(size), entity_ids(size)
+    last = FIRST_DAY + timedelta(days=size.days - 1)
+    recent = last - timedelta(days=59)
+    then = datetime(2023, 6, 1, tzinfo=UTC)
+    loaded = Positions("bench", dict.fromkeys(range(PARTITIONS), 10**9))
+    middle = Positions("bench", dict.fromkeys(range(PARTITIONS), 10_000))
+
+    def entity(random: Random) -> Sequence[str]:
+        return [random.choice(entities)]
+
+    def box(random: Random, degrees: float) -> Box:
+        west, south = random.uniform(-175, 170), random.uniform(-60, 60)
+        return Box(west, south, west + degrees, south + degrees)
+
+    return {
+        "asset by id": lambda it: assets_by_id([it.choice(ids)]),
+        "25 assets by id": lambda it: assets_by_id(it.sample(ids, 25)),
+        "asset as known at a time": lambda it: asset_known_at("power_plant", it.choice(ids), then),
+        "versions of an asset": lambda it: asset_versions("power_plant", it.choice(ids)),
+        "series, 60 days": lambda it: series_days(entity(it), recent, last),
+        "series, 5 years": lambda it: series_days(entity(it), FIRST_DAY, last),
+        "series, 60 days, as known at a time": lambda it: series_known_at(
+            entity(it), recent, last, datetime(2026, 1, 1, tzinfo=UTC)
+        ),
+        "series, 5 years, as known at a time": lambda it: series_known_at(
+            entity(it), FIRST_DAY, last, then
+        ),
+        "25 series, 60 days": lambda it: series_days(it.sample(entities, 25), recent, last),
+        "vintages, 5 years": lambda it: series_vintages(entity(it), FIRST_DAY, last),
+        "series of a name": lambda it: find_series(f"ES_TERMINAL_{10 * it.randrange(6)}"),
+        "list of 101, country and fuel": lambda it: list_kind(
+            "power_plant",
+            Filters(words={"country_code": ["ES"], "primary_fuel": ["wind"]}),
+            limit=101,
+        ),
+        "list of 101, by capacity": lambda it: list_kind(
+            "power_plant", sort=Sort("capacity_mw", descending=True), limit=101
+        ),
+        "box of 5 x 5 degrees": lambda it: assets_in_box(box(it, 5)),
+        "all assets for a map": lambda it: assets_in_box(Box(-180, -90, 180, 90), limit=100_000),
+        "nearest 10": lambda it: assets_near(it.uniform(-60, 60), it.uniform(-180, 180)),
+        "search": lambda it: search_assets(it.choice(("Krafwerk Mühle 17", "sao norte", "Lodz"))),
+        "sums by country and fuel": lambda it: sum_kind(
+            "power_plant", ["country_code", "primary_fuel"], ["capacity_mw"]
+        ),
+        "1,000 changes of a partition": lambda it: changes_between(
+            middle, Positions("bench", {it.randrange(PARTITIONS): 10**9}), limit=1000
+        ),
+        "no changes": lambda it: changes_between(loaded, loaded),
+    }
+
+
+def _parts(clickhouse: ClickHouse) -> str:
+    rows = clickhouse.query(
+        "SELECT table, count(), round(sum(bytes_on_disk) / 1e6, 1) FROM system.parts "
+        "WHERE active AND rows AND table LIKE 'store\\_%' GROUP BY table ORDER BY table"
+    ).rows
+    return ", ".join(
+        f"{table.removeprefix('store_')} {parts} ({size} MB)" for table, parts, size in rows
+    )
+
+
+def _wait_merged(clickhouse: ClickHouse) -> float:
+    """Wait until the tables of current versions are one part each; nobody calls OPTIMIZE."""
+    began = time.monotonic()
+    while time.monotonic() - began < _MERGE_SECONDS:
+        rows = clickhouse.query(
+            "SELECT max(parts) FROM (SELECT count() AS parts FROM system.parts WHERE active "
+            "AND (table LIKE '%\\_latest' OR table = 'store_assets') GROUP BY table)"
+        ).rows
+        if rows == [(1,)]:
+            return time.monotonic() - began
+        time.sleep(_LOOK_SECONDS)
+    raise InfrastructureError(f"Not merged within {_MERGE_SECONDS:.0f} s: {_parts(clickhouse)}")

@@ -50,6 +50,9 @@ inspect: setup ## Decoded records of any topic: make inspect TOPIC=market.infras
 sql: setup ## Ask ClickHouse: make sql QUERY="SELECT count() FROM power_plants" [ARGS="--format csv"]
 	@exec $(BIN)/python -m streams sql $(ARGS) -- "$$SQL_QUERY"
 
+model-migrate: setup ## Bring the tables of ClickHouse to this version of the model
+	@exec $(BIN)/python -m streams model-migrate
+
 audit: setup ## Recompute from the topics what became of every raw record
 	@exec $(BIN)/python -m streams audit
 

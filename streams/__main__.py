@@ -315,6 +315,25 @@ def sql(
         typer.echo(ask(settings(), query or TABLES, output_format), nl=False)
 
 
+@app.command("model-migrate")
+def model_migrate() -> None:
+    """Bring the tables of ClickHouse to this version; every start of the sink does it, too."""
+    from streams.clickhouse.client import ClickHouse
+    from streams.clickhouse.migrations import CURRENT_VERSION
+    from streams.clickhouse.schema import ensure_schema
+    from streams.tolerance_file import load_tolerances
+
+    with _explained():
+        weights = load_tolerances(settings().tolerances_file).quality.weights
+        clickhouse = ClickHouse(settings().clickhouse_url())
+        try:
+            for step in ensure_schema(clickhouse, weights):
+                out.print(f"version {step.version}: {step.what}", markup=False)
+        finally:
+            clickhouse.close()
+        out.print(f"The model of {clickhouse.address} has version {CURRENT_VERSION}.", markup=False)
+
+
 @contextmanager
 def _explained(console: Console = out) -> Iterator[None]:
     try:

@@ -8,9 +8,9 @@ from typing import Any, Self
 import orjson
 
 from streams.clickhouse import bounds
+from streams.clickhouse.bound_query import BoundQuery
 from streams.clickhouse.place import ANY_ASSET, Box
 from streams.clickhouse.prepared import body, folded
-from streams.clickhouse.query import Query
 from streams.clickhouse.tables import ASSETS, SERIES_KINDS, kinds
 
 _LEAST_SIMILAR = 0.4
@@ -97,20 +97,20 @@ _PLACE_COLUMNS = (
 )
 
 
-def assets_by_id(record_ids: Collection[str]) -> Query[AssetBody]:
+def assets_by_id(record_ids: Collection[str]) -> BoundQuery[AssetBody]:
     """Current versions of some assets, withdrawn and merged ones too; unknown ids have no row.
 
     Raises:
         OutOfBoundsError: no id, too many, or one that is too long.
     """
-    return Query(
+    return BoundQuery(
         f"SELECT body FROM {ASSETS.name} FINAL WHERE record_id IN {{ids:Array(String)}}",  # noqa: S608
         {"ids": bounds.texts("id", record_ids, MOST_IDS)},
         AssetBody.of,
     )
 
 
-def asset_known_at(kind: str, record_id: str, known_at: datetime) -> Query[AssetBody]:
+def asset_known_at(kind: str, record_id: str, known_at: datetime) -> BoundQuery[AssetBody]:
     """An asset as it was known at a time, by fetch times; no row when nothing was known of it.
 
     The current version answers for every time since it was known. Before that the version known
@@ -121,7 +121,7 @@ def asset_known_at(kind: str, record_id: str, known_at: datetime) -> Query[Asset
         OutOfBoundsError: no kind of assets, or a parameter without bounds.
     """
     table = _versions(kind)
-    return Query(
+    return BoundQuery(
         f"""
 SELECT {_stored_body(kind)} FROM {table}
 WHERE record_id = {{id:String}} AND known_at <= {{known_at:DateTime64(3, 'UTC')}}
@@ -133,13 +133,13 @@ LIMIT 1""",  # noqa: S608  names from this package
     )
 
 
-def asset_versions(kind: str, record_id: str, limit: int = 1000) -> Query[AssetVersion]:
+def asset_versions(kind: str, record_id: str, limit: int = 1000) -> BoundQuery[AssetVersion]:
     """Every version of an asset, newest first.
 
     Raises:
         OutOfBoundsError: no kind of assets, or a parameter without bounds.
     """
-    return Query(
+    return BoundQuery(
         f"""
 SELECT version, record_status, known_at, observed_at, published_at, partition, offset,
     {_stored_body(kind)}
@@ -155,7 +155,7 @@ ORDER BY version DESC LIMIT {{limit:UInt32}}""",  # noqa: S608  names from this 
 
 def assets_in_box(
     box: Box, of_kinds: Sequence[str] = (), after: str = "", limit: int = 1000
-) -> Query[AssetPlace]:
+) -> BoundQuery[AssetPlace]:
     """Listed assets that meet a box, by id; a line meets it with the box around its ends.
 
     Args:
@@ -171,7 +171,7 @@ def assets_in_box(
     if after:
         condition += " AND record_id > {after:String}"
         parameters["after"] = bounds.text("after", after)
-    return Query(
+    return BoundQuery(
         f"""
 SELECT {_PLACE_COLUMNS}, 0.0 FROM {ASSETS.name} FINAL
 WHERE {condition} AND {box.contains(ANY_ASSET)}
@@ -189,14 +189,14 @@ def assets_near(
     of_kinds: Sequence[str] = (),
     within_km: float = 20_100.0,
     limit: int = 10,
-) -> Query[AssetPlace]:
+) -> BoundQuery[AssetPlace]:
     """The nearest listed assets, nearest first; of a line its nearer end counts.
 
     Raises:
         OutOfBoundsError: a parameter without bounds.
     """
     condition, parameters = _listed(of_kinds)
-    return Query(
+    return BoundQuery(
         f"""
 SELECT {_PLACE_COLUMNS}, {ANY_ASSET.distance_km()} AS distance_km FROM {ASSETS.name} FINAL
 WHERE {condition} AND latitude IS NOT NULL AND longitude IS NOT NULL
@@ -213,7 +213,9 @@ ORDER BY distance_km, record_id LIMIT {{limit:UInt32}}""",  # noqa: S608  names 
     )
 
 
-def search_assets(text: str, of_kinds: Sequence[str] = (), limit: int = 20) -> Query[AssetPlace]:
+def search_assets(
+    text: str, of_kinds: Sequence[str] = (), limit: int = 20
+) -> BoundQuery[AssetPlace]:
     """Listed assets whose names or aliases are like a text, the most alike first.
 
     Case and accents do not matter. Alike is who has most of the text's three-letter pieces, so one
@@ -225,7 +227,7 @@ def search_assets(text: str, of_kinds: Sequence[str] = (), limit: int = 20) -> Q
     condition, parameters = _listed(of_kinds)
     # A text of one or two letters is its own only piece.
     pieces = "if(empty(ngrams(wanted, 3)), [wanted], ngrams(wanted, 3))"
-    return Query(
+    return BoundQuery(
         f"""
 WITH {folded("{text:String}")} AS wanted, arrayDistinct({pieces}) AS pieces,
     arrayCount(it -> it > 0, multiSearchAllPositions(search_text, pieces)) / length(pieces) AS alike

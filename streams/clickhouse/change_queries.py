@@ -11,7 +11,7 @@ from datetime import datetime
 from typing import Any
 
 from streams.clickhouse import bounds
-from streams.clickhouse.query import Query
+from streams.clickhouse.bound_query import BoundQuery
 from streams.clickhouse.tables import CHANGES, LOADED, kinds
 from streams.core.errors import InfrastructureError
 
@@ -66,9 +66,9 @@ class Change:
     body: str
 
 
-def loaded_positions() -> Query[LoadedPartition]:
+def loaded_positions() -> BoundQuery[LoadedPartition]:
     """How far each partition of the topic's present life is stored."""
-    return Query(
+    return BoundQuery(
         f"""
 SELECT topic_id, partition, offset, published_at FROM {LOADED.name} FINAL
 WHERE topic_id = (SELECT argMax(topic_id, published_at) FROM {LOADED.name})
@@ -80,7 +80,7 @@ ORDER BY partition""",  # noqa: S608  names from this package
 
 def changes_between(
     after: Positions, until: Positions, of_kinds: Sequence[str] = (), limit: int = 1000
-) -> Query[Change]:
+) -> BoundQuery[Change]:
     """Versions after one position and up to another, by partition and offset.
 
     Args:
@@ -120,7 +120,7 @@ def changes_between(
     WHERE topic_id = {{topic_id:String}} AND partition = {number}
         AND offset > {{after_{number}:Int64}} AND offset <= {{until_{number}:Int64}}{condition}
     ORDER BY offset LIMIT 1 BY offset LIMIT {{limit:UInt32}}""")  # noqa: S608  names from this package
-    return Query(
+    return BoundQuery(
         f"SELECT * FROM ({' UNION ALL '.join(selects)}) ORDER BY partition, offset",  # noqa: S608
         parameters,
         Change,

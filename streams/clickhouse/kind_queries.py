@@ -5,8 +5,8 @@ from dataclasses import dataclass, field
 from typing import Any
 
 from streams.clickhouse import bounds
+from streams.clickhouse.bound_query import BoundQuery
 from streams.clickhouse.place import Box, place_of
-from streams.clickhouse.query import Query
 from streams.clickhouse.table import Column
 from streams.clickhouse.tables import SERIES_KINDS, KindTables, kinds
 
@@ -68,7 +68,7 @@ def list_kind(
     sort: Sort | None = None,
     after: After | None = None,
     limit: int = 100,
-) -> Query[KindRow]:
+) -> BoundQuery[KindRow]:
     """Listed assets of a kind, a page of them.
 
     The next page begins after the last row, by value: rows that change meanwhile move no others.
@@ -88,7 +88,7 @@ def list_kind(
         parameters |= values
     direction = " DESC" if sort.descending else ""
     names = ", ".join(f"`{name}`" for name in columns)
-    return Query(
+    return BoundQuery(
         f"""
 SELECT {names} FROM {tables.latest.name} FINAL
 WHERE {" AND ".join(conditions)}
@@ -98,7 +98,7 @@ ORDER BY `{by.name}`{direction} NULLS LAST, record_id LIMIT {{limit:UInt32}}""",
     )
 
 
-def count_kind(kind: str, filters: Filters | None = None) -> Query[int]:
+def count_kind(kind: str, filters: Filters | None = None) -> BoundQuery[int]:
     """How many assets a list has in all.
 
     Raises:
@@ -107,7 +107,7 @@ def count_kind(kind: str, filters: Filters | None = None) -> Query[int]:
     tables = _tables(kind)
     columns = {column.name: column for column in tables.latest.columns}
     conditions, parameters = _conditions(columns, filters or Filters())
-    return Query(
+    return BoundQuery(
         f"SELECT count() FROM {tables.latest.name} FINAL WHERE {' AND '.join(conditions)}",  # noqa: S608
         parameters,
         int,
@@ -119,7 +119,7 @@ def sum_kind(
     group_by: Sequence[str],
     sum_of: Sequence[str] = (),
     filters: Filters | None = None,
-) -> Query[KindRow]:
+) -> BoundQuery[KindRow]:
     """Counts and sums of listed assets by group, what operates apart from what does not.
 
     Each row has the group's columns, `assets`, and for each group of statuses `<group>_assets` and
@@ -147,7 +147,7 @@ def sum_kind(
             selected[f"{group}_{name}"] = f"sumOrNullIf(`{name}`, status IN ({words}))"
     names = ", ".join(f"{sql} AS `{name}`" for name, sql in selected.items())
     by = ", ".join(f"`{name}`" for name in groups)
-    return Query(
+    return BoundQuery(
         f"""
 SELECT {names} FROM {tables.latest.name} FINAL
 WHERE {" AND ".join(conditions)}

@@ -11,8 +11,8 @@ from datetime import date, datetime
 from typing import Any
 
 from streams.clickhouse import bounds
+from streams.clickhouse.bound_query import BoundQuery
 from streams.clickhouse.gas_days import SERIES_ID, one_row_a_day
-from streams.clickhouse.query import Query
 from streams.clickhouse.table import quoted
 from streams.clickhouse.tables import kinds
 from streams.core.flag_rules import REPORTERS_DROPPED, TOTALS_DISAGREE
@@ -112,7 +112,7 @@ _DAY_COLUMNS = tuple(name for name in SeriesDay.__dataclass_fields__ if name != 
 _STORED = ", ".join((*_DAY_COLUMNS, "scope", "terminal_id"))
 
 
-def find_series(name: str = "") -> Query[Series]:
+def find_series(name: str = "") -> BoundQuery[Series]:
     """Entities of a name: a terminal's readable id, an EIC, an entity id, a country code or EU.
 
     Args:
@@ -130,7 +130,7 @@ def find_series(name: str = "") -> Query[Series]:
         )
     newest = ("entity_name", "country_code", "facility_eic", "company_eic", "virtual")
     values = ", ".join(f"argMax(stored.{it}, stored.gas_day) AS {it}" for it in newest)
-    return Query(
+    return BoundQuery(
         f"""
 SELECT {SERIES_ID} AS series_id, scope, entity_id, {values}, min(gas_day), max(gas_day)
 FROM {_latest()} AS stored FINAL
@@ -143,7 +143,7 @@ ORDER BY series_id, entity_id""",  # noqa: S608  names from this package
     )
 
 
-def series_days(entity_ids: Collection[str], first: date, last: date) -> Query[SeriesDay]:
+def series_days(entity_ids: Collection[str], first: date, last: date) -> BoundQuery[SeriesDay]:
     """Gas days as they are known now, one row a series and day.
 
     Args:
@@ -154,7 +154,7 @@ def series_days(entity_ids: Collection[str], first: date, last: date) -> Query[S
     Raises:
         OutOfBoundsError: a parameter without bounds.
     """
-    return Query(
+    return BoundQuery(
         _days(
             f"SELECT {_STORED} FROM {_latest()} FINAL "  # noqa: S608
             f"WHERE {_RANGE} AND record_status = 'current'"
@@ -166,7 +166,7 @@ def series_days(entity_ids: Collection[str], first: date, last: date) -> Query[S
 
 def series_known_at(
     entity_ids: Collection[str], first: date, last: date, known_at: datetime
-) -> Query[SeriesDay]:
+) -> BoundQuery[SeriesDay]:
     """Gas days as they were known at a time, by fetch times, one row a series and day.
 
     Of each gas day the report fetched last, in the version known then. Where a rebuild published
@@ -184,7 +184,7 @@ def series_known_at(
     shown = ", ".join(
         f"{hidden[name]} AS {name}" if name in hidden else name for name in _STORED.split(", ")
     )
-    return Query(
+    return BoundQuery(
         _days(f"""
 SELECT {shown} FROM
 (
@@ -201,14 +201,14 @@ WHERE record_status = 'current'"""),  # noqa: S608  names from this package
 
 def series_revisions(
     entity_ids: Collection[str], first: date, last: date, limit: int = 10_000
-) -> Query[Revision]:
+) -> BoundQuery[Revision]:
     """Every version of every gas day, by day and then by when it was known.
 
     Raises:
         OutOfBoundsError: a parameter without bounds.
     """
     names = ", ".join(_DAY_COLUMNS)
-    return Query(
+    return BoundQuery(
         f"""
 SELECT {SERIES_ID} AS series_id, {names}, record_status, published_at FROM {_versions()} FINAL
 WHERE {_RANGE}
@@ -221,13 +221,13 @@ ORDER BY series_id, gas_day, known_at, version LIMIT {{limit:UInt32}}""",  # noq
 
 def series_vintages(
     entity_ids: Collection[str], first: date, last: date, limit: int = 1000
-) -> Query[Vintage]:
+) -> BoundQuery[Vintage]:
     """The times at which something became known, newest first.
 
     Raises:
         OutOfBoundsError: a parameter without bounds.
     """
-    return Query(
+    return BoundQuery(
         f"""
 SELECT known_at, count(), min(gas_day), max(gas_day) FROM {_versions()} FINAL
 WHERE {_RANGE}

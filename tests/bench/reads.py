@@ -17,11 +17,11 @@ from streams.clickhouse.asset_queries import (
     assets_near,
     search_assets,
 )
+from streams.clickhouse.bound_query import READ_SETTINGS, BoundQuery
 from streams.clickhouse.change_queries import Positions, changes_between
 from streams.clickhouse.client import ClickHouse
 from streams.clickhouse.kind_queries import Filters, Sort, list_kind, sum_kind
 from streams.clickhouse.place import Box
-from streams.clickhouse.query import READ_SETTINGS, Query
 from streams.clickhouse.schema import ensure_schema
 from streams.clickhouse.series_queries import (
     find_series,
@@ -39,7 +39,7 @@ _LOOK_SECONDS = 1.0
 _SETTINGS = {**READ_SETTINGS, "max_threads": 1}
 _RUNS = 200
 
-Ask = Callable[[Random], Query[Any]]
+Ask = Callable[[Random], BoundQuery[Any]]
 
 
 @dataclass(frozen=True, slots=True)

@@ -14,7 +14,7 @@ READ_SETTINGS = ISO_TIMES
 
 
 @dataclass(frozen=True, slots=True)
-class Query(Generic[Row]):
+class BoundQuery(Generic[Row]):
     """One query.
 
     Attributes:

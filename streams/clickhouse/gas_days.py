@@ -6,8 +6,8 @@ SERIES_ID = "if(scope = 'eu', 'EU', coalesce(terminal_id, entity_id))"
 _REPORTS = "status != 'no_data' AND coalesce(inventory_gwh, inventory_thousand_m3_lng) IS NOT NULL"
 
 
-def one_row_a_day(select: str) -> str:
-    """The rows of a query, with `series_id`, one for each series and gas day.
+def one_row_a_day(names: str, rows: str) -> str:
+    """Gas days with their `series_id`, one for each series and gas day.
 
     A facility that changes hands is listed under both operators, and the old one goes on without
     figures. So one operator's row is taken whole, never a sum: figures are about the tanks, not
@@ -15,10 +15,11 @@ def one_row_a_day(select: str) -> str:
     estimated, then the newest fetch, then the entity id.
 
     Args:
-        select: Rows with the columns of `lng_inventory`.
+        names: Columns to select.
+        rows: FROM and WHERE of rows with the columns of `lng_inventory`.
     """
     return f"""
-SELECT {SERIES_ID} AS series_id, *
-FROM ({select})
+SELECT {SERIES_ID} AS series_id, {names}
+{rows}
 ORDER BY series_id, gas_day, NOT ({_REPORTS}), status != 'confirmed', observed_at DESC, entity_id
-LIMIT 1 BY series_id, gas_day"""  # noqa: S608  names from this package
+LIMIT 1 BY series_id, gas_day"""

@@ -68,10 +68,19 @@ def list_kind(
     sort: Sort | None = None,
     after: After | None = None,
     limit: int = 100,
+    show: Sequence[str] = (),
 ) -> BoundQuery[KindRow]:
     """Listed assets of a kind, a page of them.
 
     The next page begins after the last row, by value: rows that change meanwhile move no others.
+
+    Args:
+        kind: Kind of assets.
+        filters: What must hold of each.
+        sort: Their order.
+        after: Last row of the page before.
+        limit: Most rows.
+        show: Columns; by default all but lists of records, such as units.
 
     Raises:
         OutOfBoundsError: a column the kind does not have, or a parameter without bounds.
@@ -87,14 +96,17 @@ def list_kind(
         conditions.append(condition)
         parameters |= values
     direction = " DESC" if sort.descending else ""
-    names = ", ".join(f"`{name}`" for name in columns)
+    shown = [bounds.one_of("column", name, columns) for name in show] or [
+        name for name, column in columns.items() if "Tuple(" not in column.type
+    ]
+    names = ", ".join(f"`{name}`" for name in shown)
     return BoundQuery(
         f"""
 SELECT {names} FROM {tables.latest.name} FINAL
 WHERE {" AND ".join(conditions)}
 ORDER BY `{by.name}`{direction} NULLS LAST, record_id LIMIT {{limit:UInt32}}""",  # noqa: S608
         parameters | {"limit": bounds.whole("limit", limit, 1, bounds.MOST_ROWS)},
-        _named(tuple(columns)),
+        _named(tuple(shown)),
     )
 
 

@@ -109,25 +109,32 @@ SELECT {selected} FROM
 SETTINGS {iso}""")  # noqa: S608  names from this package
 
 
-def _add_indexes(clickhouse: ClickHouse) -> None:
+def _sort_series_by_day(clickhouse: ClickHouse) -> None:
+    """Copy series to tables sorted by entity and day; the old ones go when all is copied."""
     for kind in kinds().values():
-        for table in (kind.versions, kind.latest):
-            for name, _ in table.indexes:
-                clickhouse.command(
-                    f"ALTER TABLE {table.name} MATERIALIZE INDEX {name} SETTINGS mutations_sync = 1"
-                )
+        for table in (kind.versions, kind.latest) if kind.kind in SERIES_KINDS else ():
+            old = table.name.removesuffix("_by_day")
+            present = clickhouse.query(
+                "SELECT name FROM system.columns "
+                "WHERE database = currentDatabase() AND table = {table:String}",
+                {"table": old},
+            ).rows
+            if present:
+                names = ", ".join(f"`{name}`" for (name,) in present)
+                clickhouse.command(f"INSERT INTO {table.name} ({names}) SELECT {names} FROM {old}")  # noqa: S608
+                clickhouse.command(f"DROP TABLE IF EXISTS {old} SYNC")
 
 
 def _prepare_reads(clickhouse: ClickHouse) -> None:
     _drop_landings(clickhouse)
-    _add_indexes(clickhouse)
+    _sort_series_by_day(clickhouse)
     _fill_assets(clickhouse)
 
 
 MIGRATIONS: Sequence[Migration] = (
     Migration(
         2,
-        "Assets once more with place, folded names and JSON; indexes of series; new landings. "
+        "Assets once more with place, folded names and JSON; series sorted by entity and day. "
         "Positions and the feed of changes begin with what is loaded from now on.",
         _prepare_reads,
     ),

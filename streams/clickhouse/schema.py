@@ -39,7 +39,6 @@ def ensure_schema(clickhouse: ClickHouse, weights: Weights) -> Sequence[Migratio
         clickhouse.command(table.create())
         clickhouse.command(table.set_settings())
         _add_columns(clickhouse, table)
-        _add_indexes(clickhouse, table)
         _check(clickhouse, table)
     for step in steps:
         step.run(clickhouse)
@@ -67,11 +66,6 @@ def _add_columns(clickhouse: ClickHouse, table: Table) -> None:
             clickhouse.command(
                 f"ALTER TABLE {table.name} ADD COLUMN IF NOT EXISTS {column.definition()}"
             )
-
-
-def _add_indexes(clickhouse: ClickHouse, table: Table) -> None:
-    for name, definition in table.indexes:
-        clickhouse.command(f"ALTER TABLE {table.name} ADD INDEX IF NOT EXISTS {name} {definition}")
 
 
 def _check(clickhouse: ClickHouse, table: Table) -> None:

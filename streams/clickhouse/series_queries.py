@@ -109,7 +109,6 @@ class Vintage:
 
 
 _DAY_COLUMNS = tuple(name for name in SeriesDay.__dataclass_fields__ if name != "series_id")
-_STORED = ", ".join((*_DAY_COLUMNS, "scope", "terminal_id"))
 
 
 def find_series(name: str = "") -> BoundQuery[Series]:
@@ -124,19 +123,16 @@ def find_series(name: str = "") -> BoundQuery[Series]:
     condition, parameters = "", {}
     if name:
         parameters = {"name": bounds.text("series", name).upper()}
-        condition = (
-            " AND (upper(series_id) = {name:String} OR upper(entity_id) = {name:String} "
-            "OR upper(facility_eic) = {name:String} OR upper(company_eic) = {name:String})"
-        )
+        named = ("terminal_id", "entity_id", "facility_eic", "company_eic")
+        condition = f" AND ({' OR '.join(f'upper(stored.{it}) = {{name:String}}' for it in named)})"
     newest = ("entity_name", "country_code", "facility_eic", "company_eic", "virtual")
     values = ", ".join(f"argMax(stored.{it}, stored.gas_day) AS {it}" for it in newest)
     return BoundQuery(
         f"""
 SELECT {SERIES_ID} AS series_id, scope, entity_id, {values}, min(gas_day), max(gas_day)
 FROM {_latest()} AS stored FINAL
-WHERE record_status = 'current'
+WHERE record_status = 'current'{condition}
 GROUP BY series_id, scope, entity_id
-HAVING 1{condition}
 ORDER BY series_id, entity_id""",  # noqa: S608  names from this package
         parameters,
         Series,
@@ -155,9 +151,9 @@ def series_days(entity_ids: Collection[str], first: date, last: date) -> BoundQu
         OutOfBoundsError: a parameter without bounds.
     """
     return BoundQuery(
-        _days(
-            f"SELECT {_STORED} FROM {_latest()} FINAL "  # noqa: S608
-            f"WHERE {_RANGE} AND record_status = 'current'"
+        one_row_a_day(
+            ", ".join(_DAY_COLUMNS),
+            f"FROM {_latest()} FINAL WHERE {_RANGE} AND record_status = 'current'",
         ),
         _range(entity_ids, first, last),
         SeriesDay,
@@ -181,19 +177,20 @@ def series_known_at(
     hidden = {name: f"if({known}, {name}, NULL)" for name in _DERIVED} | {
         "flags": f"if({known}, flags, arrayFilter(it -> it NOT IN ({rules}), flags))"
     }
-    shown = ", ".join(
-        f"{hidden[name]} AS {name}" if name in hidden else name for name in _STORED.split(", ")
-    )
+    shown = ", ".join(f"{hidden[it]} AS shown_{it}" if it in hidden else it for it in _DAY_COLUMNS)
     return BoundQuery(
-        _days(f"""
-SELECT {shown} FROM
+        one_row_a_day(
+            shown,
+            f"""
+FROM
 (
-    SELECT {_STORED}, record_status FROM {_versions()}
+    SELECT {", ".join(_DAY_COLUMNS)}, scope, terminal_id, record_status FROM {_versions()}
     WHERE {_RANGE} AND observed_at <= {{known_at:DateTime64(3, 'UTC')}}
-    ORDER BY record_id, observed_at DESC, {known} DESC, version DESC
-    LIMIT 1 BY record_id
+    ORDER BY entity_id, gas_day, record_id, observed_at DESC, {known} DESC, version DESC
+    LIMIT 1 BY entity_id, gas_day, record_id
 )
-WHERE record_status = 'current'"""),  # noqa: S608  names from this package
+WHERE record_status = 'current'""",  # noqa: S608  names from this package
+        ),
         _range(entity_ids, first, last) | {"known_at": bounds.moment("known_at", known_at)},
         SeriesDay,
     )
@@ -249,10 +246,6 @@ def _range(entity_ids: Collection[str], first: date, last: date) -> dict[str, An
         "first": bounds.day("start_date", first),
         "last": bounds.day("end_date", last),
     }
-
-
-def _days(stored: str) -> str:
-    return f"SELECT series_id, {', '.join(_DAY_COLUMNS)} FROM ({one_row_a_day(stored)})"  # noqa: S608
 
 
 def _latest() -> str:

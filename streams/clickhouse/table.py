@@ -40,7 +40,6 @@ class Table:
         version: Column whose highest value wins among equal rows; empty: the row inserted last.
         granularity: Rows between two marks of the primary index: what a point read decompresses.
         merge_after_seconds: Parts older than this are merged into one; 0 leaves that to ClickHouse.
-        indexes: Skip indexes, by name: expression and type.
     """
 
     name: str
@@ -49,7 +48,6 @@ class Table:
     version: str
     granularity: int = 8192
     merge_after_seconds: int = 0
-    indexes: tuple[tuple[str, str], ...] = ()
 
     @property
     def sorting_key(self) -> str:
@@ -58,12 +56,10 @@ class Table:
 
     def create(self) -> str:
         """Statement that creates the table unless it is there."""
-        lines = [column.definition() for column in self.columns]
-        lines += [f"INDEX {name} {definition}" for name, definition in self.indexes]
-        inside = ",\n  ".join(lines)
+        columns = ",\n  ".join(column.definition() for column in self.columns)
         settings = {"index_granularity": self.granularity, **self.changeable_settings()}
         return (
-            f"CREATE TABLE IF NOT EXISTS {self.name} (\n  {inside}\n)\n"
+            f"CREATE TABLE IF NOT EXISTS {self.name} (\n  {columns}\n)\n"
             f"ENGINE = ReplacingMergeTree({self.version})\n"
             f"ORDER BY ({self.sorting_key})\n"
             f"SETTINGS {_assignments(settings)}\n"

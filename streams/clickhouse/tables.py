@@ -30,13 +30,9 @@ SERIES_KINDS = frozenset({"lng_inventory"})
 LINEAGE = ("members", "provenance")
 """Fields of a canonical record that only its versions keep in columns of their own."""
 
-_AROUND = ("position_spread_km", "links")
+_GRANULARITY = 256
 
-# Record ids sort by entity and day, so these prune as a sorting key would.
-_SERIES_INDEXES = (
-    ("entity_ids", "entity_id TYPE set(16) GRANULARITY 1"),
-    ("gas_days", "gas_day TYPE minmax GRANULARITY 1"),
-)
+_AROUND = ("position_spread_km", "links")
 
 # Few distinct values: a dictionary is smaller and groups faster.
 _LOW_CARDINALITY = frozenset({"primary_fuel", "scope", "status"})
@@ -208,7 +204,7 @@ ASSETS = Table(
     ),
     order_by=("record_id",),
     version="version",
-    granularity=256,
+    granularity=_GRANULARITY,
     merge_after_seconds=60,
 )
 
@@ -226,7 +222,7 @@ CHANGES = Table(
     ),
     order_by=("topic_id", "partition", "offset"),
     version="",
-    granularity=256,
+    granularity=_GRANULARITY,
 )
 
 LOADED = Table(
@@ -306,28 +302,29 @@ def _kind_tables(schema: AvroSchema, kind: str, view: str) -> KindTables:
         )
         for names in (_AROUND, LINEAGE)
     )
-    indexes = _SERIES_INDEXES if kind in SERIES_KINDS else ()
+    # A series is read by entity and days, an asset by its id.
+    series = kind in SERIES_KINDS
+    key = ("entity_id", "gas_day", "record_id") if series else ("record_id",)
+    suffix = "_by_day" if series else ""
     return KindTables(
         kind,
         view,
         payload,
         Table(
-            f"store_{view}_versions",
+            f"store_{view}_versions{suffix}",
             (*ENVELOPE, *around, *lineage, *payload, *POSITION),
-            order_by=("record_id", "version"),
+            order_by=(*key, "version"),
             version="",
-            granularity=1024,
+            granularity=_GRANULARITY,
             merge_after_seconds=600,
-            indexes=indexes,
         ),
         Table(
-            f"store_{view}_latest",
+            f"store_{view}_latest{suffix}",
             (*ENVELOPE, *around, *payload, *POSITION),
-            order_by=("record_id",),
+            order_by=key,
             version="version",
-            granularity=1024,
+            granularity=_GRANULARITY,
             merge_after_seconds=60,
-            indexes=indexes,
         ),
     )
 

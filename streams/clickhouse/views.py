@@ -66,7 +66,7 @@ def views(weights: Weights) -> tuple[View, ...]:
         _infrastructure(),
         View(
             "lng_inventory_days",
-            one_row_a_day(f"{_select(kinds()['lng_inventory'].latest)} WHERE {_LISTED}"),
+            _gas_days(),
             "LNG in tanks, one row a terminal, country or the EU and gas day.",
         ),
         View(
@@ -171,6 +171,11 @@ def _infrastructure() -> View:
         " UNION ALL ".join(selects),
         "Every record of every kind at its highest version, withdrawn and merged ones too.",
     )
+
+
+def _gas_days() -> str:
+    table = kinds()["lng_inventory"].latest
+    return one_row_a_day(_names(table.columns), f"FROM {table.name} FINAL WHERE {_LISTED}")
 
 
 def _dead_letters() -> str:

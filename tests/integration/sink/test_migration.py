@@ -63,6 +63,11 @@ def content(clickhouse: ClickHouse, table: str, columns: Sequence[str]) -> Seque
     return clickhouse.query(f"SELECT {names} FROM {table} FINAL ORDER BY ALL").rows
 
 
+def _now(table: str) -> str:
+    """What a table of version 1 is called now."""
+    return f"{table}_by_day" if "lng_inventory" in table else table
+
+
 def test_every_row_is_intact_and_reads_as_before(model_1: ClickHouse) -> None:
     columns = {table: list(rows[0]) for table, rows in stored_rows().items()}
     before = {table: content(model_1, table, columns[table]) for table in columns}
@@ -70,9 +75,10 @@ def test_every_row_is_intact_and_reads_as_before(model_1: ClickHouse) -> None:
     steps = ensure_schema(model_1, WEIGHTS)
     assert [step.version for step in steps] == [CURRENT_VERSION]
     assert model_version(model_1) == CURRENT_VERSION
-    assert {table: content(model_1, table, columns[table]) for table in columns} == before
+    for table, rows in before.items():
+        assert content(model_1, _now(table), columns[table]) == rows
     for kind in kinds().values():
-        name = kind.versions.name
+        name = kind.versions.name.removesuffix("_by_day")
         keys = {(row["record_id"], row["version"]) for row in stored_rows().get(name, [])}
         assert len(before.get(name, [])) == len(keys)
 

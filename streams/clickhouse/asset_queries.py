@@ -230,7 +230,8 @@ def search_assets(
     return BoundQuery(
         f"""
 WITH {folded("{text:String}")} AS wanted, arrayDistinct({pieces}) AS pieces,
-    arrayCount(it -> it > 0, multiSearchAllPositions(search_text, pieces)) / length(pieces) AS alike
+    multiSearchAllPositions(search_text, pieces) AS places,
+    arrayCount(place -> place > 0, places) / length(pieces) AS alike
 SELECT {_PLACE_COLUMNS}, alike FROM {ASSETS.name} FINAL
 WHERE {condition} AND alike >= {_LEAST_SIMILAR}
 ORDER BY position(search_text, wanted) > 0 DESC, alike DESC, length(search_text), record_id
@@ -263,4 +264,4 @@ def _versions(kind: str) -> str:
 
 def _stored_body(kind: str) -> str:
     tables = kinds()[_asset_kind(kind)]
-    return body(tables, {it.name: f"`{it.name}`" for it in tables.versions.columns})
+    return body(tables, {column.name: f"`{column.name}`" for column in tables.versions.columns})

@@ -89,7 +89,9 @@ def list_kind(
     columns = {column.name: column for column in tables.latest.columns}
     conditions, parameters = _conditions(columns, filters or Filters())
     sort = sort or Sort()
-    sortable = [name for name, it in columns.items() if it.type in _TEXTS | _NUMBERS | _TRUTHS]
+    sortable = [
+        name for name, column in columns.items() if column.type in _TEXTS | _NUMBERS | _TRUTHS
+    ]
     by = columns[bounds.one_of("sort", sort.column, sortable)]
     if after is not None:
         condition, values = _after(by, sort.descending, after)
@@ -143,11 +145,15 @@ def sum_kind(
     tables = _tables(kind)
     columns = {column.name: column for column in tables.latest.columns}
     groups = [
-        bounds.one_of("group_by", name, [it for it in columns if columns[it].type in _TEXTS])
+        bounds.one_of(
+            "group_by", name, [column for column in columns if columns[column].type in _TEXTS]
+        )
         for name in group_by
     ]
     sums = [
-        bounds.one_of("sum", name, [it for it in columns if columns[it].type in _NUMBERS])
+        bounds.one_of(
+            "sum", name, [column for column in columns if columns[column].type in _NUMBERS]
+        )
         for name in sum_of
     ]
     conditions, parameters = _conditions(columns, filters or Filters())
@@ -212,7 +218,7 @@ def _conditions(
 def _of(columns: Mapping[str, Column], name: str, what: str, types: frozenset[str]) -> str:
     """A column of one of some types, or a list of texts where texts are asked for."""
     lists = {"Array(String)", "Array(LowCardinality(String))"} if types is _TEXTS else set()
-    allowed = [it.name for it in columns.values() if it.type in types | lists]
+    allowed = [column.name for column in columns.values() if column.type in types | lists]
     return bounds.one_of(f"filter by {what}", name, allowed)
 
 

@@ -63,7 +63,7 @@ def pending(stored: int | None) -> Sequence[Migration]:
             f"ClickHouse has version {stored} of the model, this code knows {CURRENT_VERSION}: "
             "run the newer code. Models are migrated forwards only."
         )
-    return [it for it in MIGRATIONS if stored is not None and it.version > stored]
+    return [step for step in MIGRATIONS if stored is not None and step.version > stored]
 
 
 def record_version(clickhouse: ClickHouse, version: int) -> None:
@@ -97,7 +97,7 @@ def _fill_assets(clickhouse: ClickHouse) -> None:
     for kind in kinds().values():
         if kind.kind in SERIES_KINDS:
             continue
-        values = {it.name: f"`{it.name}`" for it in kind.versions.columns}
+        values = {column.name: f"`{column.name}`" for column in kind.versions.columns}
         columns = prepared.asset(kind, values)
         selected = ", ".join(columns.values())
         clickhouse.command(f"""
@@ -141,4 +141,4 @@ MIGRATIONS: Sequence[Migration] = (
 )
 """Every step, ascending by version."""
 
-CURRENT_VERSION = max(it.version for it in MIGRATIONS)
+CURRENT_VERSION = max(step.version for step in MIGRATIONS)

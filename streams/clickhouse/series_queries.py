@@ -124,9 +124,11 @@ def find_series(name: str = "") -> BoundQuery[Series]:
     if name:
         parameters = {"name": bounds.text("series", name).upper()}
         named = ("terminal_id", "entity_id", "facility_eic", "company_eic")
-        condition = f" AND ({' OR '.join(f'upper(stored.{it}) = {{name:String}}' for it in named)})"
+        condition = (
+            f" AND ({' OR '.join(f'upper(stored.{column}) = {{name:String}}' for column in named)})"
+        )
     newest = ("entity_name", "country_code", "facility_eic", "company_eic", "virtual")
-    values = ", ".join(f"argMax(stored.{it}, stored.gas_day) AS {it}" for it in newest)
+    values = ", ".join(f"argMax(stored.{column}, stored.gas_day) AS {column}" for column in newest)
     return BoundQuery(
         f"""
 SELECT {SERIES_ID} AS series_id, scope, entity_id, {values}, min(gas_day), max(gas_day)
@@ -175,9 +177,12 @@ def series_known_at(
     known = "known_at <= {known_at:DateTime64(3, 'UTC')}"
     rules = ", ".join(quoted(rule) for rule in _NEIGHBOUR_RULES)
     hidden = {name: f"if({known}, {name}, NULL)" for name in _DERIVED} | {
-        "flags": f"if({known}, flags, arrayFilter(it -> it NOT IN ({rules}), flags))"
+        "flags": f"if({known}, flags, arrayFilter(flag -> flag NOT IN ({rules}), flags))"
     }
-    shown = ", ".join(f"{hidden[it]} AS shown_{it}" if it in hidden else it for it in _DAY_COLUMNS)
+    shown = ", ".join(
+        f"{hidden[column]} AS shown_{column}" if column in hidden else column
+        for column in _DAY_COLUMNS
+    )
     return BoundQuery(
         one_row_a_day(
             shown,

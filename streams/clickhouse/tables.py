@@ -189,7 +189,11 @@ ASSETS = Table(
     (
         Column("record_id", "String", "Stable identifier."),
         _KIND,
-        *(it for it in ENVELOPE if it.name in ("record_status", "replaced_by", "version")),
+        *(
+            column
+            for column in ENVELOPE
+            if column.name in ("record_status", "replaced_by", "version")
+        ),
         Column("known_at", UTC_MILLIS, "Fetch time of the newest raw record it follows from."),
         Column("country_code", "LowCardinality(String)", "ISO 3166-1 alpha-2; empty: not known."),
         Column("status", "LowCardinality(String)", "operating and so on; empty: has none."),
@@ -215,7 +219,11 @@ CHANGES = Table(
         Column("partition", "Int32", "Partition."),
         Column("offset", "Int64", "Offset."),
         _KIND,
-        *(it for it in ENVELOPE if it.name in ("record_id", "record_status", "version")),
+        *(
+            column
+            for column in ENVELOPE
+            if column.name in ("record_id", "record_status", "version")
+        ),
         Column("known_at", UTC_MILLIS, "Fetch time of the newest raw record it follows from."),
         Column("published_at", UTC_MILLIS, "Kafka time of the version."),
         _BODY,

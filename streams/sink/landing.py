@@ -250,7 +250,7 @@ def _kind_landing(topic: str, schema: AvroSchema, kind: KindTables, unread: set[
 
 def _of(table: Table, values: Mapping[str, str]) -> Mapping[str, str]:
     """The values of a table's columns."""
-    return {it.name: values[it.name] for it in table.columns if it.name in values}
+    return {column.name: values[column.name] for column in table.columns if column.name in values}
 
 
 def _payload(kind: KindTables) -> Iterator[tuple[str, str]]:

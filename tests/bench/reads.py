@@ -100,40 +100,48 @@ def _queries(size: Size) -> dict[str, Ask]:
         return Box(west, south, west + degrees, south + degrees)
 
     return {
-        "asset by id": lambda it: assets_by_id([it.choice(ids)]),
-        "25 assets by id": lambda it: assets_by_id(it.sample(ids, 25)),
-        "asset as known at a time": lambda it: asset_known_at("power_plant", it.choice(ids), then),
-        "versions of an asset": lambda it: asset_versions("power_plant", it.choice(ids)),
-        "series, 60 days": lambda it: series_days(entity(it), recent, last),
-        "series, 5 years": lambda it: series_days(entity(it), FIRST_DAY, last),
-        "series, 60 days, as known at a time": lambda it: series_known_at(
-            entity(it), recent, last, datetime(2026, 1, 1, tzinfo=UTC)
+        "asset by id": lambda random: assets_by_id([random.choice(ids)]),
+        "25 assets by id": lambda random: assets_by_id(random.sample(ids, 25)),
+        "asset as known at a time": lambda random: asset_known_at(
+            "power_plant", random.choice(ids), then
         ),
-        "series, 5 years, as known at a time": lambda it: series_known_at(
-            entity(it), FIRST_DAY, last, then
+        "versions of an asset": lambda random: asset_versions("power_plant", random.choice(ids)),
+        "series, 60 days": lambda random: series_days(entity(random), recent, last),
+        "series, 5 years": lambda random: series_days(entity(random), FIRST_DAY, last),
+        "series, 60 days, as known at a time": lambda random: series_known_at(
+            entity(random), recent, last, datetime(2026, 1, 1, tzinfo=UTC)
         ),
-        "25 series, 60 days": lambda it: series_days(it.sample(entities, 25), recent, last),
-        "vintages, 5 years": lambda it: series_vintages(entity(it), FIRST_DAY, last),
-        "series of a name": lambda it: find_series(f"ES_TERMINAL_{10 * it.randrange(6)}"),
-        "list of 101, country and fuel": lambda it: list_kind(
+        "series, 5 years, as known at a time": lambda random: series_known_at(
+            entity(random), FIRST_DAY, last, then
+        ),
+        "25 series, 60 days": lambda random: series_days(random.sample(entities, 25), recent, last),
+        "vintages, 5 years": lambda random: series_vintages(entity(random), FIRST_DAY, last),
+        "series of a name": lambda random: find_series(f"ES_TERMINAL_{10 * random.randrange(6)}"),
+        "list of 101, country and fuel": lambda random: list_kind(
             "power_plant",
             Filters(words={"country_code": ["ES"], "primary_fuel": ["wind"]}),
             limit=101,
         ),
-        "list of 101, by capacity": lambda it: list_kind(
+        "list of 101, by capacity": lambda random: list_kind(
             "power_plant", sort=Sort("capacity_mw", descending=True), limit=101
         ),
-        "box of 5 x 5 degrees": lambda it: assets_in_box(box(it, 5)),
-        "all assets for a map": lambda it: assets_in_box(Box(-180, -90, 180, 90), limit=100_000),
-        "nearest 10": lambda it: assets_near(it.uniform(-60, 60), it.uniform(-180, 180)),
-        "search": lambda it: search_assets(it.choice(("Krafwerk Mühle 17", "sao norte", "Lodz"))),
-        "sums by country and fuel": lambda it: sum_kind(
+        "box of 5 x 5 degrees": lambda random: assets_in_box(box(random, 5)),
+        "all assets for a map": lambda random: assets_in_box(
+            Box(-180, -90, 180, 90), limit=100_000
+        ),
+        "nearest 10": lambda random: assets_near(
+            random.uniform(-60, 60), random.uniform(-180, 180)
+        ),
+        "search": lambda random: search_assets(
+            random.choice(("Krafwerk Mühle 17", "sao norte", "Lodz"))
+        ),
+        "sums by country and fuel": lambda random: sum_kind(
             "power_plant", ["country_code", "primary_fuel"], ["capacity_mw"]
         ),
-        "1,000 changes of a partition": lambda it: changes_between(
-            middle, Positions("bench", {it.randrange(PARTITIONS): 10**9}), limit=1000
+        "1,000 changes of a partition": lambda random: changes_between(
+            middle, Positions("bench", {random.randrange(PARTITIONS): 10**9}), limit=1000
         ),
-        "no changes": lambda it: changes_between(loaded, loaded),
+        "no changes": lambda random: changes_between(loaded, loaded),
     }
 
 

@@ -14,7 +14,7 @@ from tests.stages.chain import Chain
 from tests.stages.test_observe_and_aggregates import CODES, rows
 
 DAY = date(2026, 3, 2)
-FETCHED = [datetime(2026, 3, 3 + it, 19, 45, tzinfo=UTC) for it in range(4)]
+FETCHED = [datetime(2026, 3, 3 + number, 19, 45, tzinfo=UTC) for number in range(4)]
 
 
 def normalized(*raws: RawRecord) -> list[avro.NormalizedObservation]:
@@ -38,12 +38,12 @@ def test_what_the_next_day_adds_was_known_when_that_was_fetched() -> None:
         )
     )
     found = versions(chain, DAY)
-    assert [(it["observed_at"], it["known_at"]) for it in found] == [
+    assert [(version["observed_at"], version["known_at"]) for version in found] == [
         (FETCHED[0], FETCHED[0]),
         (FETCHED[0], FETCHED[1]),
         (FETCHED[2], FETCHED[2]),
     ]
-    assert [it["lng_inventory"]["ship_unloading_gwh"] is None for it in found] == [
+    assert [version["lng_inventory"]["ship_unloading_gwh"] is None for version in found] == [
         True,
         False,
         False,
@@ -72,15 +72,15 @@ def test_a_total_is_flagged_when_the_part_was_fetched_that_shows_it() -> None:
 @given(st.randoms(use_true_random=False))
 def test_in_any_order_the_last_version_is_known_from_the_same_time(random: Random) -> None:
     raws = [
-        raw_day(DAY + timedelta(days=it), fetched=FETCHED[0] + timedelta(days=it))
-        for it in range(8)
+        raw_day(DAY + timedelta(days=number), fetched=FETCHED[0] + timedelta(days=number))
+        for number in range(8)
     ]
     in_order, shuffled = Chain(), Chain()
     in_order.feed(normalized(*raws))
     random.shuffle(raws)
     shuffled.feed(normalized(*raws))
     for chain in (in_order, shuffled):
-        assert all(it["known_at"] >= it["observed_at"] for it in chain.versions())
-    assert {key: it["known_at"] for key, it in in_order.canonical().items()} == {
-        key: it["known_at"] for key, it in shuffled.canonical().items()
+        assert all(version["known_at"] >= version["observed_at"] for version in chain.versions())
+    assert {key: version["known_at"] for key, version in in_order.canonical().items()} == {
+        key: version["known_at"] for key, version in shuffled.canonical().items()
     }

@@ -84,7 +84,7 @@ def test_a_merged_asset_names_its_survivor(clickhouse: ClickHouse, loader: Loade
 
 
 def test_an_asset_is_shown_as_it_was_known(clickhouse: ClickHouse, loader: Loader) -> None:
-    hours = [OBSERVED_AT + timedelta(hours=it) for it in range(4)]
+    hours = [OBSERVED_AT + timedelta(hours=hour) for hour in range(4)]
     load(
         loader,
         plant(1, version=10, known_at=hours[0], observed_at=hours[0], flags=["first"]),
@@ -97,7 +97,12 @@ def test_an_asset_is_shown_as_it_was_known(clickhouse: ClickHouse, loader: Loade
 
     before = hours[0] - timedelta(milliseconds=1)
     assert flags_at(before) == []
-    assert [flags_at(it) for it in hours] == [[["first"]], [["first"]], [["second"]], [["second"]]]
+    assert [flags_at(hour) for hour in hours] == [
+        [["first"]],
+        [["first"]],
+        [["second"]],
+        [["second"]],
+    ]
     # A rebuild publishes the same past under higher versions, with a better mapping.
     load(
         loader,
@@ -106,13 +111,13 @@ def test_an_asset_is_shown_as_it_was_known(clickhouse: ClickHouse, loader: Loade
         first_offset=2,
     )
     assert flags_at(before) == []
-    assert [flags_at(it) for it in hours[1:3]] == [[["first, better"]], [["second, better"]]]
+    assert [flags_at(hour) for hour in hours[1:3]] == [[["first, better"]], [["second, better"]]]
 
 
 def test_every_version_of_an_asset_says_when_and_where(
     clickhouse: ClickHouse, loader: Loader
 ) -> None:
-    load(loader, *(plant(1, version=it, flags=[f"v{it}"]) for it in (1, 2, 3)))
+    load(loader, *(plant(1, version=version, flags=[f"v{version}"]) for version in (1, 2, 3)))
     found = asset_versions("power_plant", "plant-1").run(clickhouse)
     assert [(row.version, row.partition, row.offset) for row in found] == [
         (3, 0, 2),

@@ -25,13 +25,20 @@ START: dict[int, int] = {}
 
 def until(clickhouse: ClickHouse) -> Positions:
     found = loaded_positions().run(clickhouse)
-    return Positions(found[0].topic_id, {it.partition: it.offset for it in found})
+    return Positions(
+        found[0].topic_id, {partition.partition: partition.offset for partition in found}
+    )
 
 
 def load(loader: Loader, numbers: Sequence[int], *, first_offset: int, partition: int = 0) -> None:
     values = [
-        framed(CANONICAL, plant(it) if it % 3 else gas_day(date(2026, 1, 1 + it % 28), version=it))
-        for it in numbers
+        framed(
+            CANONICAL,
+            plant(number)
+            if number % 3
+            else gas_day(date(2026, 1, 1 + number % 28), version=number),
+        )
+        for number in numbers
     ]
     loader.load(batch(CANONICAL, values, first_offset=first_offset, partition=partition))
 
@@ -55,15 +62,20 @@ def test_every_version_comes_once_and_in_order(clickhouse: ClickHouse, loader: L
     load(loader, range(10, 14), first_offset=0, partition=3)
     start = Positions(until(clickhouse).topic_id, START)
     read, position = read_all(clickhouse, start, limit=3)
-    places = [(it.partition, it.offset) for it in read]
-    assert sorted(places) == [*((0, it) for it in range(5, 15)), *((3, it) for it in range(4))]
+    places = [(change.partition, change.offset) for change in read]
+    assert sorted(places) == [
+        *((0, number) for number in range(5, 15)),
+        *((3, number) for number in range(4)),
+    ]
     assert len(set(places)) == len(places)
     for partition in (0, 3):
         own = [offset for number, offset in places if number == partition]
         assert own == sorted(own)
     load(loader, [20], first_offset=15)
     more, _ = read_all(clickhouse, position, limit=3)
-    assert [(it.partition, it.offset, it.record_id) for it in more] == [(0, 15, "plant-20")]
+    assert [(change.partition, change.offset, change.record_id) for change in more] == [
+        (0, 15, "plant-20")
+    ]
 
 
 def test_a_batch_loaded_twice_comes_once(clickhouse: ClickHouse, loader: Loader) -> None:
@@ -71,7 +83,7 @@ def test_a_batch_loaded_twice_comes_once(clickhouse: ClickHouse, loader: Loader)
     load(loader, range(4, 10), first_offset=4)
     start = Positions(until(clickhouse).topic_id, START)
     read, _ = read_all(clickhouse, start, limit=100)
-    assert [it.offset for it in read] == list(range(10))
+    assert [change.offset for change in read] == list(range(10))
 
 
 def test_what_is_only_partly_stored_is_not_shown_yet(
@@ -85,7 +97,7 @@ def test_what_is_only_partly_stored_is_not_shown_yet(
     )
     start = Positions(until(clickhouse).topic_id, START)
     read, position = read_all(clickhouse, start, limit=100)
-    assert [it.offset for it in read] == [0, 1, 2, 3]
+    assert [change.offset for change in read] == [0, 1, 2, 3]
     assert position.offsets == {0: 3}
 
 
@@ -94,10 +106,10 @@ def test_only_some_kinds_may_be_asked_for(clickhouse: ClickHouse, loader: Loader
     end = until(clickhouse)
     start = Positions(end.topic_id, START)
     page = changes_between(start, end, ["lng_inventory"], limit=2).run(clickhouse)
-    assert [it.offset for it in page] == [0, 3]
+    assert [change.offset for change in page] == [0, 3]
     position = position_after(start, end, page, 2)
     rest = changes_between(position, end, ["lng_inventory"], limit=2).run(clickhouse)
-    assert [it.offset for it in rest] == [6]
+    assert [change.offset for change in rest] == [6]
     assert position_after(position, end, rest, 2).offsets == {0: 8}
 
 

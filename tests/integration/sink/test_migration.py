@@ -101,7 +101,7 @@ def test_new_columns_are_filled_where_rows_say_what_they_are(model_1: ClickHouse
     assert found.version == 2
     shown = orjson.loads(found.body)
     assert shown["members"] == [
-        it | {"observed_at": "2026-01-01T12:00:00.123Z"} for it in plant(1)["members"]
+        member | {"observed_at": "2026-01-01T12:00:00.123Z"} for member in plant(1)["members"]
     ]
     (withdrawn,) = assets_by_id(["plant-2"]).run(model_1)
     assert withdrawn.record_status == "withdrawn"

@@ -27,7 +27,7 @@ pytestmark = pytest.mark.integration
 
 DAY = date(2025, 10, 1)
 NEXT = DAY + timedelta(days=1)
-FETCHED = [datetime(2025, 10, 2 + it, 19, 45, tzinfo=UTC) for it in range(6)]
+FETCHED = [datetime(2025, 10, 2 + number, 19, 45, tzinfo=UTC) for number in range(6)]
 BARCELONA = {
     "scope": "terminal",
     "country": "ES",
@@ -79,14 +79,17 @@ def test_a_revised_gas_day_has_both_values_each_at_its_time(clickhouse: ClickHou
 def test_revisions_say_what_changed_when(clickhouse: ClickHouse) -> None:
     revised(clickhouse)
     found = series_revisions([ENTITY], DAY, DAY).run(clickhouse)
-    assert [(it.inventory_gwh, it.known_at, it.observed_at) for it in found] == [
+    assert [(day.inventory_gwh, day.known_at, day.observed_at) for day in found] == [
         (6700, FETCHED[0], FETCHED[0]),
         (6700, FETCHED[1], FETCHED[0]),
         (6633, FETCHED[3], FETCHED[3]),
     ]
-    assert all(it.published_at for it in found)
+    assert all(day.published_at for day in found)
     vintages = series_vintages([ENTITY], DAY, NEXT).run(clickhouse)
-    assert [(it.known_at, it.versions, it.first_gas_day, it.last_gas_day) for it in vintages] == [
+    assert [
+        (vintage.known_at, vintage.versions, vintage.first_gas_day, vintage.last_gas_day)
+        for vintage in vintages
+    ] == [
         (FETCHED[3], 1, DAY, DAY),
         (FETCHED[1], 2, DAY, NEXT),
         (FETCHED[0], 1, DAY, DAY),
@@ -131,7 +134,7 @@ def test_a_series_is_found_by_every_name_it_has(
         raw_day(DAY, scope={"country": "ES"}, fetched=FETCHED[0]),
         raw_day(DAY, scope={"scope": "eu", "country": None}, fetched=FETCHED[0]),
     )
-    assert [it.entity_id for it in find_series(name).run(clickhouse)] == entities
+    assert [series.entity_id for series in find_series(name).run(clickhouse)] == entities
 
 
 def test_operators_that_share_a_terminal_have_one_row_a_gas_day(clickhouse: ClickHouse) -> None:
@@ -146,7 +149,7 @@ def test_operators_that_share_a_terminal_have_one_row_a_gas_day(clickhouse: Clic
         raw_day(NEXT, scope=new, fetched=FETCHED[1], gwh="6834", lng="1020"),
     )
     found = series_days([ENTITY, SUCCESSOR], DAY, NEXT).run(clickhouse)
-    assert [(it.series_id, it.gas_day, it.entity_id, it.inventory_gwh) for it in found] == [
+    assert [(day.series_id, day.gas_day, day.entity_id, day.inventory_gwh) for day in found] == [
         ("ES_BARCELONA", DAY, ENTITY, 6700),
         ("ES_BARCELONA", NEXT, SUCCESSOR, 6834),
     ]

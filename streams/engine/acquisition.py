@@ -167,7 +167,7 @@ class Acquisition:
         """
         self.revoked.set()
         failpoint("in_revoke", self.stage.name)
-        begun = [it for it in (self._owning, self._readying) if it is not None]
+        begun = [name for name in (self._owning, self._readying) if name is not None]
         if begun:
             await asyncio.wait(begun)
         async with self.lock:
@@ -308,7 +308,7 @@ class Acquisitions:
         self._current = {}
         revoking = list(self._revoking)
         fenced = await asyncio.gather(*map(asyncio.shield, revoking))
-        self._revoking = [it for it in self._revoking if it not in revoking]
+        self._revoking = [one for one in self._revoking if one not in revoking]
         failpoint("after_revoke")
         return next(filter(None, fenced), None)
 

@@ -87,7 +87,7 @@ class Applied:
             entry["offset"],
             entry["record_crc"],
             entry["generation"],
-            tuple(OffsetRange(it["first"], it["end"]) for it in entry["deleted_unread"]),
+            tuple(OffsetRange(one["first"], one["end"]) for one in entry["deleted_unread"]),
         )
 
 

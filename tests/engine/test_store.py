@@ -40,7 +40,7 @@ def whole(store: PartitionStore) -> bool:
     """Whether the store has every entry up to its position, and no other."""
     position = store.position()
     expected = 0 if position is None else position.next_offset
-    return [key for key, _ in store.items()] == [b"%06d" % it for it in range(expected)]
+    return [key for key, _ in store.items()] == [b"%06d" % number for number in range(expected)]
 
 
 def test_changes_and_position_are_there_after_reopening(tmp_path: Path) -> None:
@@ -207,7 +207,7 @@ def test_store_that_another_process_has_open_is_left_alone(tmp_path: Path) -> No
         open_store(tmp_path / "0")
     assert not isinstance(refused.value, DamagedStoreError)
     assert store.get(b"a") == b"1"
-    assert [it.name for it in tmp_path.iterdir()] == ["0"]
+    assert [one.name for one in tmp_path.iterdir()] == ["0"]
 
 
 def test_store_of_an_older_form_is_empty(tmp_path: Path) -> None:

@@ -46,7 +46,7 @@ DAMAGES: tuple[Callable[[Path], None], ...] = (
 def partitions(cluster: Cluster) -> list[Path]:
     """Directories of the stores."""
     (tables,) = cluster.state_dir("a").glob("*/tables")
-    return [it for it in tables.glob("*/*") if it.name.isdecimal() and any(it.glob("*.sst"))]
+    return [one for one in tables.glob("*/*") if one.name.isdecimal() and any(one.glob("*.sst"))]
 
 
 def run_to_the_end(cluster: Cluster) -> None:

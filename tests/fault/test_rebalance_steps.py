@@ -108,10 +108,13 @@ def content(cluster: Cluster) -> Content:
             for identity, asset in newest.items()
             if asset["status"] == "current"
         },
-        {key: (it["record_count"], it["failed_count"], it["score"]) for key, it in scores.items()},
         {
-            source: it["score"]
-            for (source, name, _), it in sorted(scores.items())
+            key: (one["record_count"], one["failed_count"], one["score"])
+            for key, one in scores.items()
+        },
+        {
+            source: one["score"]
+            for (source, name, _), one in sorted(scores.items())
             if name == "total"
         },
     )
@@ -203,14 +206,14 @@ def finish(cluster: Cluster, expected: Content) -> None:
 def test_another_worker_joins_at_each_step(
     loaded: Cluster, undisturbed: Content, request: pytest.FixtureRequest
 ) -> None:
-    held = loaded.home / "held"
+    hold = loaded.home / "hold"
     for step, records in parts(chosen_steps(request)):
         publish(loaded, records)
-        start(loaded, step, f"hold={held}")
-        loaded.wait_for(held.exists)
+        start(loaded, step, f"hold={hold}")
+        loaded.wait_for(hold.exists)
         join(loaded, step)
         loaded.wait_for(lambda: is_rebalancing(loaded))
-        held.unlink()
+        hold.unlink()
         loaded.wait_drained()
         loaded.stop_all()
     finish(loaded, undisturbed)

@@ -108,5 +108,5 @@ def test_unread_records_that_retention_deleted_are_counted_and_named(cluster: Cl
     found = problems(cluster)
     assert any(f"offsets {read} to {first_gap - 1}" in problem for problem in found)
     assert any(
-        f"of {HERE.topic}/0 deleted" in it and f"to {second_gap - 1}" in it for it in found
+        f"of {HERE.topic}/0 deleted" in one and f"to {second_gap - 1}" in one for one in found
     ), (again, second_gap, found)

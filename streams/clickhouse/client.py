@@ -179,15 +179,26 @@ class ClickHouse:
             )
             return QueryRows(tuple(result.column_names), [tuple(row) for row in result.result_rows])
 
-    def formatted(self, sql: str, output_format: str) -> bytes:
-        """The answer to a query in one of ClickHouse's own formats.
+    def formatted(
+        self,
+        sql: str,
+        output_format: str,
+        parameters: Mapping[str, Any] | None = None,
+        query_settings: Mapping[str, Any] | None = None,
+    ) -> bytes:
+        """The answer to a query in one of ClickHouse's own formats; parameters as in `query`.
 
         Raises:
             SinkError: refused or no answer.
         """
         # The embedded engine would put what it had written before a failure before the next answer.
         with self._client(drop_failed=True) as client:
-            return client.raw_query(sql, fmt=output_format)
+            return client.raw_query(
+                sql,
+                parameters=dict(parameters or {}),
+                settings=dict(query_settings or {}),
+                fmt=output_format,
+            )
 
     def command(self, sql: str) -> None:
         """Run a statement that has no result.

@@ -109,10 +109,10 @@ check: setup-dev ## The same and the tests that need no stack
 test: setup-dev ## Everything: lint, types, all tests on the real local stack (COV=1 adds coverage)
 	@$(MAKE) --no-print-directory -j2 lint tests
 
-# Processes with a stack of their own each take the modules in turn; three, since most of the time is waiting. By module, not by marked
+# Two processes, each with a stack of its own, take the modules in turn. By module, not by marked
 # group: xdist 3.8 names groups in a way that pytest 9.2 no longer reads.
 tests: setup-dev
-	$(BIN)/pytest -n 3 --dist loadfile --no-loadscope-reorder --durations=15 \
+	$(BIN)/pytest -n 2 --dist loadfile --no-loadscope-reorder --durations=15 \
 		$(if $(COV),--cov --cov-report=term-missing:skip-covered) $(ARGS)
 
 soak: setup-dev ## Full sizes: faults, published pairs, 55,000 made-up raw records a source

@@ -29,14 +29,17 @@ from producers.dry_run import as_json, previews
 from producers.errors import (
     EXIT_CONFIGURATION,
     EXIT_SERVICE,
+    EXIT_SOURCE,
     ConfigurationError,
     ProducerError,
 )
 from producers.http import log_retry
 from producers.run import RunOptions, RunSummary, Services, connector_class_of, run_once
+from producers.try_file import print_trial, try_file
 from streams.core.errors import InfrastructureError, SettingsError
 from streams.quiet_logs import quiet_clients
 from streams.settings import settings
+from streams.startup import prepare_process
 
 log = logging.getLogger("producers")
 app = typer.Typer(no_args_is_help=True, add_completion=False, help=__doc__)
@@ -55,6 +58,7 @@ def prepare() -> None:
     """Poll upstream sources and publish what they say to the raw topics."""
     with _exit_codes():
         level = settings().log_level
+        prepare_process(settings(), process_environment())
     handler: logging.Handler = logging.StreamHandler()
     form = "%(asctime)s %(levelname)s %(name)s: %(message)s"
     if err.is_terminal:
@@ -90,10 +94,16 @@ def _poll_command(name: str) -> Callable[..., None]:
             bool, typer.Option("--dry-run", help="Show raw, normalized and verdict; write nothing.")
         ] = False,
         limit: Annotated[int | None, typer.Option(min=1, help="Stop after so many items.")] = None,
+        accept_loss: Annotated[
+            bool, typer.Option("--accept-loss", help="What a release has lost is really gone.")
+        ] = False,
+        whole: Annotated[
+            bool, typer.Option("--whole", help="Read everything again, as the first run did.")
+        ] = False,
     ) -> None:
         if once and every:
             raise typer.BadParameter("--once and --every exclude each other")
-        options = RunOptions(_date(since), _date(until), limit)
+        options = RunOptions(_date(since), _date(until), limit, whole, accept_loss)
         if options.since and options.until and options.since > options.until:
             raise typer.BadParameter("--since is after --until")
         if (options.since or options.until) and not CONNECTORS[name].has_days:
@@ -138,13 +148,16 @@ def show_checkpoints(
         connector = connector_class_of(source)
         with open_store(settings().postgres_dsn) as store:
             history = store.history(connector.source_id, limit)
-    table = Table("finished", "took", "items", "delisted", "complete", "checkpoint", "run")
+    table = Table(
+        "finished", "took", "items", "delisted", "left out", "complete", "checkpoint", "run"
+    )
     for run in history:
         table.add_row(
             f"{run.finished_at.astimezone(UTC):%Y-%m-%d %H:%M:%S}Z",
             f"{(run.finished_at - run.started_at).total_seconds():.1f} s",
             f"{run.items:,}",
             f"{run.delisted:,}",
+            f"{sum(run.left_out.values()):,}",
             "yes" if run.complete else "no",
             _shortened(run.checkpoint),
             run.run_id[:8],
@@ -174,6 +187,16 @@ def list_sources() -> None:
     _print_table(table)
 
 
+@app.command("try-file")
+def run_trial(source: str, file: str) -> None:
+    """Show how well a file is read, as SOURCE reads it: rows, verdicts, fields and columns."""
+    with _exit_codes():
+        trial = try_file(source, file, process_environment())
+        print_trial(trial, out)
+        if trial.refused is not None:
+            raise typer.Exit(EXIT_SOURCE)
+
+
 @app.command("sandbox")
 def run_sandbox() -> None:
     """Serve the upstreams' APIs locally; settings: SANDBOX_PORT and the like."""
@@ -201,6 +224,18 @@ def _poll(name: str, options: RunOptions) -> None:
 
 
 def _sentence(summary: RunSummary) -> str:
+    return f"{_counts(summary)}{_left_out(summary.left_out)}"
+
+
+def _left_out(left_out: Mapping[str, int]) -> str:
+    """What was not published, by reason; empty when there is nothing."""
+    if not left_out:
+        return ""
+    reasons = ", ".join(f"{reason} {items:,}" for reason, items in sorted(left_out.items()))
+    return f"; left out: {reasons}"
+
+
+def _counts(summary: RunSummary) -> str:
     if summary.unchanged:
         return f"{summary.source}: unchanged since the last run ({summary.elapsed_seconds:.1f} s)"
     return (
@@ -210,7 +245,7 @@ def _sentence(summary: RunSummary) -> str:
 
 
 def _repeat(name: str, options: RunOptions, every: timedelta) -> None:
-    """Poll again and again. What time may heal is logged; a wrong configuration ends it."""
+    """Poll again and again. What one run cannot do the next may; a wrong configuration ends it."""
     waiting = threading.Event()
     while True:
         try:
@@ -219,6 +254,9 @@ def _repeat(name: str, options: RunOptions, every: timedelta) -> None:
             raise
         except InfrastructureError as error:
             log.error("%s", error)
+        except Exception:
+            # Nobody foresaw it: the run has recorded it, and what comes next may be read.
+            log.exception("%s: this run failed", name)
         log.info("%s: next poll in %s", name, every)
         waiting.wait(every.total_seconds())
 

@@ -4,31 +4,40 @@ Tables, made on first use:
 
     producers.checkpoints      one row for each finished run, never changed; the newest counts
     producers.listed_records   record ids of the last complete release, to find what is gone
-    producers.attempts         one row for each run that ended, also in an error: for the metrics
+    producers.attempts         one row for each run from its beginning on: for the metrics
+    producers.seen_fields  every field that items of a stream have had, to find what is new
 
 A run holds an advisory lock on its own connection from before it reads the checkpoint until after
 it has stored the next one, and stores over that same connection: a run that lost its lock can
 store nothing. The lock belongs to the session, so PostgreSQL must be reached directly or through a
-pooler in session mode.
+pooler in session mode. A checkpoint belongs to the raw topic it was written beside (`raw_log.py`).
 """
 
+import os
+import socket
+import threading
 from collections.abc import Collection, Iterator, Mapping
-from contextlib import contextmanager
+from contextlib import AbstractContextManager, contextmanager, suppress
 from dataclasses import dataclass
-from datetime import datetime
+from datetime import UTC, datetime, timedelta
 
 import psycopg
 from psycopg.conninfo import conninfo_to_dict
-from psycopg.rows import class_row
+from psycopg.rows import class_row, dict_row
 from psycopg.types.json import Jsonb
 
 from producers.errors import AlreadyRunningError, CheckpointError
+from producers.raw_log import RawLog
+from producers.seen_fields import FieldCounts, FieldDrift
 
 CHECKPOINTS = "producers.checkpoints"
 LISTED_RECORDS = "producers.listed_records"
 ATTEMPTS = "producers.attempts"
+SEEN_FIELDS = "producers.seen_fields"
 
 _CONNECT_SECONDS = 5
+_ANSWER_SECONDS = 60.0
+"""A server that is frozen answers nothing and closes nothing."""
 
 _CREATE = """
 CREATE SCHEMA IF NOT EXISTS producers;
@@ -58,7 +67,39 @@ CREATE TABLE IF NOT EXISTS producers.attempts (
     rate_limit_hits bigint NOT NULL,
     error text
 );
+CREATE TABLE IF NOT EXISTS producers.seen_fields (
+    source_id text NOT NULL,
+    stream text NOT NULL,
+    field text NOT NULL,
+    first_seen_at timestamptz NOT NULL,
+    records bigint NOT NULL,
+    always boolean NOT NULL,
+    expected boolean NOT NULL,
+    gone_since timestamptz,
+    PRIMARY KEY (source_id, stream, field)
+);
 """
+
+# What later versions have added, in its order.
+_ADD_COLUMNS = """
+ALTER TABLE producers.checkpoints
+    ADD COLUMN IF NOT EXISTS topic_id text,
+    ADD COLUMN IF NOT EXISTS topic_ends bigint[] NOT NULL DEFAULT '{}',
+    ADD COLUMN IF NOT EXISTS fetched_until timestamptz,
+    ADD COLUMN IF NOT EXISTS left_out jsonb NOT NULL DEFAULT '{}';
+ALTER TABLE producers.attempts
+    ADD COLUMN IF NOT EXISTS left_out jsonb NOT NULL DEFAULT '{}',
+    ADD COLUMN IF NOT EXISTS began_at timestamptz,
+    ALTER COLUMN ended_at DROP NOT NULL;
+"""
+_NEWEST_COLUMN = (ATTEMPTS, "began_at")
+
+KILLED = "Killed"
+"""In place of the class of error of a run that left no word: killed, or ended by a bug."""
+
+_LEAST_GRACE = timedelta(minutes=15)
+_GRACE_SHARE = 0.1
+"""How late a run may begin: jobs start late and wait for the run before."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -66,10 +107,13 @@ class FinishedRun:
     """One row of the history.
 
     Attributes:
-        items: Items the source gave, all confirmed by the broker.
+        items: Items the source gave; those not left out are confirmed by the broker.
         delisted: Records published as no longer listed.
         complete: The run read a whole release of at least one stream.
         checkpoint: Where the next run goes on.
+        raw_log: The raw topic at the end of the run: the checkpoint belongs to it.
+        fetched_until: Last fetch time that a record of this or an earlier run has.
+        left_out: Items that were not published, by reason.
     """
 
     source_id: str
@@ -80,6 +124,9 @@ class FinishedRun:
     delisted: int
     complete: bool
     checkpoint: dict[str, str]
+    raw_log: RawLog
+    fetched_until: datetime
+    left_out: dict[str, int]
 
 
 @dataclass(frozen=True, slots=True)
@@ -87,16 +134,19 @@ class Attempt:
     """How one run ended.
 
     Attributes:
+        id: What `begin_attempt` gave.
         published: Records the broker confirmed.
         rate_limit_hits: Answers that said "too many requests".
         error: Class of the error that ended it; None when it succeeded.
+        left_out: Items that were not published, by reason.
     """
 
-    source_id: str
+    id: int
     ended_at: datetime
     published: int
     rate_limit_hits: int
     error: str | None
+    left_out: dict[str, int]
 
 
 @dataclass(frozen=True, slots=True)
@@ -104,41 +154,122 @@ class SourceHealth:
     """What all runs of a source add up to.
 
     Attributes:
-        up: Whether the last run succeeded.
+        succeeded: Whether the last run that is over succeeded; one that was killed did not.
+        since_begun: Time since the last run began.
         last_published_at: When a run last published anything; None when none has.
         rate_limit_hits: Answers that said "too many requests".
-        errors: Failed runs by class of error.
+        runs: Runs that are over.
+        errors: Of these, failed ones by class of error; `KILLED` for those that left no word.
+        left_out: Items that were not published, by reason.
     """
 
     source_id: str
-    up: bool
+    succeeded: bool
+    since_begun: timedelta
     last_published_at: datetime | None
     rate_limit_hits: int
+    runs: int
     errors: dict[str, int]
+    left_out: dict[str, int]
 
+    def is_up(self, every: timedelta) -> bool:
+        """Whether the last run succeeded and the next one is not overdue.
+
+        Args:
+            every: How often the source is polled.
+        """
+        return self.succeeded and self.since_begun <= every + max(
+            _LEAST_GRACE, every * _GRACE_SHARE
+        )
+
+
+# The first run of a stream says what belongs to it; a field that the contract has does, too.
+_COUNT_FIELDS = """
+INSERT INTO producers.seen_fields AS known
+SELECT %(source_id)s, %(stream)s, field, %(seen_at)s, records, records = %(items)s,
+       field = ANY(%(expected)s::text[]) OR NOT EXISTS (
+           SELECT FROM producers.seen_fields
+           WHERE source_id = %(source_id)s AND stream = %(stream)s
+       )
+FROM unnest(%(fields)s::text[], %(records)s::bigint[]) AS found (field, records)
+ON CONFLICT (source_id, stream, field) DO UPDATE SET
+    records = known.records + excluded.records,
+    always = known.always AND excluded.always,
+    expected = known.expected OR excluded.expected,
+    gone_since = NULL
+"""
+_MISS_FIELDS = """
+UPDATE producers.seen_fields SET gone_since = coalesce(gone_since, %(seen_at)s)
+WHERE source_id = %(source_id)s AND stream = %(stream)s AND always
+    AND field <> ALL(%(fields)s::text[])
+"""
+_DRIFT = """
+SELECT source_id, stream, field, CASE WHEN gone_since IS NULL THEN 'new' ELSE 'gone' END AS change,
+       coalesce(gone_since, first_seen_at) AS first_seen_at, records
+FROM producers.seen_fields
+WHERE (gone_since IS NOT NULL OR NOT expected)
+    AND coalesce(gone_since, first_seen_at) > clock_timestamp() - interval '90 days'
+ORDER BY first_seen_at DESC, source_id, stream, field
+"""
 
 _HEALTH = """
+WITH held AS (
+    -- The two halves of the number that a lock of 64 bits has.
+    SELECT (classid::bigint << 32) | objid::bigint AS lock FROM pg_locks
+    WHERE locktype = 'advisory' AND objsubid = 1 AND granted
+        AND database = (SELECT oid FROM pg_database WHERE datname = current_database())
+),
+known AS (
+    SELECT *,
+           ended_at IS NULL AND id = max(id) OVER (PARTITION BY source_id)
+               AND hashtextextended('producers:' || source_id, 0) IN (SELECT lock FROM held)
+               AS runs_now
+    FROM producers.attempts
+),
+runs AS (
+    SELECT *,
+           CASE WHEN ended_at IS NULL AND NOT runs_now THEN %(killed)s ELSE error END AS failure
+    FROM known
+)
 SELECT source_id,
-       (array_agg(error ORDER BY id DESC))[1] IS NULL AS up,
+       (array_agg(failure ORDER BY id DESC) FILTER (WHERE NOT runs_now))[1] IS NULL AS succeeded,
+       clock_timestamp() - max(coalesce(began_at, ended_at)) AS since_begun,
        max(ended_at) FILTER (WHERE published > 0) AS last_published_at,
        sum(rate_limit_hits)::bigint AS rate_limit_hits,
+       count(*) FILTER (WHERE NOT runs_now) AS runs,
        (
-           SELECT coalesce(jsonb_object_agg(error, runs), '{}')
+           SELECT coalesce(jsonb_object_agg(failure, runs), '{}')
            FROM (
-               SELECT error, count(*) AS runs FROM producers.attempts AS failed
-               WHERE failed.source_id = attempts.source_id AND error IS NOT NULL
-               GROUP BY error
+               SELECT failure, count(*) AS runs FROM runs AS failed
+               WHERE failed.source_id = runs.source_id AND failure IS NOT NULL
+               GROUP BY failure
            ) AS counted
-       ) AS errors
-FROM producers.attempts GROUP BY source_id ORDER BY source_id
+       ) AS errors,
+       (
+           SELECT coalesce(jsonb_object_agg(reason, items), '{}')
+           FROM (
+               SELECT key AS reason, sum(value::bigint)::bigint AS items
+               FROM runs AS ended, jsonb_each_text(ended.left_out)
+               WHERE ended.source_id = runs.source_id GROUP BY key
+           ) AS summed
+       ) AS left_out
+FROM runs GROUP BY source_id ORDER BY source_id
 """
 
 
 class CheckpointStore:
     """The checkpoints of one database, over one connection. Create it with `open_store`."""
 
-    def __init__(self, connection: psycopg.Connection[tuple[object, ...]]) -> None:
+    def __init__(
+        self,
+        connection: psycopg.Connection[tuple[object, ...]],
+        answer_seconds: float = _ANSWER_SECONDS,
+    ) -> None:
         self._connection = connection
+        self._answer_seconds = answer_seconds
+
+    def _asked(self, privilege: str, table: str) -> AbstractContextManager[None]:
+        return _asked(self._connection, privilege, table, self._answer_seconds)
 
     def lock(self, source_id: str) -> None:
         """Take the lock of a source and keep it as long as this connection lives.
@@ -147,9 +278,9 @@ class CheckpointStore:
             AlreadyRunningError: another run holds it.
             CheckpointError: no answer.
         """
-        with _explained("lock", CHECKPOINTS):
+        with self._asked("lock", CHECKPOINTS):
             row = self._connection.execute(
-                "SELECT pg_try_advisory_lock(hashtextextended(%s, 0))", (f"producers:{source_id}",)
+                "SELECT pg_try_advisory_lock(hashtextextended('producers:' || %s, 0))", (source_id,)
             ).fetchone()
         if row != (True,):
             raise AlreadyRunningError(
@@ -157,14 +288,26 @@ class CheckpointStore:
                 "its database connection."
             )
 
-    def latest(self, source_id: str) -> dict[str, str]:
-        """Checkpoint of the newest finished run; empty before the first.
+    def present(self) -> datetime:
+        """What time it is for the database, UTC.
+
+        Raises:
+            CheckpointError: no answer.
+        """
+        with self._asked("SELECT", CHECKPOINTS):
+            row = self._connection.execute("SELECT clock_timestamp()").fetchone()
+        assert row is not None
+        assert isinstance(row[0], datetime)
+        return row[0].astimezone(UTC)
+
+    def latest(self, source_id: str) -> FinishedRun | None:
+        """The newest finished run; None before the first.
 
         Raises:
             CheckpointError: no answer or no permission.
         """
         history = self.history(source_id, limit=1)
-        return history[0].checkpoint if history else {}
+        return history[0] if history else None
 
     def history(self, source_id: str, limit: int) -> list[FinishedRun]:
         """Finished runs, newest first.
@@ -173,32 +316,55 @@ class CheckpointStore:
             CheckpointError: no answer or no permission.
         """
         with (
-            _explained("SELECT", CHECKPOINTS),
-            self._connection.cursor(row_factory=class_row(FinishedRun)) as cursor,
+            self._asked("SELECT", CHECKPOINTS),
+            self._connection.cursor(row_factory=dict_row) as cursor,
         ):
-            return cursor.execute(
+            rows = cursor.execute(
                 "SELECT source_id, run_id, started_at, finished_at, items, delisted, complete, "
-                "checkpoint FROM producers.checkpoints WHERE source_id = %s "
-                "ORDER BY id DESC LIMIT %s",
+                "checkpoint, topic_id, topic_ends, left_out, "
+                "coalesce(fetched_until, finished_at) AS fetched_until "
+                "FROM producers.checkpoints WHERE source_id = %s ORDER BY id DESC LIMIT %s",
                 (source_id, limit),
             ).fetchall()
+        for row in rows:
+            row["raw_log"] = RawLog(row.pop("topic_id"), tuple(row.pop("topic_ends")))
+        return [FinishedRun(**row) for row in rows]
 
-    def record_attempt(self, attempt: Attempt) -> None:
+    def begin_attempt(self, source_id: str) -> int:
+        """Store that a run has begun; until it ends its lock says that it is alive.
+
+        Returns its number, for `end_attempt`.
+
+        Raises:
+            CheckpointError: no answer or no permission.
+        """
+        with self._asked("INSERT", ATTEMPTS):
+            row = self._connection.execute(
+                "INSERT INTO producers.attempts (source_id, began_at, published, rate_limit_hits) "
+                "VALUES (%s, clock_timestamp(), 0, 0) RETURNING id",
+                (source_id,),
+            ).fetchone()
+        assert row is not None
+        assert isinstance(row[0], int)
+        return row[0]
+
+    def end_attempt(self, attempt: Attempt) -> None:
         """Store how a run ended.
 
         Raises:
             CheckpointError: no answer or no permission.
         """
-        with _explained("INSERT", ATTEMPTS):
+        with self._asked("UPDATE", ATTEMPTS):
             self._connection.execute(
-                "INSERT INTO producers.attempts (source_id, ended_at, published, rate_limit_hits, "
-                "error) VALUES (%s, %s, %s, %s, %s)",
+                "UPDATE producers.attempts SET ended_at = %s, published = %s, "
+                "rate_limit_hits = %s, error = %s, left_out = %s WHERE id = %s",
                 (
-                    attempt.source_id,
                     attempt.ended_at,
                     attempt.published,
                     attempt.rate_limit_hits,
                     attempt.error,
+                    Jsonb(attempt.left_out),
+                    attempt.id,
                 ),
             )
 
@@ -209,10 +375,10 @@ class CheckpointStore:
             CheckpointError: no answer or no permission.
         """
         with (
-            _explained("SELECT", ATTEMPTS),
+            self._asked("SELECT", ATTEMPTS),
             self._connection.cursor(row_factory=class_row(SourceHealth)) as cursor,
         ):
-            return cursor.execute(_HEALTH).fetchall()
+            return cursor.execute(_HEALTH, {"killed": KILLED}).fetchall()
 
     def listed(self, source_id: str) -> dict[str, str]:
         """Record ids of the last complete release, each with its stream.
@@ -220,15 +386,21 @@ class CheckpointStore:
         Raises:
             CheckpointError: no answer or no permission.
         """
-        with _explained("SELECT", LISTED_RECORDS), self._connection.cursor() as cursor:
+        with self._asked("SELECT", LISTED_RECORDS), self._connection.cursor() as cursor:
             rows = cursor.execute(
                 "SELECT record_id, stream FROM producers.listed_records WHERE source_id = %s",
                 (source_id,),
             ).fetchall()
         return {str(record_id): str(stream) for record_id, stream in rows}
 
-    def finish(self, run: FinishedRun, appeared: Mapping[str, str], gone: Collection[str]) -> None:
-        """Store a finished run and the change of its listed records, all or nothing.
+    def finish(
+        self,
+        run: FinishedRun,
+        appeared: Mapping[str, str],
+        gone: Collection[str],
+        fields: FieldCounts,
+    ) -> None:
+        """Store a finished run, the change of its listed records and its fields, all or nothing.
 
         Call it only after the broker has confirmed every record.
 
@@ -236,14 +408,16 @@ class CheckpointStore:
             run: The new newest row.
             appeared: Record ids listed now and not before, each with its stream.
             gone: Record ids listed before and not now.
+            fields: Which fields its items had.
 
         Raises:
             CheckpointError: nothing was stored; the next run starts where this one did.
         """
-        with _explained("INSERT", CHECKPOINTS), self._connection.transaction():
+        with self._asked("INSERT", CHECKPOINTS), self._connection.transaction():
             self._connection.execute(
                 "INSERT INTO producers.checkpoints (source_id, run_id, started_at, finished_at, "
-                "items, delisted, complete, checkpoint) VALUES (%s, %s, %s, %s, %s, %s, %s, %s)",
+                "items, delisted, complete, checkpoint, topic_id, topic_ends, fetched_until, "
+                "left_out) VALUES (%s, %s, %s, %s, %s, %s, %s, %s, %s, %s, %s, %s)",
                 (
                     run.source_id,
                     run.run_id,
@@ -253,14 +427,50 @@ class CheckpointStore:
                     run.delisted,
                     run.complete,
                     Jsonb(run.checkpoint),
+                    run.raw_log.topic_id,
+                    list(run.raw_log.ends),
+                    run.fetched_until,
+                    Jsonb(run.left_out),
                 ),
             )
             self._store_listed(run.source_id, appeared, gone)
+            self._store_fields(run, fields)
+
+    def _store_fields(self, run: FinishedRun, fields: FieldCounts) -> None:
+        with self._asked("INSERT, UPDATE", SEEN_FIELDS), self._connection.cursor() as cursor:
+            for stream, items in fields.items.items():
+                found = fields.of(stream)
+                parameters = {
+                    "source_id": run.source_id,
+                    "stream": stream,
+                    "seen_at": run.finished_at,
+                    "items": items,
+                    "fields": list(found),
+                    "records": list(found.values()),
+                    "expected": list(fields.expected),
+                }
+                cursor.execute(_COUNT_FIELDS, parameters)
+                cursor.execute(_MISS_FIELDS, parameters)
+
+    def drift(self) -> list[FieldDrift]:
+        """Fields that sources have begun or ceased to send in 90 days, the newest first.
+
+        Raises:
+            CheckpointError: no answer or no permission.
+        """
+        with (
+            self._asked("SELECT", SEEN_FIELDS),
+            self._connection.cursor(row_factory=class_row(FieldDrift)) as cursor,
+        ):
+            made = self._connection.execute("SELECT to_regclass(%s) IS NOT NULL", (SEEN_FIELDS,))
+            if made.fetchone() == (False,):
+                return []  # the next run makes it
+            return cursor.execute(_DRIFT).fetchall()
 
     def _store_listed(
         self, source_id: str, appeared: Mapping[str, str], gone: Collection[str]
     ) -> None:
-        with _explained("INSERT, DELETE", LISTED_RECORDS), self._connection.cursor() as cursor:
+        with self._asked("INSERT, DELETE", LISTED_RECORDS), self._connection.cursor() as cursor:
             if gone:
                 cursor.execute(
                     "DELETE FROM producers.listed_records "
@@ -281,24 +491,40 @@ def open_store(dsn: str) -> Iterator[CheckpointStore]:
     Raises:
         CheckpointError: unreachable, refused, or no permission to make the tables.
     """
+    with _connected(dsn) as connection:
+        with _asked(connection, "CREATE", CHECKPOINTS, _ANSWER_SECONDS):
+            _create_tables(connection)
+        yield CheckpointStore(connection)
+
+
+@contextmanager
+def read_store(dsn: str) -> Iterator[CheckpointStore]:
+    """Connect for reading alone; makes no tables.
+
+    Raises:
+        CheckpointError: unreachable or refused.
+    """
+    with _connected(dsn) as connection:
+        connection.read_only = True
+        yield CheckpointStore(connection)
+
+
+def _connected(dsn: str) -> psycopg.Connection[tuple[object, ...]]:
     try:
-        connection = psycopg.connect(dsn, autocommit=True, connect_timeout=_CONNECT_SECONDS)
+        return psycopg.connect(dsn, autocommit=True, connect_timeout=_CONNECT_SECONDS)
     except psycopg.Error as error:
         raise CheckpointError(
             f"The checkpoint database {_place(dsn)} with table {CHECKPOINTS} cannot be reached: "
             f"{_first_line(error)}. Start it, or set POSTGRES_DSN."
         ) from error
-    with connection:
-        with _explained("CREATE", CHECKPOINTS):
-            _create_tables(connection)
-        yield CheckpointStore(connection)
 
 
 def _create_tables(connection: psycopg.Connection[tuple[object, ...]]) -> None:
     # CREATE … IF NOT EXISTS asks for the right to create even where nothing is missing.
     found = connection.execute(
-        "SELECT bool_and(to_regclass(name) IS NOT NULL) FROM unnest(%s::text[]) AS name",
-        ([CHECKPOINTS, LISTED_RECORDS, ATTEMPTS],),
+        "SELECT (SELECT bool_and(to_regclass(name) IS NOT NULL) FROM unnest(%s::text[]) AS name) "
+        "AND EXISTS (SELECT FROM pg_attribute WHERE attrelid = to_regclass(%s) AND attname = %s)",
+        ([CHECKPOINTS, LISTED_RECORDS, ATTEMPTS, SEEN_FIELDS], *_NEWEST_COLUMN),
     ).fetchone()
     if found == (True,):
         return
@@ -306,6 +532,41 @@ def _create_tables(connection: psycopg.Connection[tuple[object, ...]]) -> None:
         # Two first runs at once: the second waits, then finds the tables.
         connection.execute("SELECT pg_advisory_xact_lock(hashtextextended('producers', 0))")
         connection.execute(_CREATE)
+        connection.execute(_ADD_COLUMNS)
+
+
+@contextmanager
+def _asked(
+    connection: psycopg.Connection[tuple[object, ...]], privilege: str, table: str, seconds: float
+) -> Iterator[None]:
+    """Answers come in time, and what the database says instead is explained."""
+    with _explained(privilege, table), _answered_within(connection, seconds):
+        yield
+
+
+@contextmanager
+def _answered_within(
+    connection: psycopg.Connection[tuple[object, ...]], seconds: float
+) -> Iterator[None]:
+    """End the connection when no answer comes in time: statement time-outs are the server's."""
+    late = threading.Event()
+
+    def hang_up() -> None:
+        late.set()
+        with suppress(OSError), socket.socket(fileno=os.dup(connection.fileno())) as line:
+            line.shutdown(socket.SHUT_RDWR)
+
+    timer = threading.Timer(seconds, hang_up)
+    timer.daemon = True
+    timer.start()
+    try:
+        yield
+    except psycopg.OperationalError as error:
+        if late.is_set():
+            raise psycopg.OperationalError(f"no answer in {seconds:.0f} s") from error
+        raise
+    finally:
+        timer.cancel()
 
 
 @contextmanager
@@ -316,9 +577,11 @@ def _explained(privilege: str, table: str) -> Iterator[None]:
         raise CheckpointError(
             f"The database role may not use {table}: {_first_line(error)}. As its owner run: "
             "GRANT USAGE ON SCHEMA producers TO <role>; GRANT SELECT, INSERT ON "
-            f"{CHECKPOINTS}, {ATTEMPTS} TO <role>; GRANT SELECT, INSERT, DELETE ON "
-            f"{LISTED_RECORDS} TO <role>; or, before the first run, GRANT CREATE ON DATABASE "
-            "<database> TO <role>."
+            f"{CHECKPOINTS} TO <role>; GRANT SELECT, INSERT, UPDATE ON {ATTEMPTS}, "
+            f"{SEEN_FIELDS} TO <role>; "
+            f"GRANT SELECT, INSERT, DELETE ON {LISTED_RECORDS} TO <role>; or, before the first "
+            "run, GRANT CREATE ON DATABASE <database> TO <role>; after an upgrade run once as the "
+            "owner of the tables."
         ) from error
     except psycopg.Error as error:
         raise CheckpointError(

@@ -53,6 +53,9 @@ class HttpConfig(_Model):
     pause_seconds: float = Field(
         60, ge=0, description='Wait after "too many requests" without `Retry-After`.'
     )
+    longest_run_seconds: float = Field(
+        6 * 3600, gt=0, description="Time after which a run sends no more requests."
+    )
     longest_wait_seconds: float = Field(
         300, ge=0, description="A `Retry-After` above this ends the run instead."
     )
@@ -99,6 +102,31 @@ def load_config(name: str, model: type[ConfigT], environment: Mapping[str, str])
             may be a secret.
     """
     path = config_file(name, environment)
+    document = _document(path)
+    try:
+        return model.model_validate(_interpolated(document, environment, path, ()))
+    except ValidationError as error:
+        problems = "; ".join(_problem(model, document, detail) for detail in error.errors())
+        raise ConfigurationError(f"{path}: {problems}") from error
+
+
+def load_schedule(name: str, environment: Mapping[str, str]) -> timedelta:
+    """How often a source is polled, whatever else its configuration lacks, such as a key.
+
+    Raises:
+        ConfigurationError: no file, no YAML, or a schedule that is none.
+    """
+    path = config_file(name, environment)
+    default = SourceConfig.model_fields["schedule"].default
+    written = _document(path).get("schedule", default)
+    try:
+        found = _interpolated(written, environment, path, ("schedule",))
+        return found if isinstance(found, timedelta) else duration(found)
+    except ValueError as error:
+        raise ConfigurationError(f"{path}: schedule: {error}") from error
+
+
+def _document(path: Path) -> dict[str, object]:
     try:
         document = yaml.safe_load(path.read_text(encoding="utf-8"))
     except OSError as error:
@@ -109,11 +137,7 @@ def load_config(name: str, model: type[ConfigT], environment: Mapping[str, str])
         raise ConfigurationError(f"{path} is not YAML: {error}") from error
     if not isinstance(document, dict):
         raise ConfigurationError(f"{path} must hold keys and values, such as `http:`.")
-    try:
-        return model.model_validate(_interpolated(document, environment, path, ()))
-    except ValidationError as error:
-        problems = "; ".join(_problem(model, document, detail) for detail in error.errors())
-        raise ConfigurationError(f"{path}: {problems}") from error
+    return document
 
 
 def _interpolated(

@@ -1,10 +1,11 @@
 """What a source must offer: `InfrastructureConnector`, one subclass in one file for each source."""
 
 from abc import ABC, abstractmethod
+from collections import Counter
 from collections.abc import Callable, Iterable, Iterator, Mapping
 from dataclasses import dataclass, field
 from datetime import date, datetime
-from typing import Any, ClassVar
+from typing import Any, ClassVar, TypeAlias
 
 from pydantic import SecretStr
 
@@ -13,6 +14,9 @@ from producers.errors import SourceError
 from producers.http import HttpSource
 from streams.core.errors import Rejected
 from streams.core.records import Mapped, RawRecord
+
+UpstreamFields: TypeAlias = Mapping[str, Mapping[str, tuple[str, ...]]]
+"""Names at the source by canonical kind and field; none: the connector itself knows the value."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -95,6 +99,7 @@ class PullRequest:
         since: First day asked for, None for the connector's own choice (look-back).
         until: Last day asked for, inclusive; None for today.
         limit: Stop after about this many items; None for all. A limited pull is never complete.
+        accept_loss: A person has said that what a release has lost is really gone.
         known_plants: Reads the plants other sources have given, for a connector that asks about
             them; reads nothing before it is called.
     """
@@ -105,6 +110,7 @@ class PullRequest:
     until: date | None = None
     limit: int | None = None
     known_plants: Callable[[], Iterable[KnownPlant]] = tuple
+    accept_loss: bool = False
 
 
 @dataclass(slots=True)
@@ -120,6 +126,7 @@ class Pull:
         failures: Streams that could not be read, each with its error. The run records what the
             others gave, then ends with an error.
         expected: Items expected, for progress bars; None when unknown.
+        left_out: Rows that are no items of the source on purpose, by reason.
         unchanged: True when the source said nothing changed (a 304 or the same hash).
     """
 
@@ -129,6 +136,7 @@ class Pull:
     unchanged: bool = False
     complete_streams: set[str] = field(default_factory=set)
     failures: dict[str, SourceError] = field(default_factory=dict)
+    left_out: Counter[str] = field(default_factory=Counter)
 
     def is_complete(self, stream: str) -> bool:
         """True when a whole release of the stream was yielded."""
@@ -151,6 +159,18 @@ class InfrastructureConnector(ABC):
     licence: ClassVar[str]
     attribution: ClassVar[str]
 
+    upstream_fields: ClassVar[UpstreamFields] = {}
+    """Which fields of the source each canonical field is read from, for who asks why."""
+
+    key_variable: ClassVar[str | None] = None
+    """Variable that sets the key of the source; None where it needs none."""
+
+    file_variables: ClassVar[Mapping[str, Mapping[str, str]]] = {}
+    """By stream that is read from files: variables that point the source to `{file}` alone."""
+
+    also_read: ClassVar[frozenset[str]] = frozenset()
+    """Columns of files that are read for more than one field, such as ids."""
+
     has_days: ClassVar[bool] = False
     """Whether the source can be asked for a range of days."""
 
@@ -169,6 +189,13 @@ class InfrastructureConnector(ABC):
     def secret_address(self) -> str | None:
         """Address on whose scheme, host and port alone they are sent; None for every address."""
         return None
+
+    def is_checkpoint_of(self, key: str, stream: str) -> bool:
+        """Whether a checkpoint key is about a stream; all are, unless overridden.
+
+        Called when what a stream lost is refused: its checkpoint stays where it was.
+        """
+        return True
 
     @classmethod
     @abstractmethod

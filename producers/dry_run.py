@@ -6,7 +6,7 @@ from dataclasses import dataclass
 from datetime import date, datetime
 
 from producers.connector import Pull
-from producers.run import Envelope, RunOptions, connect
+from producers.run import Envelope, RunOptions, connect, raise_failures
 from streams.core.errors import Rejected
 from streams.core.records import Mapped, RawRecord
 from streams.core.validate import validate
@@ -45,13 +45,16 @@ def previews(name: str, options: RunOptions, environment: Mapping[str, str]) -> 
     """Pull from the source as a first run would. Needs no broker and no database.
 
     Raises:
-        ProducerError: the configuration is wrong or the source cannot be read.
+        ProducerError: the configuration is wrong, or the source, or a stream of it, cannot be read;
+            after what the other streams gave.
     """
     connector, http = connect(name, environment)
     tolerances = load_tolerances(settings().tolerances_file)
     envelope = Envelope(connector, _RUN_ID)
     with http:
-        for item in connector.pull_or_subscribe(http, options.request({}), Pull({})):
+        pull, pulled = Pull({}), 0
+        for item in connector.pull_or_subscribe(http, options.request({}), pull):
+            pulled += 1
             raw = envelope.observed(item)
             mapped = connector.map_to_schema(raw)
             if isinstance(mapped, Mapped):
@@ -60,6 +63,7 @@ def previews(name: str, options: RunOptions, environment: Mapping[str, str]) -> 
                 yield Preview(raw, None, mapped)
             else:
                 yield Preview(raw, {mapped.kind: mapped.payload.to_avro()}, None, mapped.flags)
+        raise_failures(connector.source_id, pull, pulled)
 
 
 def as_json(record: Mapping[str, object]) -> str:

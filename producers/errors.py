@@ -9,7 +9,9 @@
     │   ├── UnreachableError            no connection, no answer, or only 5xx answers
     │   ├── UnexpectedAnswerError       an answer of another shape than documented
     │   ├── TruncatedError              fewer items than the upstream must have
+    │   │   └── LossError               a release lists so much less that a person must say so
     │   └── PartlyReadError             some streams could not be read; the others are recorded
+    ├── DownloadFolderError             a download cannot be written to this machine's disk
     ├── CheckpointError                 PostgreSQL refuses or does not answer
     └── AlreadyRunningError             another run of the same source holds the lock
 
@@ -74,8 +76,16 @@ class TruncatedError(SourceError):
     """The upstream gave fewer items than it must have."""
 
 
+class LossError(TruncatedError):
+    """A release lists much less than the one before; a person must say that it is really gone."""
+
+
 class PartlyReadError(SourceError):
     """Some streams of a source could not be read; what the others gave is recorded as done."""
+
+
+class DownloadFolderError(ProducerError):
+    """What is downloaded cannot be written; the checkpoint has not moved."""
 
 
 class CheckpointError(ProducerError):

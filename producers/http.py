@@ -26,6 +26,7 @@ from producers.config import HttpConfig
 from producers.errors import (
     AuthenticationError,
     BudgetSpentError,
+    DownloadFolderError,
     RateLimitedError,
     UnexpectedAnswerError,
     UnreachableError,
@@ -95,6 +96,7 @@ class HttpSource:
         secret_headers: Sent with each request, never logged. A request with them follows no
             redirect: another host must not receive them.
         secret_address: Their only receiver: other schemes, hosts and ports are asked without.
+        key_variable: Variable that sets the key, for whoever is refused; None without a key.
         transport: Where requests go; the network unless given.
         on_download: Called with the progress of downloads.
     """
@@ -105,6 +107,7 @@ class HttpSource:
         *,
         secret_headers: Mapping[str, SecretStr] | None = None,
         secret_address: str | None = None,
+        key_variable: str | None = None,
         transport: httpx.BaseTransport | None = None,
         on_download: DownloadProgress | None = None,
     ) -> None:
@@ -114,6 +117,12 @@ class HttpSource:
         self._secret_origin = None if secret_address is None else _origin(secret_address)
         self._config = config
         self._on_download = on_download
+        self._key_advice = (
+            "It needs no key: check the configured address."
+            if key_variable is None
+            else f"Check the key in {key_variable}."
+        )
+        self._ends_at = time.monotonic() + config.longest_run_seconds
         self._requests = 0
         self._rate_limit_hits = 0
         self._limiter = Limiter(Rate(1, max(1, round(60_000 / config.requests_per_minute))))
@@ -196,7 +205,8 @@ class HttpSource:
             url: Address.
             params: Query.
             also: Statuses besides 200 that the caller reads; they are neither refused nor tried
-                again. A 429 that says how long to wait is waited for all the same.
+                again. A 429 that says how long to wait, or that requests are left, is waited for
+                all the same.
 
         Raises:
             SourceError: see `get_json_value`; for statuses not in `also`.
@@ -204,10 +214,7 @@ class HttpSource:
         found: Answer | None = None
         for attempt in self._attempts(url):
             with attempt, self._response("GET", url, params) as response:
-                limited = response.status_code == httpx.codes.TOO_MANY_REQUESTS
-                if response.status_code not in also or (
-                    limited and "retry-after" in response.headers
-                ):
+                if response.status_code not in also or _passes_by_waiting(response):
                     self._check(response)
                 body = response.read()
                 text = self.redacted(body[:_READ_ANSWER].decode("utf-8", "replace"))
@@ -228,7 +235,8 @@ class HttpSource:
         The body is streamed; a connection that ends early is tried again from the start.
 
         Raises:
-            The same as `get_json_value`.
+            DownloadFolderError: the file cannot be written.
+            SourceError: see `get_json_value`.
         """
         headers = {"if-none-match": etag} if etag else {}
         outcome = Download(etag, 0, not_modified=True)
@@ -242,13 +250,19 @@ class HttpSource:
 
     def _save(self, response: httpx.Response, target: Path) -> int:
         length = response.headers.get("content-length", "")
-        expected = int(length) if length.isdigit() else None
+        expected = int(length) if length.isdecimal() else None
         received = 0
-        with target.open("wb") as file:
-            for chunk in response.iter_bytes(_CHUNK):
-                received += file.write(chunk)
-                if self._on_download:
-                    self._on_download(received, expected)
+        try:
+            with target.open("wb") as file:
+                for chunk in response.iter_bytes(_CHUNK):
+                    received += file.write(chunk)
+                    if self._on_download:
+                        self._on_download(received, expected)
+        except OSError as error:
+            raise DownloadFolderError(
+                f"{target} cannot be written: {error.strerror}. Make room, or name another folder "
+                "with TMPDIR=<path>, and run again; nothing was recorded as done."
+            ) from error
         return received
 
     @contextmanager
@@ -262,7 +276,12 @@ class HttpSource:
         if self._requests >= self._config.max_requests:
             raise BudgetSpentError(
                 f"This run has sent its {self._config.max_requests} requests. Raise "
-                "`http.max_requests` or ask for fewer days; the checkpoint has not moved."
+                "`http.max_requests`, or run again to go on."
+            )
+        if time.monotonic() > self._ends_at:
+            raise BudgetSpentError(
+                f"This run has taken its {self._config.longest_run_seconds:,.0f} s. Raise "
+                "`http.longest_run_seconds`, or run again to go on."
             )
         self._limiter.try_acquire()
         self._requests += 1
@@ -303,7 +322,7 @@ class HttpSource:
         where = bare_address(str(response.url))
         if status in (httpx.codes.UNAUTHORIZED, httpx.codes.FORBIDDEN):
             raise AuthenticationError(
-                f"{where} refuses access with HTTP {status}: {text}. Check the configured key."
+                f"{where} refuses access with HTTP {status}: {text}. {self._key_advice}"
             )
         if status == httpx.codes.TOO_MANY_REQUESTS:
             raise _UnansweredError(f"{where}: HTTP 429", limited=True, wait=self._wait(response))
@@ -319,7 +338,7 @@ class HttpSource:
         """Seconds the upstream asks us to wait (RFC 9110, 10.2.3: seconds or a date)."""
         asked = response.headers.get("retry-after", "")
         wait = self._config.pause_seconds
-        if asked.isdigit():
+        if asked.isdecimal():
             wait = float(asked)
         elif asked:
             try:
@@ -346,7 +365,7 @@ class HttpSource:
             kind = RateLimitedError if error.limited else UnreachableError
             raise kind(
                 f"No usable answer in {self._config.attempts} attempts; the last one from {error}. "
-                "Nothing was recorded as done: run again later."
+                "Run again later."
             ) from error
 
     def _excerpt(self, body: bytes) -> str:
@@ -369,6 +388,14 @@ def _backoff(error: Exception) -> bool | float:
     if not isinstance(error, _UnansweredError):
         return False
     return True if error.wait is None else error.wait
+
+
+def _passes_by_waiting(response: httpx.Response) -> bool:
+    """Whether a 429 is about the pace, not about a limit that is used up."""
+    if response.status_code != httpx.codes.TOO_MANY_REQUESTS:
+        return False
+    left = response.headers.get("x-ratelimit-remaining", "")
+    return "retry-after" in response.headers or (left.isdecimal() and int(left) > 0)
 
 
 def _origin(url: str) -> tuple[str, str, int | None] | None:

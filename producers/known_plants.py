@@ -4,7 +4,7 @@ from producers.connector import KnownPlant
 from streams.avro.codec import Registry
 from streams.avro.topic_codecs import topic_decoder
 from streams.core import contract_types as avro
-from streams.kafka.topic_reader import read_all
+from streams.kafka.decoded_reader import read_decoded
 from streams.topics import MARKET_INFRASTRUCTURE
 
 _FUELS = frozenset({"solar", "wind"})
@@ -22,8 +22,7 @@ def known_plants(bootstrap: str, registry_url: str) -> tuple[KnownPlant, ...]:
     newest: dict[str, tuple[int, KnownPlant | None]] = {}
     with Registry(registry_url) as registry:
         decoder = topic_decoder(registry, MARKET_INFRASTRUCTURE, avro.InfrastructureRecord)
-        for record in read_all(bootstrap, MARKET_INFRASTRUCTURE.name):
-            canonical = decoder.decode(record.value)
+        for _, canonical in read_decoded(bootstrap, MARKET_INFRASTRUCTURE.name, decoder):
             if canonical["kind"] != "power_plant":
                 continue
             identity, version = canonical["record_id"], canonical["version"]

@@ -4,12 +4,13 @@ A crash between publishing and storing makes the next run read the same again; t
 the repeated records unchanged.
 """
 
+import logging
 import time
 import uuid
 from collections.abc import Callable, Iterable, Iterator, Mapping
 from contextlib import contextmanager, suppress
-from dataclasses import dataclass
-from datetime import UTC, date, datetime
+from dataclasses import dataclass, field
+from datetime import UTC, date, datetime, timedelta
 from functools import partial
 from typing import Any, Literal
 
@@ -23,16 +24,35 @@ from producers.connector import (
     RawItem,
 )
 from producers.connectors import CONNECTORS
-from producers.errors import CheckpointError, ConfigurationError, PartlyReadError
+from producers.errors import CheckpointError, ConfigurationError, LossError, PartlyReadError
+from producers.fetch_clock import FetchClock, clock_warnings
 from producers.http import DownloadProgress, HttpSource
 from producers.known_plants import known_plants
-from streams.avro.codec import Registry
+from producers.raw_log import RawLog, lost_since
+from producers.seen_fields import FieldCounts, item_schema
+from streams.avro.contracts import contract
 from streams.avro.topic_codecs import topic_encoder
 from streams.core import contract_types as avro
-from streams.core.errors import InfrastructureError
+from streams.core.errors import RecordTooLargeError
 from streams.core.records import RawRecord
+from streams.kafka.topic_admin import end_offsets, require_topics, topic_uuids
 from streams.kafka.topic_writer import TopicWriter
+from streams.kafka.used_schemas import open_registry
 from streams.topics import raw_topic
+
+log = logging.getLogger(__name__)
+
+TOO_LARGE = "too_large"
+"""Reason of an item that its raw topic does not take."""
+
+_NAMED_ITEMS = 10
+"""Items left out that are named one by one; all are counted."""
+
+_LARGEST_LOSS = 0.2
+"""Share of a stream that may be gone without a word of a person."""
+
+_BELIEVED_AHEAD = timedelta(days=1)
+"""How far behind the fetch a source may say it changed an item: days end late in the west."""
 
 Progress = Callable[[int, int | None], None]
 """Called with the items pulled so far and the items expected (None when unknown)."""
@@ -49,25 +69,36 @@ class Services:
 
 @dataclass(frozen=True, slots=True)
 class RunOptions:
-    """What the caller asks of a run; see `PullRequest`."""
+    """What the caller asks of a run; see `PullRequest`.
+
+    Attributes:
+        whole: Read everything again and date it by the present, as a first run does.
+        accept_loss: What releases have lost is really gone.
+    """
 
     since: date | None = None
     until: date | None = None
     limit: int | None = None
+    whole: bool = False
+    accept_loss: bool = False
 
     def request(
         self,
         checkpoint: dict[str, str],
         plants: Callable[[], Iterable[KnownPlant]] = tuple,
+        today: date | None = None,
     ) -> PullRequest:
         """The request of a run that starts now.
 
         Args:
             checkpoint: What the run before returned.
             plants: See `PullRequest.known_plants`; no plants unless given.
+            today: Date of the run, UTC; None asks the clock of this machine.
         """
-        today = datetime.now(UTC).date()
-        return PullRequest(checkpoint, today, self.since, self.until, self.limit, plants)
+        today = today or datetime.now(UTC).date()
+        return PullRequest(
+            checkpoint, today, self.since, self.until, self.limit, plants, self.accept_loss
+        )
 
 
 @dataclass(frozen=True, slots=True)
@@ -77,7 +108,8 @@ class RunSummary:
     Attributes:
         polled: Items the source gave; 0 when it said nothing changed.
         delisted: Records published as no longer listed.
-        published: Records the broker confirmed: polled plus delisted.
+        left_out: Items that were not published, by reason.
+        published: Records the broker confirmed: polled plus delisted, without those left out.
         unchanged: The source said nothing changed.
         elapsed_seconds: Wall time.
     """
@@ -86,17 +118,34 @@ class RunSummary:
     run_id: str
     polled: int
     delisted: int
+    left_out: Mapping[str, int]
     published: int
     unchanged: bool
     elapsed_seconds: float
 
 
-class Envelope:
-    """Wraps the items of one run into raw records."""
+def _machine_time() -> datetime:
+    return datetime.now(UTC)
 
-    def __init__(self, connector: InfrastructureConnector, run_id: str) -> None:
+
+class Envelope:
+    """Wraps the items of one run into raw records.
+
+    Args:
+        connector: The source.
+        run_id: The run.
+        fetch_time: Says when what comes now was fetched; the clock of this machine unless given.
+    """
+
+    def __init__(
+        self,
+        connector: InfrastructureConnector,
+        run_id: str,
+        fetch_time: Callable[[], datetime] = _machine_time,
+    ) -> None:
         self._connector = connector
         self._run_id = run_id
+        self._fetch_time = fetch_time
 
     def observed(self, item: RawItem) -> RawRecord:
         """An item as pulled."""
@@ -114,13 +163,18 @@ class Envelope:
         source: RawItem,
         item: Mapping[str, Any] | None,
     ) -> RawRecord:
+        fetched_at = self._fetch_time()
+        updated_at = source.source_updated_at if item is not None else None
+        if updated_at is not None and updated_at - fetched_at > _BELIEVED_AHEAD:
+            # Its own clock or a slip of the pen; it would hide every update until then.
+            updated_at = fetched_at
         return RawRecord(
             source_id=self._connector.source_id,
             stream=stream,
             record_id=record_id,
             event=event,
-            fetched_at=datetime.now(UTC),
-            source_updated_at=source.source_updated_at if item is not None else None,
+            fetched_at=fetched_at,
+            source_updated_at=updated_at,
             release=source.release,
             run_id=self._run_id,
             origin=source.origin,
@@ -157,6 +211,7 @@ def connect(
         connector.config.http,
         secret_headers=connector.secret_headers(),
         secret_address=connector.secret_address(),
+        key_variable=connector.key_variable,
         on_download=on_download,
     )
     return connector, http
@@ -174,19 +229,27 @@ def run_once(
 
     Raises:
         ProducerError: see `producers.errors`; the checkpoint has not moved.
+        SettingsError: the schema registry is another one than this deployment has used.
         RegistryError: the schema registry does not answer or lacks the schema.
-        TopicMismatchError: the raw topic is missing.
+        TopicMismatchError: the raw topic is missing or not as declared.
         BrokerError: no Kafka broker answers, or it has not confirmed every record; the checkpoint
             has not moved.
     """
     began = time.monotonic()
-    connector, http = connect(name, environment, on_download)
+    try:
+        connector, http = connect(name, environment, on_download)
+    except ConfigurationError as error:
+        _record_misconfigured(name, services, error)
+        raise
     topic = raw_topic(name)
     with http, open_store(services.postgres_dsn) as store:
         store.lock(connector.source_id)
-        with _recorded(store, connector.source_id, http) as attempted:
-            with Registry(services.schema_registry_url) as registry:
+        previous = store.latest(connector.source_id)
+        clock = _fetch_clock(connector, store, None if options.whole else previous)
+        with _recorded(store, connector.source_id, http, clock) as attempted:
+            with open_registry(services.kafka_bootstrap, services.schema_registry_url) as registry:
                 encoder = topic_encoder(registry, topic, avro.RawRecord)
+            require_topics(services.kafka_bootstrap, [topic])
             with TopicWriter(services.kafka_bootstrap, [topic.name]) as writer:
                 attempted.writer = writer
 
@@ -198,22 +261,66 @@ def run_once(
                 plants = partial(
                     known_plants, services.kafka_bootstrap, services.schema_registry_url
                 )
-                request = options.request(store.latest(connector.source_id), plants)
-                run = _Run(connector, request, store, publish)
+                checkpoint = {} if options.whole or previous is None else previous.checkpoint
+                raw_log = read_raw_log(services.kafka_bootstrap, topic.name)
+                if previous is not None:
+                    lost = lost_since(topic.name, previous.raw_log, raw_log)
+                    if lost is not None:
+                        log.warning("%s: %s: everything is polled again", name, lost)
+                        checkpoint = {}
+                request = options.request(checkpoint, plants, clock.present().date())
+                run = _Run(connector, request, store, publish, clock)
+                attempted.left_out = run.left_out
                 run.publish_items(http, on_progress)
                 run.publish_delisted()
                 writer.finish()
-                run.finish()
-                run.raise_failures()
+                if run.polled or not run.pull.failures:
+                    run.finish(read_raw_log(services.kafka_bootstrap, topic.name))
+                raise_failures(connector.source_id, run.pull, run.polled)
                 return RunSummary(
                     source=name,
                     run_id=run.run_id,
                     polled=run.polled,
                     delisted=len(run.gone),
+                    left_out=run.left_out,
                     published=writer.confirmed,
                     unchanged=run.pull.unchanged,
                     elapsed_seconds=time.monotonic() - began,
                 )
+
+
+def _record_misconfigured(name: str, services: Services, error: ConfigurationError) -> None:
+    """Count a run that could not begin as a failed attempt, where the database answers."""
+    source_id = connector_class_of(name).source_id
+    with suppress(CheckpointError), open_store(services.postgres_dsn) as store:
+        number = store.begin_attempt(source_id)
+        store.end_attempt(Attempt(number, store.present(), 0, 0, type(error).__name__, {}))
+
+
+def read_raw_log(bootstrap: str, topic: str) -> RawLog:
+    """A raw topic as the broker has it now.
+
+    Raises:
+        TopicMismatchError: it is missing.
+        BrokerError: no answer.
+    """
+    ends = end_offsets(bootstrap, [topic])
+    return RawLog(
+        topic_uuids(bootstrap, [topic])[topic],
+        tuple(ends[partition] for partition in sorted(ends)),
+    )
+
+
+def _fetch_clock(
+    connector: InfrastructureConnector, store: CheckpointStore, previous: FinishedRun | None
+) -> FetchClock:
+    """The clock of a run; says what is odd about it."""
+    present = store.present()
+    last_fetch = None if previous is None else previous.fetched_until
+    schedule = connector.config.schedule
+    for warning in clock_warnings(connector.name, schedule, present, last_fetch, _machine_time()):
+        log.warning("%s", warning)
+    return FetchClock(present, last_fetch)
 
 
 @dataclass(slots=True)
@@ -221,6 +328,7 @@ class _Attempted:
     """What a run has come to; no writer before registry and broker have answered."""
 
     writer: TopicWriter | None = None
+    left_out: Mapping[str, int] = field(default_factory=dict)
 
     @property
     def published(self) -> int:
@@ -228,19 +336,29 @@ class _Attempted:
 
 
 @contextmanager
-def _recorded(store: CheckpointStore, source_id: str, http: HttpSource) -> Iterator[_Attempted]:
-    """Record how a run ends, for the metrics; an error goes on as it came."""
+def _recorded(
+    store: CheckpointStore, source_id: str, http: HttpSource, clock: FetchClock
+) -> Iterator[_Attempted]:
+    """Record that a run begins and how it ends, for the metrics; an error goes on as it came."""
     attempted = _Attempted()
+    number = store.begin_attempt(source_id)
 
     def record(error: str | None) -> None:
-        hits = http.rate_limit_hits
-        store.record_attempt(
-            Attempt(source_id, datetime.now(UTC), attempted.published, hits, error)
+        store.end_attempt(
+            Attempt(
+                number,
+                clock.present(),
+                attempted.published,
+                http.rate_limit_hits,
+                error,
+                dict(attempted.left_out),
+            )
         )
 
     try:
         yield attempted
-    except InfrastructureError as error:
+    except Exception as error:
+        # Also one that nobody foresaw, which ends the process: the metrics must know.
         with suppress(CheckpointError):  # the first error says more
             record(type(error).__name__)
         raise
@@ -256,30 +374,50 @@ class _Run:
         request: PullRequest,
         store: CheckpointStore,
         publish: Callable[[RawRecord], None],
+        clock: FetchClock,
     ) -> None:
         self.run_id = uuid.uuid4().hex
-        self.started_at = datetime.now(UTC)
+        self.started_at = clock.present()
         self.polled = 0
+        self._clock = clock
         self.gone: dict[str, str] = {}
         self._connector = connector
         self._store = store
         self._publish = publish
-        self._envelope = Envelope(connector, self.run_id)
+        self._envelope = Envelope(connector, self.run_id, clock.fetch_time)
         self._request = request
         self._listed: dict[str, str] = {}
         self._appeared: dict[str, str] = {}
         self._last_items: dict[str, RawItem] = {}
+        agreed = contract(raw_topic(connector.name).contract_name)
+        self._fields = FieldCounts(item_schema(agreed.latest))
         self.pull = Pull(dict(self._request.checkpoint))
+        self.left_out = self.pull.left_out
 
     def publish_items(self, http: HttpSource, on_progress: Progress | None) -> None:
         """Pull and publish everything the source gives."""
         for item in self._connector.pull_or_subscribe(http, self._request, self.pull):
-            self._publish(self._envelope.observed(item))
+            self._publish_item(item)
+            self._fields.add(item.stream, item.item)
             self._listed[item.record_id] = item.stream
             self._last_items[item.stream] = item
             self.polled += 1
             if on_progress:
                 on_progress(self.polled, self.pull.expected)
+
+    def _publish_item(self, item: RawItem) -> None:
+        try:
+            self._publish(self._envelope.observed(item))
+        except RecordTooLargeError as error:
+            # It stays listed: what was published of it before is not withdrawn.
+            self.left_out[TOO_LARGE] += 1
+            if self.left_out[TOO_LARGE] <= _NAMED_ITEMS:
+                log.warning(
+                    "%s: %s of stream %s is not published. %s Then read it again: "
+                    "`python -m producers %s --whole`.",
+                    *(self._connector.name, item.record_id, item.stream),
+                    *(error, self._connector.name),
+                )
 
     def publish_delisted(self) -> None:
         """Publish what the previous complete release of a stream listed and this one does not."""
@@ -287,6 +425,9 @@ class _Run:
         if not complete:
             return
         before = self._store.listed(self._connector.source_id)
+        for stream in sorted(complete):
+            if self._loses_too_much(stream, before):
+                complete.remove(stream)
         self.gone = {
             key: stream
             for key, stream in before.items()
@@ -302,32 +443,75 @@ class _Run:
                 self._envelope.no_longer_listed(record_id, stream, self._last_items[stream])
             )
 
-    def finish(self) -> None:
-        """Store the next checkpoint. Call it after the broker has confirmed everything."""
+    def _loses_too_much(self, stream: str, before: Mapping[str, str]) -> bool:
+        """Whether a person must say first that what the stream lost is gone.
+
+        Its failure is noted then, and its checkpoint stays where it was.
+
+        Raises:
+            LossError: the source has no other stream.
+        """
+        known = {key for key, name in before.items() if name == stream}
+        lost = len(known - self._listed.keys())
+        if self._request.accept_loss or lost <= len(known) * _LARGEST_LOSS:
+            return False
+        error = LossError(
+            f"{lost:,} of {len(known):,} records of stream {stream} are not listed any more. "
+            "Nothing is withdrawn: the list may be cut short, or have another form. When they are "
+            f"really gone: `make poll SOURCE={self._connector.name} ARGS=--accept-loss`."
+        )
+        if len(self._connector.discover()) == 1:
+            raise error
+        self.pull.failures[stream] = error
+        self.pull.complete = False
+        self.pull.complete_streams.discard(stream)
+        old, new = self._request.checkpoint, self.pull.checkpoint
+        for key in old.keys() | new.keys():
+            if self._connector.is_checkpoint_of(key, stream):
+                new.pop(key, None)
+                new |= {key: old[key]} if key in old else {}
+        return True
+
+    def finish(self, raw_log: RawLog) -> None:
+        """Store the next checkpoint. Call it after the broker has confirmed everything.
+
+        Args:
+            raw_log: The raw topic, with everything in it.
+        """
         self._store.finish(
             FinishedRun(
                 source_id=self._connector.source_id,
                 run_id=self.run_id,
                 started_at=self.started_at,
-                finished_at=datetime.now(UTC),
+                finished_at=self._clock.present(),
                 items=self.polled,
                 delisted=len(self.gone),
                 complete=self.pull.complete or bool(self.pull.complete_streams),
                 checkpoint=self.pull.checkpoint,
+                raw_log=raw_log,
+                fetched_until=self._clock.fetch_time(),
+                left_out=dict(self.left_out),
             ),
             self._appeared,
             self.gone,
+            self._fields,
         )
 
-    def raise_failures(self) -> None:
-        """Say which streams could not be read, after the others were recorded.
 
-        Raises:
-            PartlyReadError: there are such streams.
-        """
-        if self.pull.failures:
-            failed = " ".join(f"{name}: {error}" for name, error in self.pull.failures.items())
-            raise PartlyReadError(
-                f"Published {self.polled} items of the other streams of "
-                f"{self._connector.source_id}, but could not read {failed}"
-            ) from next(iter(self.pull.failures.values()))
+def raise_failures(source_id: str, pull: Pull, polled: int) -> None:
+    """Say which streams could not be read, after the others were recorded.
+
+    Raises:
+        SourceError: nothing was read, and this is the one reason.
+        PartlyReadError: there are such streams.
+    """
+    if not pull.failures:
+        return
+    first = next(iter(pull.failures.values()))
+    if not polled and len(pull.failures) == 1:
+        raise first
+    failed = " ".join(f"{name}: {error}" for name, error in pull.failures.items())
+    done = f"Published {polled} items of the other streams of {source_id}, but could"
+    raise PartlyReadError(
+        f"{done if polled else f'{source_id}: could'} not read {failed}"
+    ) from first

@@ -4,68 +4,48 @@ One agent for each connector normalizes its raw topic; one reconciles assets, on
 series. Every agent hands its batches to the engine, which publishes, stores and acknowledges them.
 """
 
-from collections.abc import Awaitable, Callable, Mapping
+from collections.abc import Awaitable, Callable
 from functools import partial
 
 from faust.types import TP, StreamT
 from prometheus_client import REGISTRY
 
-from producers.connector import InfrastructureConnector
+from producers.config import process_environment
 from producers.connectors import CONNECTORS
-from producers.health_collector import ConnectorCollector
-from streams.avro.codec import Registry
-from streams.avro.topic_codecs import (
-    Encoders,
-    applied_codec,
-    shared_encoders,
-    state_codec,
-    topic_decoder,
-)
-from streams.core import contract_types as avro
-from streams.engine.app import EngineApp, ends_on_wrong_setting, faust_settings
+from producers.health_collector import ConnectorCollector, schedules
+from streams.avro.contracts import contract_names
+from streams.avro.topic_codecs import applied_codec
+from streams.engine.app import EngineApp, faust_settings
 from streams.engine.engine import Engine
 from streams.engine.pages import add_pages
+from streams.engine.process import ends_on_wrong_setting
 from streams.engine.resumes import resumed_offset
-from streams.engine.stage import Compute, Derives, Stage
+from streams.engine.stage import Stage
 from streams.engine.table import StageTable
 from streams.kafka.lag_collector import LagCollector
+from streams.kafka.topic_admin import require_topics
+from streams.kafka.used_schemas import open_registry
 from streams.settings import settings
-from streams.stages.aggregates import Aggregates
-from streams.stages.count import Count
-from streams.stages.decide import Decide
-from streams.stages.normalize import Normalize
-from streams.stages.observe import Observe
-from streams.stages.raw_reading import RawReader
-from streams.stages.reconcile import Reconcile
-from streams.stages.score import Score
+from streams.stages.works import Making
+from streams.startup import prepare_process
 from streams.tolerance_file import load_tolerances
-from streams.topics import Topic, raw_topic
-from streams.topology import (
-    AGGREGATES,
-    COUNT,
-    DECIDE,
-    OBSERVE,
-    RECONCILE,
-    SCORE,
-    SINK_TOPICS,
-    DeclaredStage,
-    chosen,
-    normalize_stage,
-    pipeline,
-)
+from streams.topology import SCORE, SINK_TOPICS, DeclaredStage, chosen, pipeline, stage_topics
 
-Factory = Callable[[Registry, Topic, Encoders], Compute | Derives]
-"""Makes the work of a stage when a worker starts, given its changelog."""
+_OPEN_FILES = 1024
+"""A partition takes 6 for its store, one for each table in it, and 8 for its transactions."""
 
 with ends_on_wrong_setting():
     _settings = settings()
+    prepare_process(_settings, open_files=_OPEN_FILES)
     _tolerances = load_tolerances(_settings.tolerances_file)
     _PIPELINE = pipeline(CONNECTORS)
     _CHOSEN = chosen(_PIPELINE, _settings.stages)
+    contract_names()  # a wrong AVRO_DIR is said before any service is asked
+    _SCHEDULES = schedules(process_environment())
 
 
 def _build_engine(app: EngineApp) -> Engine:
-    registry = Registry(_settings.schema_registry_url)
+    registry = open_registry(_settings.kafka_bootstrap, _settings.schema_registry_url)
     applied = applied_codec(registry)
     engine = Engine(
         app,
@@ -73,17 +53,22 @@ def _build_engine(app: EngineApp) -> Engine:
         applied.encoder,
         applied.decoder,
         partial(resumed_offset, _settings.kafka_bootstrap, registry),
+        registry,
         _settings.generation,
+        app.batches,
     )
-    encoders = shared_encoders(registry)
+    making = Making.of(_settings, registry, _tolerances, _settings.generation)
     for registered in _STAGES:
-        engine.add(registered.stage(registry, encoders))
+        engine.add(registered.stage(making))
     return engine
 
 
 app = EngineApp(
     _settings.app_id,
     build_engine=_build_engine,
+    require_topics=partial(
+        require_topics, _settings.kafka_bootstrap, stage_topics(_CHOSEN, _settings.app_id)
+    ),
     **faust_settings(
         _settings,
         _settings.pipeline_state_dir(),
@@ -105,9 +90,8 @@ def _reader(help_text: str) -> Callable[[StreamT], Awaitable[None]]:
 class _RegisteredStage:
     """A stage as Faust knows it from import on: its table and agent; the work is built at start."""
 
-    def __init__(self, declared: DeclaredStage, factory: Factory) -> None:
+    def __init__(self, declared: DeclaredStage) -> None:
         self.declared = declared
-        self._factory = factory
         self._table: StageTable = app.Table(
             declared.name,
             key_type=bytes,
@@ -118,78 +102,23 @@ class _RegisteredStage:
         agent = app.agent(app.batch_topic(declared.input.name), name=declared.name)
         self.agent = agent(_reader(declared.purpose))
 
-    def stage(self, registry: Registry, encoders: Encoders) -> Stage:
+    def stage(self, making: Making) -> Stage:
         """The stage with its work."""
-        changelog = self.declared.changelog(_settings.app_id)
-        work = self._factory(registry, changelog, encoders)
-        return Stage(self.declared.name, self.declared.input.name, self._table, work)
+        name, work = self.declared.name, making.work(self.declared)
+        return Stage(name, self.declared.input.name, self._table, work)
 
 
-def _normalize(connector: type[InfrastructureConnector]) -> Factory:
-    def normalize(registry: Registry, changelog: Topic, encoders: Encoders) -> Compute:
-        decoder = topic_decoder(registry, raw_topic(connector.name), avro.RawRecord)
-        state = state_codec(registry, changelog, avro.Location)
-        reader = RawReader(connector, decoder, _tolerances)
-        limits = _settings.rejection_limits()
-        return Normalize(reader, state, encoders, _settings.generation, limits)
-
-    return normalize
-
-
-def _reconcile(registry: Registry, changelog: Topic, encoders: Encoders) -> Derives:
-    decoder = topic_decoder(registry, RECONCILE.input, avro.NormalizedAsset)
-    state = state_codec(registry, changelog, avro.AssetState)
-    return Reconcile(decoder, state, encoders, _settings.generation)
-
-
-def _observe(registry: Registry, changelog: Topic, encoders: Encoders) -> Compute:
-    decoder = topic_decoder(registry, OBSERVE.input, avro.NormalizedObservation)
-    state = state_codec(registry, changelog, avro.ObservationState)
-    return Observe(decoder, state, encoders, _settings.generation, _tolerances)
-
-
-def _aggregates(registry: Registry, changelog: Topic, encoders: Encoders) -> Compute:
-    decoder = topic_decoder(registry, AGGREGATES.input, avro.GasDayReport)
-    state = state_codec(registry, changelog, avro.GasDayAggregates)
-    return Aggregates(decoder, state, encoders, _tolerances)
-
-
-def _decide(registry: Registry, changelog: Topic, encoders: Encoders) -> Compute:
-    return Decide(topic_decoder(registry, DECIDE.input, avro.ManualDecision), encoders)
-
-
-def _count(registry: Registry, changelog: Topic, encoders: Encoders) -> Compute:
-    decoder = topic_decoder(registry, COUNT.input, avro.RecordOutcome)
-    return Count(decoder, state_codec(registry, changelog, avro.CountState), encoders)
-
-
-def _score(registry: Registry, changelog: Topic, encoders: Encoders) -> Derives:
-    decoder = topic_decoder(registry, SCORE.input, avro.QualityCounts)
-    state = state_codec(registry, changelog, avro.ScoreState)
-    weights = _tolerances.quality.weights
-    return Score(decoder, state, encoders, _settings.generation, weights)
-
-
-_FACTORIES: Mapping[str, Factory] = {
-    **{normalize_stage(name): _normalize(connector) for name, connector in CONNECTORS.items()},
-    DECIDE.name: _decide,
-    RECONCILE.name: _reconcile,
-    OBSERVE.name: _observe,
-    AGGREGATES.name: _aggregates,
-    COUNT.name: _count,
-    SCORE.name: _score,
-}
-_STAGES = tuple(_RegisteredStage(stage, _FACTORIES[stage.name]) for stage in _CHOSEN)
+_STAGES = tuple(_RegisteredStage(stage) for stage in _CHOSEN)
 
 
 def _exports_deployment() -> bool:
     return TP(SCORE.input.name, 0) in app.consumer.assignment()
 
 
-add_pages(app)
+add_pages(app, _settings.kafka_bootstrap)
 _group_topics = {
     _settings.app_id: [declared.input.name for declared in _PIPELINE],
     _settings.sink_app_id: [topic.name for topic in SINK_TOPICS],
 }
 REGISTRY.register(LagCollector(_settings.kafka_bootstrap, _group_topics, _exports_deployment))
-REGISTRY.register(ConnectorCollector(_settings.postgres_dsn, _exports_deployment))
+REGISTRY.register(ConnectorCollector(_settings.postgres_dsn, _SCHEDULES, _exports_deployment))

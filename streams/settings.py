@@ -4,11 +4,12 @@ One name, one meaning: `make run`, the image and Kubernetes set the same variabl
 not allowed is one sentence in every process: which variable, and what it may be.
 """
 
+import re
 from functools import lru_cache
 from pathlib import Path
 from typing import Annotated, Any, Final, Literal, get_args, get_origin
 
-from pydantic import BeforeValidator, Field, ValidationError
+from pydantic import BeforeValidator, Field, SecretStr, ValidationError
 from pydantic.fields import FieldInfo
 from pydantic_settings import BaseSettings, SettingsConfigDict
 
@@ -20,13 +21,38 @@ PROJECT_ROOT = Path(__file__).resolve().parent.parent
 EXIT_CONFIGURATION: Final = 2
 """What every process ends with when a setting or a configuration file is wrong."""
 
-Port = Annotated[int, Field(ge=1, le=65535)]
+EXIT_FAILED: Final = 3
+"""What every process ends with when a service, a file or the data do not let it go on."""
+
+EXIT_INTERRUPTED: Final = 130
+"""What a command ends with after Ctrl-C, as a shell has it."""
+
+_LAST_PORT: Final = 65535
+
+Port = Annotated[int, Field(ge=1, le=_LAST_PORT)]
 LogLevel = Annotated[
     Literal["DEBUG", "INFO", "WARNING", "ERROR"], BeforeValidator(lambda text: str(text).upper())
 ]
 Address = Annotated[
     str, Field(pattern=r"^(localhost|[0-9A-Fa-f.:]+)$", examples=["127.0.0.1", "0.0.0.0"])  # noqa: S104
 ]
+
+_BROKER = re.compile(
+    r"(plaintext://)?(?P<address>([\w.-]+|\[[0-9a-f:.]+\]):(?P<port>\d{1,5}))", re.IGNORECASE
+)
+
+
+def _broker_addresses(text: object) -> str:
+    """`host:port` of each server, apart by commas: the one form that every Kafka client reads."""
+    addresses = []
+    for server in filter(None, re.split(r"[\s,]+", str(text))):
+        match = _BROKER.fullmatch(server)
+        if match is None or not 1 <= int(match["port"]) <= _LAST_PORT:
+            raise ValueError("host:port")
+        addresses.append(match["address"])
+    if not addresses:
+        raise ValueError("host:port")
+    return ",".join(addresses)
 
 
 class EnvironmentSettings(BaseSettings):
@@ -56,6 +82,8 @@ def _allowed(field: FieldInfo) -> str:
     """What a variable may be, in words."""
     if get_origin(field.annotation) is Literal:
         return f"one of {', '.join(get_args(field.annotation))}"
+    if field.annotation is bool:
+        return "one of true, false"
     if field.examples:
         return f"written as {' or '.join(field.examples)}"
     limits = {
@@ -78,9 +106,8 @@ def _allowed(field: FieldInfo) -> str:
 class Settings(EnvironmentSettings):
     """Where the services are and how this worker behaves."""
 
-    kafka_bootstrap: str = Field(
+    kafka_bootstrap: Annotated[str, BeforeValidator(_broker_addresses)] = Field(
         "127.0.0.1:9092",
-        pattern=r"^[^\s,]+:\d+(,[^\s,]+:\d+)*$",
         examples=["127.0.0.1:9092", "one:9092,other:9092"],
         description="Kafka bootstrap servers.",
     )
@@ -136,6 +163,29 @@ class Settings(EnvironmentSettings):
     )
     worker_port: Port = Field(6066, description="Faust web server of the pipeline worker.")
     sink_port: Port = Field(6067, description="Faust web server of the sink worker.")
+    api_port: Port = Field(8000, description="Where the API answers.")
+    api_host: Address = Field("127.0.0.1", description="Address the API listens on.")
+    sink_serves_api: bool = Field(
+        True, description="Whether a sink with the embedded engine serves the API, too."
+    )
+    api_keys: SecretStr = Field(
+        SecretStr(""),
+        description="Keys of the API as name:key:requests a minute, apart by commas; empty: nobody "
+        "needs one.",
+    )
+    api_cors_origins: str = Field(
+        "",
+        pattern=r"^(\*|https?://[^\s,]+([ ,]+https?://[^\s,]+)*)?$",
+        examples=["https://example.org", "*"],
+        description="Web sites whose pages may ask the API, apart by commas; empty: none.",
+    )
+    worker_url: str = Field(
+        "",
+        pattern=r"^(https?://\S+)?$",
+        examples=["http://127.0.0.1:6066"],
+        description="Pipeline worker that the API asks what is paused; empty: that of this machine "
+        "on WORKER_PORT.",
+    )
     web_bind: Address = Field("127.0.0.1", description="Address the workers' pages listen on.")
     log_level: LogLevel = Field(
         "INFO", description="DEBUG, INFO, WARNING or ERROR, of commands; a worker's is `-l`."

@@ -6,6 +6,9 @@ from typing import Literal
 DAY_MS = 86_400_000
 KEEP_FOR_EVER = -1
 
+TOMBSTONES_KEPT = (("delete.retention.ms", str(14 * DAY_MS)),)
+"""For readers that were away for a while: without the tombstone they would keep what is gone."""
+
 PARTITIONS = 4
 """Partitions of every partitioned topic; stateful topics never change it in place."""
 
@@ -37,9 +40,23 @@ class Topic:
         """Folder of the contract below `avro/`."""
         return self.contract or self.name
 
+    @property
+    def is_changelog(self) -> bool:
+        """Whether it holds the state of a stage, which a rebuild makes again."""
+        return self.contract.startswith("state.")
+
     def broker_config(self) -> dict[str, str]:
-        """Settings sent to the broker when the topic is created."""
-        settings = {"cleanup.policy": self.cleanup, "retention.ms": str(self.retention_ms)}
+        """Settings sent to the broker when the topic is created, and compared ever after.
+
+        Size never ends what time keeps, and times are those of the writers: what is restored or
+        redriven has that of its original.
+        """
+        settings = {
+            "cleanup.policy": self.cleanup,
+            "retention.ms": str(self.retention_ms),
+            "retention.bytes": str(KEEP_FOR_EVER),
+            "message.timestamp.type": "CreateTime",
+        }
         return settings | dict(self.config)
 
     def subject(self) -> str:
@@ -67,8 +84,22 @@ MARKET_INFRASTRUCTURE = Topic(
 DECISIONS = Topic("reconcile.decisions", partitions=1, cleanup="compact", key="kind, both entities")
 """Manual decisions, kept for ever; one partition, so its log is their order."""
 
+CANDIDATES = Topic(
+    "reconcile.candidates",
+    cleanup="compact",
+    config=TOMBSTONES_KEPT,
+    key="region, kind, both entities",
+)
+"""Pairs of which scores cannot tell; a tombstone when one is open no more."""
+
 RESUMES = Topic("pipeline.resumes", partitions=1, cleanup="compact", key="raw topic:partition")
 """What lets paused partitions go on."""
+
+REPLAYS = Topic("pipeline.replays", partitions=1, cleanup="compact", key="replay id")
+"""Who replayed which raw records when, and what it changed; kept for ever."""
+
+SCHEMA_IDS = Topic("schema.ids", partitions=1, cleanup="compact", key="subject:id")
+"""Which ids the registry gave to the schemas of this deployment, kept for ever."""
 
 RECORD_OUTCOMES = Topic(
     "record.outcomes", retention_ms=90 * DAY_MS, key="raw topic:partition:offset"
@@ -85,8 +116,6 @@ QUALITY_SCORES = Topic(
 )
 DEAD_LETTERS = Topic("dead_letters", key="raw topic:partition:offset")
 
-CHANGELOG_CONFIG = (("delete.retention.ms", str(14 * DAY_MS)),)
-
 
 def changelog_topic(app_id: str, table: str, contract: str, partitions: int = PARTITIONS) -> Topic:
     """Compacted changelog of one state table; partitions equal those of the table's input."""
@@ -94,6 +123,6 @@ def changelog_topic(app_id: str, table: str, contract: str, partitions: int = PA
         f"{app_id}-{table}-changelog",
         partitions,
         cleanup="compact",
-        config=CHANGELOG_CONFIG,
+        config=TOMBSTONES_KEPT,
         contract=contract,
     )

@@ -10,6 +10,7 @@ from graphlib import TopologicalSorter
 
 from streams.core.errors import SettingsError
 from streams.topics import (
+    CANDIDATES,
     DEAD_LETTERS,
     DECISIONS,
     LNG_GAS_DAYS,
@@ -19,7 +20,9 @@ from streams.topics import (
     QUALITY_COUNTS,
     QUALITY_SCORES,
     RECORD_OUTCOMES,
+    REPLAYS,
     RESUMES,
+    SCHEMA_IDS,
     Topic,
     changelog_topic,
     raw_topic,
@@ -30,16 +33,18 @@ SINK_TOPICS: tuple[Topic, ...] = (
     RECORD_OUTCOMES,
     DEAD_LETTERS,
     QUALITY_SCORES,
+    CANDIDATES,
+    REPLAYS,
 )
 """What the sink loads."""
 
-_COMMAND_TOPICS = (RESUMES,)
+_COMMAND_TOPICS = (RESUMES, SCHEMA_IDS)
 """Topics that commands write and workers look into, without a stage that reads them."""
 
 
 @dataclass(frozen=True, slots=True)
 class DeclaredStage:
-    """One stage as it is declared; its work is made by a factory of the same name in `app.py`.
+    """One stage as it is declared; a factory of the same name in `stages/works.py` makes its work.
 
     Attributes:
         name: Name of the stage, its agent and its table.
@@ -96,6 +101,16 @@ def chosen(stages: Sequence[DeclaredStage], names: str) -> tuple[DeclaredStage, 
 def changelogs(app_id: str, connector_names: Iterable[str]) -> tuple[Topic, ...]:
     """Changelogs of every table of a pipeline."""
     return tuple(stage.changelog(app_id) for stage in pipeline(connector_names))
+
+
+def stage_topics(stages: Iterable[DeclaredStage], app_id: str) -> tuple[Topic, ...]:
+    """What a worker with these stages reads and writes, changelogs included."""
+    topics = [
+        topic
+        for stage in stages
+        for topic in (stage.input, *stage.outputs, stage.changelog(app_id))
+    ]
+    return tuple(dict.fromkeys(topics))
 
 
 def shared_topics() -> tuple[Topic, ...]:
@@ -184,7 +199,7 @@ RECONCILE = DeclaredStage(
     "reconcile",
     NORMALIZED_ASSETS,
     "state.assets",
-    (MARKET_INFRASTRUCTURE, RECORD_OUTCOMES, DEAD_LETTERS),
+    (MARKET_INFRASTRUCTURE, CANDIDATES, RECORD_OUTCOMES, DEAD_LETTERS),
     "Reconcile the assets of all sources, one partition per region.",
     input_is_remade=True,
 )

@@ -10,6 +10,7 @@ from producers.connectors import CONNECTORS
 from streams.core.errors import SettingsError
 from streams.sink.landing import TOPICS
 from streams.topics import (
+    CANDIDATES,
     DEAD_LETTERS,
     LNG_GAS_DAYS,
     MARKET_INFRASTRUCTURE,
@@ -18,6 +19,7 @@ from streams.topics import (
     QUALITY_COUNTS,
     QUALITY_SCORES,
     RECORD_OUTCOMES,
+    REPLAYS,
     RESUMES,
     Topic,
 )
@@ -92,6 +94,8 @@ def test_the_sink_has_a_table_for_each_topic_it_loads_and_no_other() -> None:
         RECORD_OUTCOMES,
         DEAD_LETTERS,
         QUALITY_SCORES,
+        CANDIDATES,
+        REPLAYS,
     }
     assert QUALITY_COUNTS not in SINK_TOPICS
 

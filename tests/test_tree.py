@@ -5,8 +5,8 @@ from pathlib import Path
 from streams.settings import PROJECT_ROOT
 
 TESTS = PROJECT_ROOT / "tests"
-OF_THE_WHOLE = frozenset({"bench", "documents", "fault", "golden", "integration"})
-"""Folders about running processes, pages and speed, and with recorded input."""
+OF_THE_WHOLE = frozenset({"bench", "documents", "fault", "golden", "integration", "score"})
+"""Folders about running processes, pages, speed and matching, and with recorded input."""
 
 
 def test_every_folder_of_tests_is_named_after_the_folder_of_code_it_tests() -> None:

@@ -27,10 +27,10 @@ PORT = "a whole number from 1 to 65535"
         ((*STREAMS, "topics"), "LOG_LEVEL", "loud", "one of DEBUG, INFO, WARNING, ERROR"),
         ((*STREAMS, "run", "--once"), "REGISTRY_PORT", "x", PORT),
         ((*STREAMS, "run", "--once"), "SANDBOX_PORT", "99999", PORT),
+        ((*STREAMS, "api"), "API_KEYS", "one:s3cret", "name:key:requests a minute"),
         ((*PRODUCERS, "alsi_lng"), "PAUSE_REJECTED_SHARE", "0", "a number above 0"),
         ((*PRODUCERS, "list"), "KAFKA_BOOTSTRAP", "kafka", "127.0.0.1:9092"),
         ((*PRODUCERS, "sandbox"), "SANDBOX_PLANTS", "many", "a whole number, 1 or more"),
-        (PIPELINE, "BATCH_RECORDS", "abc", "a whole number, 1 or more"),
         (PIPELINE, "WORKER_PORT", "x", PORT),
         (PIPELINE, "STAGES", "nosuch", "normalize-alsi_lng"),
         (PIPELINE, "TOLERANCES_FILE", "/no/file", "tolerances.yaml"),
@@ -38,6 +38,10 @@ PORT = "a whole number from 1 to 65535"
         (SINK, "SINK_PORT", "0", PORT),
         (SINK, "CLICKHOUSE_DSN", "mysql://s3cret@host", "clickhouse://user@host:8123/default"),
         (SINK, "TOLERANCES_FILE", "/no/file", "tolerances.yaml"),
+        ((*STREAMS, "topics"), "SSL_CERT_FILE", "/no/file", "certificates in PEM form"),
+        ((*PRODUCERS, "alsi_lng"), "HTTPS_PROXY", "ftp://s3cret@proxy:21", "http://host:port"),
+        (PIPELINE, "ALL_PROXY", "socks4://proxy:1080", "socks5://host:port"),
+        (SINK, "NO_PROXY", "<local>", "10.0.0.0/8"),
     ],
 )
 def test_every_process_ends_with_one_sentence(

@@ -1,10 +1,12 @@
 """Reading the texts of upstream items: numbers and marks for "not reported"."""
 
 import json
-from math import isfinite
 
 NOT_REPORTED = frozenset({"", "-"})
 """Texts that mean "not reported"; so do null and a missing key. Never zero."""
+
+_LEAST, _MOST = 1e-100, 1e100
+"""No quantity is beyond: sums and ratios of what is between them are finite and above zero."""
 
 
 class UnreadableNumberError(ValueError):
@@ -25,7 +27,7 @@ def number(text: str | None, field: str) -> float | None:
     """Number in a text; None when not reported.
 
     Raises:
-        UnreadableNumberError: anything else, NaN and infinity included.
+        UnreadableNumberError: anything else: NaN, infinity, and sizes that no quantity has.
     """
     if text is None or text in NOT_REPORTED:
         return None
@@ -36,7 +38,7 @@ def number(text: str | None, field: str) -> float | None:
             return None
         raise UnreadableNumberError(field, text) from None
     # float() reads "nan", "inf" and "1_000"; no source means a number by these.
-    if not isfinite(value) or "_" in text:
+    if "_" in text or not (value == 0 or _LEAST < abs(value) < _MOST):
         raise UnreadableNumberError(field, text)
     return value
 

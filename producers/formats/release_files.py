@@ -1,12 +1,21 @@
 """Files that are a release, or a part of one: obtained when they have changed, refused when cut."""
 
 import json
+import logging
+from collections.abc import Callable
 from dataclasses import asdict, dataclass
 from pathlib import Path
-from typing import Self
+from typing import Self, TypeVar
 
-from producers.errors import TruncatedError, UnreachableError
+from producers.errors import TruncatedError, UnexpectedAnswerError, UnreachableError
 from producers.http import HttpSource, bare_address
+
+log = logging.getLogger(__name__)
+
+_Read = TypeVar("_Read")
+
+_DOWNLOADS = 3
+"""How often a file that cannot be read is downloaded: a damaged one may be whole the next time."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -18,12 +27,14 @@ class PreviousRelease:
         digest: Hash of the content.
         rows: What it had, as `check_rows` counts it.
         etag: The server's tag; None when it sends none.
+        readable: Share of its rows that could be read; None when that was not kept.
     """
 
     location: str
     digest: str
     rows: int
     etag: str | None = None
+    readable: float | None = None
 
     def to_text(self) -> str:
         """Text for the checkpoint."""
@@ -52,7 +63,7 @@ def obtain(
         UnreachableError: no such local file.
         SourceError: see `HttpSource.download`.
     """
-    if not location.startswith(("http://", "https://")):
+    if not _is_remote(location):
         path = Path(location.removeprefix("file://"))
         if not path.is_file():
             raise UnreachableError(f"There is no file {path}. Check the configured location.")
@@ -61,6 +72,42 @@ def obtain(
     etag = previous.etag if previous is not None and same else None
     download = http.download(location, target, etag)
     return Obtained(None if download.not_modified else target, download.etag)
+
+
+def obtain_readable(
+    http: HttpSource,
+    location: str,
+    target: Path,
+    previous: PreviousRelease | None,
+    read: Callable[[Path], _Read],
+) -> tuple[Obtained, _Read | None]:
+    """Obtain a file and read it; a download that is damaged or another page is repeated.
+
+    Args:
+        http: See `obtain`.
+        location: See `obtain`.
+        target: See `obtain`.
+        previous: See `obtain`.
+        read: Reads it; None is returned for a file that has not changed.
+
+    Raises:
+        SourceError: see `obtain`, and what `read` raises in the end.
+    """
+    for left in reversed(range(_DOWNLOADS if _is_remote(location) else 1)):
+        obtained = obtain(http, location, target, previous)
+        if obtained.path is None:
+            break
+        try:
+            return obtained, read(obtained.path)
+        except (TruncatedError, UnexpectedAnswerError) as error:
+            if not left:
+                raise
+            log.warning("%s Asking again.", error)
+    return obtained, None
+
+
+def _is_remote(location: str) -> bool:
+    return location.startswith(("http://", "https://"))
 
 
 def check_rows(
@@ -81,7 +128,8 @@ def check_rows(
     """
     needed = max(least, round(previous_rows * (1 - largest_loss)))
     if rows < needed:
+        accept = "lower `minimum_rows`" if rows < least else "run once with --accept-loss"
         raise TruncatedError(
             f"{bare_address(where)} has {rows} {of}, fewer than {needed}: it looks cut short. "
-            "If the release is really that small, lower `minimum_rows` or raise `largest_loss`."
+            f"If the release is really that small, {accept}."
         )

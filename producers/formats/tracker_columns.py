@@ -2,13 +2,15 @@
 
 import json
 import re
-from collections.abc import Mapping
+from collections.abc import Callable, Mapping
 from functools import lru_cache
 
 from producers.formats.asset_status import reported
+from producers.formats.odd_cells import OddCells, decimal_number, grouped_number, year_in
 from producers.formats.reading import UnreadableNumberError
-from producers.formats.reading import number as read_number
 from producers.formats.text_repair import repaired
+from streams.core import flag_rules
+from streams.core.rule import Rule
 
 _APART = re.compile(r"[^a-z0-9]+")
 _NOBODY = re.compile(r"unknown \[unknown ?%\]", re.IGNORECASE)
@@ -23,9 +25,14 @@ def plain_name(column: str) -> str:
 
 
 class Columns:
-    """One row. The first of several names with something reported counts."""
+    """One row. The first of several names with something that can be read counts.
+
+    Attributes:
+        odd: Cells that could not be read, as far as they were asked for.
+    """
 
     def __init__(self, columns: Mapping[str, str]) -> None:
+        self.odd = OddCells()
         self._texts = {plain_name(name): text for name, text in columns.items()}
 
     def text(self, *names: str) -> str | None:
@@ -36,31 +43,57 @@ class Columns:
                 return reported(repaired(found))
         return None
 
-    def number(self, *names: str) -> float | None:
-        """Number; None when not reported.
+    @property
+    def flags(self) -> tuple[str, ...]:
+        """Rules that flag the row for cells that could not be read, as far as they were asked."""
+        return self.odd.flags
 
-        Raises:
-            UnreadableNumberError: something else is there.
-        """
+    def capacity(self, *names: str) -> float | None:
+        """Capacity above zero; None when not reported, or, flagged, for anything else."""
+        found = self._number(names, grouped_number, flag_rules.CAPACITY_UNREADABLE)
+        return self.odd.above_zero(found)
+
+    def degrees(self, *names: str) -> float | None:
+        """Coordinate; None when not reported, or, flagged, when it is no number."""
+        return self._number(names, decimal_number, flag_rules.POSITION_UNREADABLE)
+
+    def _number(
+        self, names: tuple[str, ...], read: Callable[[str, str], float | None], rule: Rule
+    ) -> float | None:
+        """The first column that has a number; those with words are passed over."""
+        odd = False
         for name in names:
-            found = reported(self._texts.get(name))
-            if found is not None:
-                return read_number(found.replace(",", ""), name)
+            text = reported(self._texts.get(name))
+            if text is None:
+                continue
+            try:
+                found = read(text, name)
+            except UnreadableNumberError:
+                odd = True
+            else:
+                if found is not None:
+                    return found
+        if odd:
+            self.odd.note(rule)
         return None
 
     def year(self, *names: str) -> int | None:
-        """Year; None when not reported. Of a date or a range the first year counts.
+        """Year; None when not reported, or, flagged, when there is none in the text.
 
-        Raises:
-            UnreadableNumberError: something else is there.
+        Of a date or a range the first year counts, and of words the one year among them.
         """
-        text = self.text(*names)
-        if text is None:
-            return None
-        match = re.match(r"(\d{4})(?:\.0)?(?=$|[^\d])", text)
-        if match is None:
-            raise UnreadableNumberError(names[0], text)
-        return int(match[1])
+        odd = False
+        for name in names:
+            text = reported(self._texts.get(name))
+            if text is None:
+                continue
+            year = year_in(text)
+            if year is not None:
+                return year
+            odd = True
+        if odd:
+            self.odd.note(flag_rules.YEAR_UNREADABLE)
+        return None
 
     def aliases(self, name: str, *columns: str) -> tuple[str, ...]:
         """Further names than `name`, sorted; names of single units lose the unit."""

@@ -7,30 +7,60 @@ one by one, so memory does not grow with the file.
 import csv
 import gzip
 import hashlib
-import io
 import json
+import lzma
+import re
+import struct
 import zipfile
 import zlib
 from collections.abc import Iterator
 from contextlib import contextmanager
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from datetime import date, datetime
 from decimal import Decimal
+from itertools import chain, islice
 from pathlib import Path
-from typing import IO, Literal, cast
+from typing import IO, TYPE_CHECKING, Literal, cast
 
 import ijson
-import openpyxl
-from openpyxl.utils.exceptions import InvalidFileException
 
 from producers.errors import TruncatedError, UnexpectedAnswerError
+from producers.formats.csv_text import csv_rows, encoding_of
+from producers.formats.tracker_columns import plain_name
+
+if TYPE_CHECKING:
+    from openpyxl import Workbook
 
 Form = Literal["csv", "xlsx", "geojson"]
 Row = dict[str, str]
 """Column to text. Blank cells and nulls are empty texts; nothing else is interpreted."""
 
 _CHUNK = 1 << 16
-_DAMAGED = (EOFError, gzip.BadGzipFile, zlib.error, zipfile.BadZipFile, ijson.IncompleteJSONError)
+# NaN and the like: the words of the parser for what is there, not for what is missing.
+_INVALID_JSON = re.compile(r"invalid|lexical error|unallowed", re.IGNORECASE)
+_DAMAGED = (EOFError, gzip.BadGzipFile, lzma.LZMAError, zlib.error, zipfile.BadZipFile)
+# What openpyxl and the libraries below it raise on workbooks that Excel opens.
+_UNREADABLE = (
+    csv.Error,
+    ijson.JSONError,
+    struct.error,
+    zipfile.LargeZipFile,
+    SyntaxError,  # every XML parser's error is one
+    ArithmeticError,
+    AssertionError,
+    AttributeError,
+    LookupError,
+    RuntimeError,  # a zip with a password, or a way of packing that is not implemented
+    TypeError,
+    ValueError,
+)
+_OLD_EXCEL = b"\xd0\xcf\x11\xe0"
+_ROWS_TO_LOOK_AT = 20
+"""The header is among them."""
+_ROWS_TO_COUNT = 1_000
+"""Sheets with as many are equally long."""
+_SAME_COLUMNS = 0.6
+"""Share of the columns of that sheet that another one of the release has, too."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -38,38 +68,64 @@ class TrackerFile:
     """A tracker file that has been read once to the end.
 
     Attributes:
+        name: What messages call it.
         digest: First 16 hex digits of the SHA-256 of its bytes, unpacked when gzipped.
         rows: Rows below the header, or features.
         quote: Quote character of a CSV.
-        sheet: Sheet of a workbook; None for the one with the most rows.
+        sheet: Sheet of a workbook; None for the one that says most, and those like it.
+        spool: Its rows as JSON, one a line, parsed once: workbooks are slow to read.
     """
 
     path: Path
+    name: str
     form: Form
     digest: str
     rows: int
     quote: str
     sheet: str | None
+    spool: Path | None = None
 
 
-def measure(path: Path, *, quote: str = '"', sheet: str | None = None) -> TrackerFile:
+def measure(
+    path: Path,
+    *,
+    name: str | None = None,
+    quote: str = '"',
+    sheet: str | None = None,
+    spool: Path | None = None,
+) -> TrackerFile:
     """Hash the file and read it once, so that a damaged one is known before its first row is used.
+
+    `name` is what messages call it: its address, where it is a temporary file. With a `spool` its
+    rows are kept there, and read from there as often as they are needed.
 
     Raises:
         TruncatedError: the file ends early.
         UnexpectedAnswerError: it is no CSV, workbook or GeoJSON, or lacks the sheet.
     """
     digest = hashlib.sha256()
-    with _explained(path), _unpacked(path) as file:
+    name = path.name if name is None else name
+    with _explained(name), _unpacked(path) as file:
         head = file.read(_CHUNK)
         chunk = head
         while chunk:
             digest.update(chunk)
             chunk = file.read(_CHUNK)
-    form = _form(path, head)
-    file_of_unknown_length = TrackerFile(path, form, digest.hexdigest()[:16], 0, quote, sheet)
-    rows = sum(1 for _ in read_rows(file_of_unknown_length))
-    return TrackerFile(path, form, digest.hexdigest()[:16], rows, quote, sheet)
+    form = _form(name, head)
+    measured = TrackerFile(path, name, form, digest.hexdigest()[:16], 0, quote, sheet)
+    return replace(measured, rows=_kept(read_rows(measured), spool), spool=spool)
+
+
+def _kept(rows: Iterator[Row], spool: Path | None) -> int:
+    """How many rows there are, which are written into the spool."""
+    if spool is None:
+        return sum(1 for _ in rows)
+    count = 0
+    with spool.open("w", encoding="utf-8") as file:
+        for row in rows:
+            file.write(json.dumps(row, ensure_ascii=False) + "\n")
+            count += 1
+    return count
 
 
 def read_rows(file: TrackerFile) -> Iterator[Row]:
@@ -81,7 +137,11 @@ def read_rows(file: TrackerFile) -> Iterator[Row]:
     Raises:
         The same as `measure`.
     """
-    with _explained(file.path):
+    if file.spool is not None:
+        with file.spool.open(encoding="utf-8") as kept:
+            yield from map(json.loads, kept)
+        return
+    with _explained(file.name):
         if file.form == "xlsx":
             yield from _workbook_rows(file)
             return
@@ -92,16 +152,21 @@ def read_rows(file: TrackerFile) -> Iterator[Row]:
                 yield from _csv_rows(binary, file)
 
 
-def _form(path: Path, head: bytes) -> Form:
+def _form(name: str, head: bytes) -> Form:
     if head.startswith(b"PK\x03\x04"):
         return "xlsx"
-    start = head.removeprefix(b"\xef\xbb\xbf").lstrip()[:1]
-    if start == b"{":
+    if head.startswith(_OLD_EXCEL):
+        raise UnexpectedAnswerError(
+            f"{name} is a workbook of the old kind (.xls) or has a password. Save it as XLSX "
+            "or CSV, and set the location to that."
+        )
+    start = head.decode(encoding_of(head), "replace").lstrip("\ufeff").lstrip()[:1]
+    if start == "{":
         return "geojson"
-    if start in (b"", b"<", b"["):
+    if start in ("", "<", "["):
         shown = head[:80].decode("utf-8", "replace")
         raise UnexpectedAnswerError(
-            f"{path.name} is no tracker file; it starts with {shown!r}. Check the location."
+            f"{name} is no tracker file; it starts with {shown!r}. Check the location."
         )
     return "csv"
 
@@ -115,55 +180,99 @@ def _unpacked(path: Path) -> Iterator[IO[bytes]]:
 
 
 @contextmanager
-def _explained(path: Path) -> Iterator[None]:
+def _explained(name: str) -> Iterator[None]:
     try:
         yield
     except _DAMAGED as error:
-        raise TruncatedError(
-            f"{path.name} is damaged or cut short ({error}). Run again."
+        raise TruncatedError(f"{name} is damaged or cut short ({error}). Run again.") from error
+    except ijson.IncompleteJSONError as error:
+        if _INVALID_JSON.search(str(error)):
+            raise UnexpectedAnswerError(f"{name} is no valid JSON: {error}.") from error
+        raise TruncatedError(f"{name} is damaged or cut short ({error}). Run again.") from error
+    except (OSError, *_UNREADABLE) as error:
+        if isinstance(error, OSError) and error.errno is not None:
+            raise  # of the disk, not of what is on it
+        raise UnexpectedAnswerError(
+            f"{name} cannot be read ({type(error).__name__}: {error}). Save it again as CSV "
+            "or XLSX, and set the location to that."
         ) from error
-    except (csv.Error, ijson.JSONError, InvalidFileException, KeyError) as error:
-        raise UnexpectedAnswerError(f"{path.name} cannot be read: {error}.") from error
 
 
 def _csv_rows(binary: IO[bytes], file: TrackerFile) -> Iterator[Row]:
-    with io.TextIOWrapper(binary, encoding="utf-8-sig", errors="replace", newline="") as text:
-        reader = csv.reader(text, quotechar=file.quote)
-        header = next((row for row in reader if row), [])
-        cells = len(header)
-        for row in reader:
-            if row:
-                cells = len(row)
-                yield _row(header, row)
+    header, rows = _below_header(csv_rows(binary, file.quote))
+    cells = len(header)
+    for row in rows:
+        cells = len(row)
+        yield _row(header, row)
     if cells < len(header):
         raise TruncatedError(
-            f"The last row of {file.path.name} ends early: the file was cut short. Run again."
+            f"The last row of {file.name} ends early: the file was cut short. Run again."
         )
 
 
+def _below_header(rows: Iterator[list[str]]) -> tuple[list[str], Iterator[list[str]]]:
+    """The header and the rows below it. Titles above a table fill few cells of its width."""
+    first = list(islice(rows, _ROWS_TO_LOOK_AT))
+    filled = [sum(map(bool, row)) for row in first]
+    width = max(filled, default=0)
+    for index, cells in enumerate(filled):
+        if cells >= max(min(2, width), width / 2):
+            return first[index], chain(first[index + 1 :], rows)
+    return [], iter(())
+
+
 def _workbook_rows(file: TrackerFile) -> Iterator[Row]:
+    import openpyxl  # a tenth of every worker's start, and workers read no workbooks
+
     with file.path.open("rb") as binary:
         book = openpyxl.load_workbook(binary, read_only=True, data_only=True)
         try:
-            name = file.sheet or _longest_sheet(book)
-            if name not in book.sheetnames:
+            if file.sheet is None:
+                names = _data_sheets(book)
+            elif file.sheet in book.sheetnames:
+                names = [file.sheet]
+            else:
                 raise UnexpectedAnswerError(
-                    f"{file.path.name} has no sheet {name!r}; it has {', '.join(book.sheetnames)}."
+                    f"{file.name} has no sheet {file.sheet!r}; it has {', '.join(book.sheetnames)}."
                 )
-            rows = (
-                [_cell(value) for value in row] for row in book[name].iter_rows(values_only=True)
-            )
-            # Titles above the table fill one cell only.
-            header = next((row for row in rows if sum(map(bool, row)) > 1), [])
-            for row in rows:
-                if any(row):
+            for name in names:
+                header, rows = _below_header(_cells(book, name))
+                for row in rows:
                     yield _row(header, row)
         finally:
             book.close()
 
 
-def _longest_sheet(book: openpyxl.Workbook) -> str:
-    return max(book.worksheets, key=lambda sheet: sheet.max_row or 0).title
+def _data_sheets(book: "Workbook") -> list[str]:
+    """The sheet that says most, and those that have most of its columns, in their order.
+
+    Trackers keep units below a size, or given up, in sheets of their own; lists of regions are
+    long, too, but narrow.
+    """
+    tables = {}
+    for sheet in book.worksheets:
+        header, rows = _below_header(_cells(book, sheet.title))
+        count = sum(1 for row in islice(rows, _ROWS_TO_COUNT) if sum(map(bool, row)) > 1)
+        tables[sheet.title] = count, {plain_name(name) for name in header if name}
+    longest = max(tables, key=lambda name: tables[name][0] * len(tables[name][1]), default=None)
+    if longest is None:
+        return []
+    wanted = tables[longest][1]
+    return [
+        name
+        for name, (_, columns) in tables.items()
+        if name == longest or len(columns & wanted) > len(wanted) * _SAME_COLUMNS
+    ]
+
+
+def _cells(book: "Workbook", name: str) -> Iterator[list[str]]:
+    sheet = book[name]
+    # What a sheet declares of its size is often wrong; rows beyond it would be lost.
+    sheet.reset_dimensions()
+    for row in sheet.iter_rows(values_only=True):
+        cells = [_cell(value) for value in row]
+        if any(cells):
+            yield cells
 
 
 def _row(header: list[str], cells: list[str]) -> Row:
@@ -181,9 +290,10 @@ def _features(binary: IO[bytes]) -> Iterator[Row]:
         row = {str(key): _cell(value) for key, value in (feature.get("properties") or {}).items()}
         geometry = feature.get("geometry") or {}
         row["geometry_type"] = _cell(geometry.get("type"))
-        if geometry.get("type") == "Point":
-            longitude, latitude = geometry["coordinates"][:2]
-            row |= {"geometry_longitude": str(longitude), "geometry_latitude": str(latitude)}
+        position = geometry.get("coordinates") or []
+        if geometry.get("type") == "Point" and len(position) > 1:
+            longitude, latitude = map(_cell, position[:2])
+            row |= {"geometry_longitude": longitude, "geometry_latitude": latitude}
         yield row
 
 

@@ -24,6 +24,7 @@ UNIT_COLUMNS = (
     "fuel",
     "technology",
     "capacity_mw",
+    "capacity_rating",
     "status",
     "start_year",
     "retired_year",
@@ -76,6 +77,7 @@ _FUELS = (
     ("GSPT-Africa", "solar", "PV"),
     ("GWPT-Africa", "wind", "Onshore"),
 )
+_RATINGS = ("MWac", "MWp/dc", "unknown")
 _STATUSES = (
     "operating",
     "operating",
@@ -118,6 +120,7 @@ def units() -> bytes:
             "fuel": fuel,
             "technology": technology,
             "capacity_mw": str(rng.randint(1, 900)),
+            "capacity_rating": _RATINGS[site % 3] if fuel == "solar" else "",
             "status": status,
             "start_year": str(rng.randint(1970, 2030)) if index % 4 else "not found",
             "retired_year": "2020" if status == "retired" else "",

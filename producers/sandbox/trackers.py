@@ -126,6 +126,7 @@ def _made_up_row(index: int) -> _Row:
         "fuel": "solar" if solar else "wind",
         "technology": "PV" if solar else "Onshore",
         "capacity_mw": str(20 + index % 9 * 15),
+        "capacity_rating": "MWac" if solar else "",
         "status": _STATUSES[index // 4 % len(_STATUSES)],
         "start_year": str(2026 + index % 5) if index % 3 else "",
         "owner": f"Owner {index % 40:02d}",

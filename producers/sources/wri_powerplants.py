@@ -6,27 +6,38 @@ nothing new: by ETag, or by the hash of the CSV. Source: README and release note
 
 import hashlib
 from collections.abc import Iterator, Mapping
-from functools import lru_cache
 from operator import itemgetter
 from pathlib import Path
 from tempfile import TemporaryDirectory
-from typing import Any, ClassVar
+from typing import Any, ClassVar, Final
 
-import pycountry
 from pydantic import Field
 
 from producers.config import SourceConfig
-from producers.connector import InfrastructureConnector, Pull, PullRequest, RawItem, StreamInfo
+from producers.connector import (
+    InfrastructureConnector,
+    Pull,
+    PullRequest,
+    RawItem,
+    StreamInfo,
+    UpstreamFields,
+)
 from producers.errors import UnexpectedAnswerError
+from producers.formats.country_names import country_code
 from producers.formats.csv_release import CsvRelease, measure, read_rows
+from producers.formats.fuel_words import fuel_of
+from producers.formats.odd_cells import OddCells, year_in
+from producers.formats.readability import check_readable, readability
 from producers.formats.reading import UnreadableNumberError, number
-from producers.formats.release_files import PreviousRelease, check_rows, obtain
+from producers.formats.release_files import PreviousRelease, check_rows, obtain_readable
 from producers.formats.text_repair import repaired
+from producers.formats.tracker_position import place
 from producers.http import HttpSource, bare_address
-from streams.core import reject_rules
+from streams.core import flag_rules, reject_rules
 from streams.core.errors import Rejected
 from streams.core.payloads import GenerationYear, PowerPlant
 from streams.core.records import Mapped, RawRecord
+from streams.core.vocabulary import FUELS
 
 _REPORTED_YEARS = range(2013, 2020)
 _ESTIMATED_YEARS = range(2013, 2018)
@@ -59,35 +70,12 @@ COLUMNS = (
 
 _ID = "gppd_idnr"
 
-_FUELS = {
-    name: name.lower().replace(" ", "_")
-    for name in (
-        "Biomass",
-        "Coal",
-        "Cogeneration",
-        "Gas",
-        "Geothermal",
-        "Hydro",
-        "Nuclear",
-        "Oil",
-        "Other",
-        "Petcoke",
-        "Solar",
-        "Storage",
-        "Waste",
-        "Wave and Tidal",
-        "Wind",
-    )
-}
-_FUEL_LIMIT = ", ".join(_FUELS)
+_FUEL_LIMIT = ", ".join(sorted(FUELS))
 
 # Up to v1.1.0 the fuels were in fuel1..fuel4 and there was one estimate, for 2014 (its README).
 _EARLIER_FUELS = ("fuel1", "fuel2", "fuel3", "fuel4")
 _EARLIER_ESTIMATE = "estimated_generation_gwh"
 _EARLIER_ESTIMATE_YEAR = 2014
-
-# The one code of the database that is not in ISO 3166-1.
-_OWN_COUNTRY_CODES = {"KOS": "XK"}
 
 # Field names, composed once instead of for every row.
 _YEAR_FIELDS = tuple(
@@ -99,6 +87,29 @@ _YEAR_FIELDS = tuple(
     )
     for year in _REPORTED_YEARS
 )
+
+
+UPSTREAM_FIELDS: Final[UpstreamFields] = {
+    "power_plant": {
+        "name": ("name",),
+        "country_code": ("country",),
+        "latitude": ("latitude",),
+        "longitude": ("longitude",),
+        "capacity_mw": ("capacity_mw",),
+        "primary_fuel": ("primary_fuel", "fuel1"),
+        "other_fuels": ("other_fuel1", "other_fuel2", "other_fuel3", *_EARLIER_FUELS[1:]),
+        "commissioning_year": ("commissioning_year",),
+        "status": (),
+        "owner": ("owner",),
+        "capacity_year": ("year_of_capacity_data",),
+        "reported_by": ("source",),
+        "report_url": ("url",),
+        "position_source": ("geolocation_source",),
+        "plant_ids_wepp": ("wepp_id",),
+        "generation_reported_by": ("generation_data_source",),
+        "generation": tuple(name for year in _YEAR_FIELDS for name in year[1:] if name),
+    }
+}
 
 
 class WriConfig(SourceConfig):
@@ -121,6 +132,11 @@ class WriPowerPlantsConnector(InfrastructureConnector):
         "Global Energy Observatory, Google, KTH Royal Institute of Technology in Stockholm, "
         "Enipedia, World Resources Institute: Global Power Plant Database"
     )
+    upstream_fields = UPSTREAM_FIELDS
+    file_variables: ClassVar[Mapping[str, Mapping[str, str]]] = {
+        "plants": {"WRI_LOCATION": "{file}", "WRI_MINIMUM_ROWS": "0"}
+    }
+    also_read = frozenset({_ID, "country_long", _EARLIER_ESTIMATE})
     config_model: ClassVar[type[SourceConfig]] = WriConfig
     config: WriConfig
 
@@ -148,14 +164,19 @@ class WriPowerPlantsConnector(InfrastructureConnector):
         previous = _previous(request.checkpoint)
         location = bare_address(self.config.location)
         with TemporaryDirectory(prefix="wri-") as folder:
-            obtained = obtain(http, self.config.location, Path(folder) / "release", previous)
-            if obtained.path is None:
+            obtained, release = obtain_readable(
+                http,
+                self.config.location,
+                Path(folder) / "release",
+                previous,
+                lambda path: _measured(path, location),
+            )
+            if release is None:
                 pull.unchanged = True
                 return
             pull.checkpoint.pop("etag", None)
             if obtained.etag:
                 pull.checkpoint["etag"] = obtained.etag
-            release = measure(obtained.path)
             if release.digest == previous.digest:
                 pull.unchanged = True
                 pull.checkpoint |= {"location": location}
@@ -164,9 +185,17 @@ class WriPowerPlantsConnector(InfrastructureConnector):
                 release.rows,
                 location,
                 least=self.config.minimum_rows,
-                previous_rows=previous.rows,
+                previous_rows=0 if request.accept_loss else previous.rows,
                 largest_loss=self.config.largest_loss,
             )
+            found = readability(_items(release, location), _complete)
+            share = found[location].share if location in found else None
+            if not request.accept_loss and share is not None:
+                check_readable(
+                    found[location], location, before=previous.readable, looked_for=(_ID,)
+                )
+            if share is not None:
+                pull.checkpoint["readable"] = f"{share:.4f}"
             pull.expected = release.rows
             items = 0
             for item in _items(release, location):
@@ -187,18 +216,26 @@ class WriPowerPlantsConnector(InfrastructureConnector):
         """Convert one row to a power plant.
 
         Units: MW, GWh a year, degrees. Empty means not reported, never zero; negative generation
-        is real (pumped storage, own use). Source: README of the database, v1.1.0 to v1.3.0.
+        is real (pumped storage, own use). What is no number, and a capacity of zero, is null and
+        flags the plant. Source: README of the database, v1.1.0 to v1.3.0.
         """
         item = raw.item or {}
         if not item.get(_ID):
             return reject_rules.MISSING_ID.reject()
-        try:
-            plant = _plant(item)
-        except UnreadableNumberError as error:
-            return reject_rules.UNREADABLE_NUMBER.reject(
-                error.text, field=error.field, limit="a number, or empty for not reported"
-            )
-        return plant if isinstance(plant, Rejected) else Mapped(raw.record_id, plant)
+        odd = OddCells()
+        plant = _plant(item, odd)
+        return plant if isinstance(plant, Rejected) else Mapped(raw.record_id, plant, odd.flags)
+
+
+def _complete(raw: RawRecord) -> Mapped | Rejected:
+    """A row as it should be: the database holds plants of a known capacity only.
+
+    One row without a capacity is a plant without one, but many are a column with another name.
+    """
+    mapped = WriPowerPlantsConnector.map_to_schema(raw)
+    if isinstance(mapped, Mapped) and getattr(mapped.payload, "capacity_mw", None) is None:
+        return reject_rules.UNREADABLE_NUMBER.reject(field="capacity_mw", limit="a number")
+    return mapped
 
 
 def _previous(checkpoint: Mapping[str, str]) -> PreviousRelease:
@@ -208,17 +245,30 @@ def _previous(checkpoint: Mapping[str, str]) -> PreviousRelease:
         checkpoint.get("release", ""),
         int(checkpoint.get("rows", "0")),
         checkpoint.get("etag"),
+        float(checkpoint["readable"]) if "readable" in checkpoint else None,
     )
 
 
-def _items(release: CsvRelease, location: str) -> Iterator[RawItem]:
-    rows = read_rows(release)
-    header = next(rows, [])
+def _measured(path: Path, location: str) -> CsvRelease:
+    """The file, whole and with the id's column: another page has few rows and is not cut short.
+
+    Raises:
+        UnexpectedAnswerError: it is another page.
+        TruncatedError: it is damaged.
+    """
+    release = measure(path, location)
+    header = next(read_rows(release), [])
     if _ID not in header:
         raise UnexpectedAnswerError(
             f"{location} is no plant database: no column {_ID}, but it starts with "
             f"{','.join(header)[:100]!r}. Check `location`."
         )
+    return release
+
+
+def _items(release: CsvRelease, location: str) -> Iterator[RawItem]:
+    rows = read_rows(release)
+    header = next(rows, [])
     width = len(header)
     # Cells in the order of COLUMNS; a column this release lacks points at a blank put at the end.
     in_order = itemgetter(*(header.index(name) if name in header else -1 for name in COLUMNS))
@@ -243,35 +293,38 @@ def _row_id(row: list[str]) -> str:
     return "row-" + hashlib.sha256("\0".join(row).encode()).hexdigest()[:16]
 
 
-def _plant(item: Mapping[str, Any]) -> PowerPlant | Rejected:
+def _plant(item: Mapping[str, Any], odd: OddCells) -> PowerPlant | Rejected:
     name = _clean(item["name"])
     if name is None:
         return reject_rules.MISSING_NAME.reject(item["name"])
-    capacity = number(item["capacity_mw"], "capacity_mw")
-    if capacity is None or capacity <= 0:
-        return reject_rules.CAPACITY_NOT_POSITIVE.reject(item["capacity_mw"], limit="> 0 MW")
     fuels = _fuels(item)
     if isinstance(fuels, Rejected):
         return fuels
     wepp = item["wepp_id"]
+    capacity = odd.number(item["capacity_mw"], flag_rules.CAPACITY_UNREADABLE)
+    where = place(
+        odd.number(item["latitude"], flag_rules.POSITION_UNREADABLE),
+        odd.number(item["longitude"], flag_rules.POSITION_UNREADABLE),
+        country_code(item["country"]),
+    )
     return PowerPlant(
         name=name,
-        country_code=_country_code(item["country"]),
-        latitude=number(item["latitude"], "latitude"),
-        longitude=number(item["longitude"], "longitude"),
-        capacity_mw=capacity,
+        country_code=where.country_code,
+        latitude=where.latitude,
+        longitude=where.longitude,
+        capacity_mw=odd.above_zero(capacity),
         primary_fuel=fuels[0],
         other_fuels=fuels[1:],
-        commissioning_year=number(item["commissioning_year"], "commissioning_year"),
+        commissioning_year=_year(item["commissioning_year"], odd),
         status="operating",
         owner=_clean(item["owner"]),
-        capacity_year=_whole(item["year_of_capacity_data"], "year_of_capacity_data"),
+        capacity_year=_whole_year(item["year_of_capacity_data"], odd),
         reported_by=_clean(item["source"]),
         report_url=_clean(item["url"]),
         position_source=_clean(item["geolocation_source"]),
         plant_ids_wepp=_split(wepp) if wepp else (),
         generation_reported_by=_clean(item["generation_data_source"]),
-        generation=_generation(item),
+        generation=_generation(item, odd),
     )
 
 
@@ -287,13 +340,13 @@ def _fuels(item: Mapping[str, Any]) -> tuple[str, ...] | Rejected:
             item["other_fuel2"],
             item["other_fuel3"],
         ]
-    primary = _FUELS.get(names[0] or "")
+    primary = fuel_of(names[0])
     if primary is None:
         return reject_rules.UNKNOWN_FUEL.reject(names[0], limit=_FUEL_LIMIT)
     others = set()
     for name in names[1:]:
         if name:
-            fuel = _FUELS.get(name)
+            fuel = fuel_of(name)
             if fuel is None:
                 return reject_rules.UNKNOWN_FUEL.reject(
                     name, field="other_fuels", limit=_FUEL_LIMIT
@@ -302,7 +355,7 @@ def _fuels(item: Mapping[str, Any]) -> tuple[str, ...] | Rejected:
     return (primary, *sorted(others - {primary}))
 
 
-def _generation(item: Mapping[str, Any]) -> tuple[GenerationYear, ...]:
+def _generation(item: Mapping[str, Any], odd: OddCells) -> tuple[GenerationYear, ...]:
     """An entry for every year with a figure; a method without an estimate is none."""
     years = []
     earlier = item["extra"].get(_EARLIER_ESTIMATE)
@@ -313,8 +366,8 @@ def _generation(item: Mapping[str, Any]) -> tuple[GenerationYear, ...]:
             estimate_text = estimate_text or earlier
         if reported_text is None and estimate_text is None:
             continue
-        reported = number(reported_text, reported_field)
-        estimate = number(estimate_text, estimate_field or _EARLIER_ESTIMATE)
+        reported = odd.number(reported_text, flag_rules.FIGURE_UNREADABLE)
+        estimate = odd.number(estimate_text, flag_rules.FIGURE_UNREADABLE)
         if reported is not None or estimate is not None:
             method = item[method_field] if method_field and estimate is not None else None
             years.append(GenerationYear(year, reported, estimate, method))
@@ -331,21 +384,22 @@ def _split(text: str) -> tuple[str, ...]:
     return tuple(part for part in (part.strip() for part in text.split("|")) if part)
 
 
-def _whole(text: str | None, field: str) -> int | None:
-    value = number(text, field)
-    if value is None:
-        return None
-    if not value.is_integer() or abs(value) > 9999:
-        raise UnreadableNumberError(field, text or "")
-    return int(value)
+def _year(text: str | None, odd: OddCells) -> float | None:
+    """A year, with its part where it is a mean of units; the one year among words."""
+    try:
+        return number(text, "year")
+    except UnreadableNumberError:
+        year = year_in(text or "")
+        if year is None:
+            odd.note(flag_rules.YEAR_UNREADABLE)
+        return year
 
 
-@lru_cache(maxsize=1024)
-def _country_code(code: str | None) -> str | None:
-    """ISO 3166-1 alpha-2 of an alpha-3 code; None when there is no such country."""
-    if code is None:
+def _whole_year(text: str | None, odd: OddCells) -> int | None:
+    year = _year(text, odd)
+    if year is None:
         return None
-    if code in _OWN_COUNTRY_CODES:
-        return _OWN_COUNTRY_CODES[code]
-    country = pycountry.countries.get(alpha_3=code)
-    return None if country is None else country.alpha_2
+    if year % 1 or abs(year) > 9999:
+        odd.note(flag_rules.YEAR_UNREADABLE)
+        return None
+    return int(year)

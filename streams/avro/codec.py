@@ -1,13 +1,15 @@
 """Avro values in the Confluent registry framing: 0x00, schema id (4 bytes, big endian), Avro body.
 
 Encoding never asks the registry: ids are resolved once at start. Decoding asks it once per id, and
-once a minute for an id it does not know. Both are safe to call from several threads.
+once a minute for an id that neither it nor this deployment knows. Both are safe to call from
+several threads.
 """
 
 import struct
 import time
 import warnings
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Collection, Iterable, Mapping
+from contextlib import suppress
 from dataclasses import dataclass, field
 from io import BytesIO
 from types import TracebackType
@@ -20,7 +22,7 @@ from httpx import URL, HTTPError
 from streams.avro.contracts import AvroSchema, Contract, canonical_json, parse
 from streams.avro.reader import AvroError, compile_reader
 from streams.avro.writer import compile_writer
-from streams.core.errors import RegistryError, SettingsError
+from streams.core.errors import RegistryError, SettingsError, UnknownSchemaError
 
 # The client imports authlib, which announces its next major version to everybody.
 with warnings.catch_warnings(record=True):
@@ -46,6 +48,8 @@ _UNPROCESSABLE = 422
 
 _UNKNOWN_ID_SECONDS = 60.0
 """How long an id the registry did not know is not asked for again: foreign bytes come in floods."""
+_USED_IDS_SECONDS = 1.0
+"""How long the used ids are not read again for those who decode one record after the other."""
 
 
 class UndecodableError(Exception):
@@ -83,17 +87,34 @@ class Encoder(Generic[_Written]):
         return self._write(record)
 
 
+UsedIds = Callable[[float], Collection[int]]
+"""Monotonic time → the ids that this deployment has used, read at that time or later."""
+
+
+def _none_used(_since: float) -> Collection[int]:
+    return ()
+
+
 class Registry:
     """The schema registry as this product uses it.
 
     As a context manager it closes its connections; encoders already made go on working.
     """
 
-    def __init__(self, url: str) -> None:
+    def __init__(self, url: str, used_ids: UsedIds = _none_used) -> None:
+        """Open it; nothing is asked yet.
+
+        Args:
+            url: Its address.
+            used_ids: Ids that this deployment's records refer to: that it does not know one of them
+                says something about the registry, not about a record.
+        """
         self._url = url
+        self._used_ids = used_ids
         self._client = SchemaRegistryClient({"url": url, "timeout": 10})
         self._writers: dict[int, AvroSchema] = {}
         self._unknown_until: dict[int, float] = {}
+        self._versions: dict[int, tuple[tuple[str, int], ...]] = {}
 
     def __enter__(self) -> Self:
         return self
@@ -104,7 +125,16 @@ class Registry:
         error: BaseException | None,
         trace: TracebackType | None,
     ) -> None:
-        self._client.__exit__(kind, error, trace)
+        self.close()
+
+    def close(self) -> None:
+        """Close its connections."""
+        self._client.__exit__(None, None, None)
+
+    @property
+    def address(self) -> str:
+        """Its address without a password."""
+        return str(URL(self._url).copy_with(userinfo=b""))
 
     def register(self, subject: str, contract: Contract) -> int:
         """Register every version of a contract, oldest first; returns the id of the latest.
@@ -125,20 +155,35 @@ class Registry:
             raise self._error(f"register {subject}", error) from error
         return schema_id
 
+    def register_text(self, subject: str, text: str) -> int:
+        """Register one schema as it is; returns its id.
+
+        Raises:
+            RegistryError: refused or no answer.
+        """
+        try:
+            schema_id: int = self._client.register_schema(subject, Schema(text, "AVRO"))
+        except (SchemaRegistryError, HTTPError) as error:
+            raise self._error(f"register {subject}", error) from error
+        return schema_id
+
+    def registered_ids(self, subject: str, contract: Contract) -> dict[int, str]:
+        """Text of every version of a registered contract by its id.
+
+        Raises:
+            RegistryError: the subject does not hold a version, or no answer.
+        """
+        texts = [canonical_json(version) for version in contract.versions]
+        return {self._lookup(subject, text): text for text in texts}
+
     def encoder(self, subject: str, contract: Contract) -> Encoder[Mapping[str, Any]]:
         """Encoder for the latest version of a registered subject.
 
         Raises:
             RegistryError: the subject does not hold this version: run the registration first.
         """
-        schema = Schema(canonical_json(contract.latest), "AVRO")
-        try:
-            registered = self._client.lookup_schema(subject, schema)
-        except (SchemaRegistryError, HTTPError) as error:
-            raise self._error(f"find the contract of {subject}", error) from error
-        if registered.schema_id is None:
-            raise RegistryError(f"The registry gave no id for {subject}.")
-        return Encoder(contract.parsed(), registered.schema_id)
+        schema_id = self._lookup(subject, canonical_json(contract.latest))
+        return Encoder(contract.parsed(), schema_id)
 
     def decoder(self, contract: Contract) -> "Decoder[AvroRecord]":
         """Decoder that resolves any writer's version to the contract's latest."""
@@ -152,39 +197,152 @@ class Registry:
         """Schema of an id, None when the registry has none of that id.
 
         Raises:
+            UnknownSchemaError: it has none, but this deployment has used the id.
             RegistryError: no answer.
             UndecodableError: the id belongs to something else than an Avro record.
         """
         if schema_id in self._writers:
             return self._writers[schema_id]
-        if schema_id <= 0:
+        now = time.monotonic()
+        if now < self._unknown_until.get(schema_id, 0):
             return None
-        if time.monotonic() < self._unknown_until.get(schema_id, 0):
+        return self._ask(schema_id, now - _USED_IDS_SECONDS)
+
+    def _ask(self, schema_id: int, used_since: float) -> AvroSchema | None:
+        text = self.schema_text(schema_id)
+        if text is None:
+            if schema_id in self._used_ids(used_since):
+                raise UnknownSchemaError(
+                    f"The schema registry {self.address} does not know schema {schema_id} any "
+                    "more, to which records of this deployment refer: restore it, or run "
+                    "`make schemas-register`, which says what is missing."
+                )
+            self._unknown_until[schema_id] = time.monotonic() + _UNKNOWN_ID_SECONDS
             return None
         try:
-            text = self._client.get_schema(schema_id).schema_str
-        except (SchemaRegistryError, HTTPError) as error:
-            if isinstance(error, SchemaRegistryError) and error.http_status_code == _NOT_FOUND:
-                self._unknown_until[schema_id] = time.monotonic() + _UNKNOWN_ID_SECONDS
-                return None
-            raise self._error(f"read schema {schema_id}", error) from error
-        try:
-            self._writers[schema_id] = parse(text or "")
+            self._writers[schema_id] = parse(text)
         except SettingsError as error:
             raise UndecodableError(
                 "bad_avro", f"Schema {schema_id} is no Avro record: {error}", schema_id
             ) from error
         return self._writers[schema_id]
 
+    def schema_text(self, schema_id: int) -> str | None:
+        """Text of a schema as the registry has it, None when it has none of that id.
+
+        Raises:
+            RegistryError: no answer.
+        """
+        if schema_id <= 0:
+            return None
+        try:
+            return self._client.get_schema(schema_id).schema_str or ""
+        except (SchemaRegistryError, HTTPError) as error:
+            if _is_not_found(error):
+                return None
+            raise self._error(f"read schema {schema_id}", error) from error
+
+    def resolve(self, values: Iterable[bytes | None]) -> None:
+        """Read the schemas of framed values, so that decoding them asks nothing.
+
+        What was unknown is asked again: it may have been used since, by these values.
+
+        Raises:
+            UnknownSchemaError: it lacks one that this deployment has used.
+            RegistryError: no answer.
+        """
+        begun = time.monotonic()
+        for schema_id in self._unread(values):
+            # What it is, if it is none, decoding says.
+            with suppress(UndecodableError):
+                self._ask(schema_id, begun)
+
+    def has_resolved(self, values: Iterable[bytes | None]) -> bool:
+        """Whether the schemas of framed values were read."""
+        return not self._unread(values)
+
+    def _unread(self, values: Iterable[bytes | None]) -> set[int]:
+        found = {frame_schema_id(value) for value in values} - self._writers.keys()
+        return {schema_id for schema_id in found if schema_id is not None}
+
+    def _lookup(self, subject: str, text: str) -> int:
+        try:
+            registered = self._client.lookup_schema(subject, Schema(text, "AVRO"))
+        except (SchemaRegistryError, HTTPError) as error:
+            raise self._error(f"find the contract of {subject}", error) from error
+        if registered.schema_id is None:
+            raise RegistryError(f"The registry gave no id for {subject}.")
+        return int(registered.schema_id)
+
+    def versions_of(self, schema_id: int) -> tuple[tuple[str, int], ...]:
+        """Every subject that has the schema of an id, with its version there; asked once an id.
+
+        Raises:
+            RegistryError: no answer.
+        """
+        if schema_id <= 0:
+            return ()
+        if schema_id not in self._versions:
+            try:
+                found = self._client.get_schema_versions(schema_id)
+            except (SchemaRegistryError, HTTPError) as error:
+                if not _is_not_found(error):
+                    raise self._error(f"find subjects of schema {schema_id}", error) from error
+                found = []
+            self._versions[schema_id] = tuple(sorted((one.subject, one.version) for one in found))
+        return self._versions[schema_id]
+
+    def subjects(self) -> tuple[str, ...]:
+        """Every subject it has, sorted.
+
+        Raises:
+            RegistryError: no answer.
+        """
+        try:
+            return tuple(sorted(self._client.get_subjects()))
+        except (SchemaRegistryError, HTTPError) as error:
+            raise self._error("list subjects", error) from error
+
+    def subject_versions(self, subject: str) -> dict[int, str]:
+        """Text of every version that a subject has, by its number; none for an unknown one.
+
+        Raises:
+            RegistryError: no answer.
+        """
+        try:
+            numbers = self._client.get_versions(subject)
+            found = {number: self._client.get_version(subject, number) for number in numbers}
+        except (SchemaRegistryError, HTTPError) as error:
+            if _is_not_found(error):
+                return {}
+            raise self._error(f"read the versions of {subject}", error) from error
+        return {number: version.schema.schema_str or "" for number, version in found.items()}
+
+    def subject_rule(self, subject: str) -> str | None:
+        """Compatibility that a subject is set to, None when it has none of its own.
+
+        Raises:
+            RegistryError: no answer.
+        """
+        try:
+            return str(self._client.get_compatibility(subject))
+        except (SchemaRegistryError, HTTPError) as error:
+            if _is_not_found(error):
+                return None
+            raise self._error(f"read the compatibility of {subject}", error) from error
+
     def _error(self, what: str, error: SchemaRegistryError | HTTPError) -> RegistryError:
-        address = URL(self._url).copy_with(userinfo=b"")
         advice = "Check that it runs and that SCHEMA_REGISTRY_URL names it."
         if isinstance(error, SchemaRegistryError):
             if error.http_status_code in (_CONFLICT, _UNPROCESSABLE):
                 advice = "Run `make schemas-check`: a version may break the rule of its subject."
             elif error.http_status_code == _NOT_FOUND:
                 advice = "Run `make schemas-register` first."
-        return RegistryError(f"Schema registry {address} could not {what}: {error}. {advice}")
+        return RegistryError(f"Schema registry {self.address} could not {what}: {error}. {advice}")
+
+
+def _is_not_found(error: SchemaRegistryError | HTTPError) -> bool:
+    return isinstance(error, SchemaRegistryError) and error.http_status_code == _NOT_FOUND
 
 
 class Decoder(Generic[_Decoded]):
@@ -203,9 +361,9 @@ class Decoder(Generic[_Decoded]):
         """Record with the fields of the latest version; timestamps are aware UTC datetimes.
 
         Raises:
-            UndecodableError: no framing, unknown schema id, another record's schema, or bytes
-                that do not fit.
-            RegistryError: the registry does not answer.
+            UndecodableError: no framing, a schema id that nobody ever gave, another record's
+                schema, or bytes that do not fit.
+            RegistryError: the registry does not answer, or lacks a schema it had.
         """
         if not value or len(value) < _HEADER.size or value[0] != MAGIC:
             raise UndecodableError("bad_framing", "The value does not start with a schema id.")

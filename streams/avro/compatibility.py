@@ -28,11 +28,12 @@ from streams.avro.contracts import (
     fingerprint,
     load_contract,
 )
+from streams.avro.explain import explain
 from streams.core.errors import SettingsError
 from streams.settings import settings
 from streams.topics import Topic
 
-Problem = Literal["unreadable", "incompatible", "changed", "unfrozen", "missing"]
+Problem = Literal["unreadable", "incompatible", "undocumented", "changed", "unfrozen", "missing"]
 
 
 @dataclass(frozen=True, slots=True)
@@ -43,8 +44,9 @@ class Finding:
         contract: Folder name.
         version: Version it is about, e.g. 2.
         problem: `unreadable`: no Avro schema. `incompatible`: breaks the contract's rule.
-            `changed`: differs from what was frozen. `unfrozen`: not in the list of frozen versions.
-            `missing`: in the list of frozen versions, but not in the folder.
+            `undocumented`: a record or field without a `doc`. `changed`: differs from what was
+            frozen. `unfrozen`: not in the list of frozen versions. `missing`: in the list of frozen
+            versions, but not in the folder.
         message: What is wrong and what to do.
     """
 
@@ -58,7 +60,7 @@ def check(avro_dir: Path | None = None) -> tuple[Finding, ...]:
     """Check every kept version of every contract, without any service.
 
     Each version must be an Avro schema, compatible with all earlier ones by the contract's rule,
-    and exactly as frozen.
+    say what each of its fields means, and be exactly as frozen.
 
     Raises:
         SettingsError: a folder or the list of frozen versions cannot be read.
@@ -69,6 +71,7 @@ def check(avro_dir: Path | None = None) -> tuple[Finding, ...]:
     findings = list(_missing(contracts, frozen))
     for found in contracts:
         findings += check_compatibility(found)
+        findings += _check_docs(found)
         findings += _check_frozen(found, frozen.get(found.name, ()))
     return tuple(findings)
 
@@ -91,7 +94,7 @@ def check_compatibility(contract: Contract) -> tuple[Finding, ...]:
         reasons = [
             reason
             for reader, writer in _pairs(contract.compatibility, older, newer)
-            for reason in _incompatibilities(schemas, reader, writer)
+            for reason in _incompatibilities(contract, schemas, reader, writer)
         ]
         earlier = _logical_types(contract.versions[older - 1])
         for place, logical_type in _logical_types(contract.versions[newer - 1]).items():
@@ -190,15 +193,44 @@ def _parse(schema: Mapping[str, Any]) -> avro.schema.Schema:
 
 
 def _incompatibilities(
-    schemas: Mapping[int, avro.schema.Schema], reader: int, writer: int
+    contract: Contract, schemas: Mapping[int, avro.schema.Schema], reader: int, writer: int
 ) -> Iterator[str]:
     checker = ReaderWriterCompatibilityChecker()  # type: ignore[no-untyped-call]
     result = checker.get_compatibility(schemas[reader], schemas[writer])
-    if result.compatibility is not SchemaCompatibilityType.compatible:
-        yield (
-            f"v{reader} cannot read what v{writer} wrote: {', '.join(sorted(result.messages))} "
-            f"(at {', '.join(sorted(result.locations))})"
-        )
+    if result.compatibility is SchemaCompatibilityType.compatible:
+        return
+    versions = contract.versions
+    reasons = explain(versions[reader - 1], versions[writer - 1], reader_is_newer=reader > writer)
+    for reason in tuple(reasons) or sorted(result.messages):
+        yield f"v{reader} cannot read what v{writer} wrote: {reason}"
+
+
+def _check_docs(found: Contract) -> Iterator[Finding]:
+    for version, schema in enumerate(found.versions, start=1):
+        for place in _undocumented(schema):
+            yield Finding(
+                found.name,
+                version,
+                "undocumented",
+                f"{place} has no doc: say what it means, in which unit, and what null means.",
+            )
+
+
+def _undocumented(schema: Any, place: str = "") -> Iterator[str]:
+    """Records and fields without a doc, by their path."""
+    for branch in schema if isinstance(schema, list) else [schema]:
+        if not isinstance(branch, dict):
+            continue
+        if branch["type"] == "record" and not str(branch.get("doc", "")).strip():
+            yield place or str(branch["name"])
+        for field in branch.get("fields", ()):
+            inner = f"{place}.{field['name']}".lstrip(".")
+            if not str(field.get("doc", "")).strip():
+                yield inner
+            yield from _undocumented(field["type"], inner)
+        for inner_key in ("items", "values"):
+            if inner_key in branch:
+                yield from _undocumented(branch[inner_key], f"{place}[]")
 
 
 def _logical_types(schema: Any, place: str = "") -> dict[str, str]:

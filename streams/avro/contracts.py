@@ -10,7 +10,7 @@ from pathlib import Path
 from typing import Any
 
 from fastavro import parse_schema
-from fastavro.schema import SchemaParseException
+from fastavro.schema import SchemaParseException, to_parsing_canonical_form
 
 from streams.core.errors import SettingsError
 from streams.settings import settings
@@ -122,6 +122,14 @@ def parse(text: str) -> AvroSchema:
     if not isinstance(parsed, dict) or parsed.get("type") != "record":
         raise SettingsError("Not an Avro record schema.")
     return parsed
+
+
+def canonical_form(text: str) -> str:
+    """A schema text in Avro's canonical form: equal for what reads the same, whatever its words."""
+    try:
+        return str(to_parsing_canonical_form(parse(text)))
+    except SettingsError:
+        return text
 
 
 def canonical_json(schema: Mapping[str, Any]) -> str:

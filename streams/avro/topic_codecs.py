@@ -8,6 +8,7 @@ from streams.avro.codec import Decoder, Encoder, Registry
 from streams.avro.contracts import Contract, contract
 from streams.core import contract_types as avro
 from streams.topics import (
+    CANDIDATES,
     DEAD_LETTERS,
     LNG_GAS_DAYS,
     MARKET_INFRASTRUCTURE,
@@ -42,6 +43,7 @@ class Encoders:
     observations: Encoder[avro.NormalizedObservation]
     gas_days: Encoder[avro.GasDayReport]
     canonical: Encoder[avro.InfrastructureRecord]
+    candidates: Encoder[avro.MatchCandidate]
     outcomes: Encoder[avro.RecordOutcome]
     dead_letters: Encoder[avro.DeadLetter]
     counts: Encoder[avro.QualityCounts]
@@ -59,6 +61,7 @@ def shared_encoders(registry: Registry) -> Encoders:
         observations=topic_encoder(registry, NORMALIZED_OBSERVATIONS, avro.NormalizedObservation),
         gas_days=topic_encoder(registry, LNG_GAS_DAYS, avro.GasDayReport),
         canonical=topic_encoder(registry, MARKET_INFRASTRUCTURE, avro.InfrastructureRecord),
+        candidates=topic_encoder(registry, CANDIDATES, avro.MatchCandidate),
         outcomes=topic_encoder(registry, RECORD_OUTCOMES, avro.RecordOutcome),
         dead_letters=topic_encoder(registry, DEAD_LETTERS, avro.DeadLetter),
         counts=topic_encoder(registry, QUALITY_COUNTS, avro.QualityCounts),

@@ -9,7 +9,7 @@ import orjson
 
 from streams.clickhouse import bounds
 from streams.clickhouse.bound_query import BoundQuery
-from streams.clickhouse.place import ANY_ASSET, Box
+from streams.clickhouse.place import ANY_ASSET, Box, features
 from streams.clickhouse.prepared import body, folded
 from streams.clickhouse.tables import ASSETS, SERIES_KINDS, kinds
 
@@ -88,13 +88,13 @@ class AssetPlace:
     longitude: float | None
     to_latitude: float | None
     to_longitude: float | None
-    measure: float
+    measure: float = 0.0
 
 
-_PLACE_COLUMNS = (
-    "record_id, kind, name, country_code, status, capacity_mw, "
-    "latitude, longitude, to_latitude, to_longitude"
-)
+PLACE_COLUMNS = tuple(name for name in AssetPlace.__dataclass_fields__ if name != "measure")
+"""Columns of every query for places; the nearest have `distance_km`, hits `similarity`, too."""
+
+_PLACE_COLUMNS = ", ".join(PLACE_COLUMNS)
 
 
 def assets_by_id(record_ids: Collection[str]) -> BoundQuery[AssetBody]:
@@ -139,14 +139,30 @@ def asset_versions(kind: str, record_id: str, limit: int = 1000) -> BoundQuery[A
     Raises:
         OutOfBoundsError: no kind of assets, or a parameter without bounds.
     """
+    return versions_of_assets(kind, [record_id], limit)
+
+
+def versions_of_assets(
+    kind: str, record_ids: Collection[str], limit: int = 1000
+) -> BoundQuery[AssetVersion]:
+    """Versions of some assets of a kind, of each the newest first.
+
+    Args:
+        kind: Kind of assets.
+        record_ids: Which.
+        limit: Most versions of each.
+
+    Raises:
+        OutOfBoundsError: no kind of assets, or a parameter without bounds.
+    """
     return BoundQuery(
         f"""
 SELECT version, record_status, known_at, observed_at, published_at, partition, offset,
     {_stored_body(kind)}
-FROM {_versions(kind)} FINAL WHERE record_id = {{id:String}}
-ORDER BY version DESC LIMIT {{limit:UInt32}}""",  # noqa: S608  names from this package
+FROM {_versions(kind)} FINAL WHERE record_id IN {{ids:Array(String)}}
+ORDER BY record_id, version DESC LIMIT {{limit:UInt32}} BY record_id""",  # noqa: S608  names from this package
         {
-            "id": bounds.text("id", record_id),
+            "ids": bounds.texts("id", record_ids, MOST_IDS),
             "limit": bounds.whole("limit", limit, 1, bounds.MOST_ROWS),
         },
         AssetVersion,
@@ -167,19 +183,20 @@ def assets_in_box(
     Raises:
         OutOfBoundsError: a parameter without bounds.
     """
-    condition, parameters = _listed(of_kinds)
+    condition, parameters = listed_assets(of_kinds)
     if after:
         condition += " AND record_id > {after:String}"
         parameters["after"] = bounds.text("after", after)
     return BoundQuery(
         f"""
-SELECT {_PLACE_COLUMNS}, 0.0 FROM {ASSETS.name} FINAL
+SELECT {_PLACE_COLUMNS} FROM {ASSETS.name} FINAL
 WHERE {condition} AND {box.contains(ANY_ASSET)}
 ORDER BY record_id LIMIT {{limit:UInt32}}""",  # noqa: S608  names from this package
         parameters
         | box.parameters()
         | {"limit": bounds.whole("limit", limit, 1, bounds.MOST_ROWS)},
         AssetPlace,
+        PLACE_COLUMNS,
     )
 
 
@@ -195,7 +212,7 @@ def assets_near(
     Raises:
         OutOfBoundsError: a parameter without bounds.
     """
-    condition, parameters = _listed(of_kinds)
+    condition, parameters = listed_assets(of_kinds)
     return BoundQuery(
         f"""
 SELECT {_PLACE_COLUMNS}, {ANY_ASSET.distance_km()} AS distance_km FROM {ASSETS.name} FINAL
@@ -210,6 +227,7 @@ ORDER BY distance_km, record_id LIMIT {{limit:UInt32}}""",  # noqa: S608  names 
             "limit": bounds.whole("limit", limit, 1, 1000),
         },
         AssetPlace,
+        (*PLACE_COLUMNS, "distance_km"),
     )
 
 
@@ -224,7 +242,7 @@ def search_assets(
     Raises:
         OutOfBoundsError: a parameter without bounds.
     """
-    condition, parameters = _listed(of_kinds)
+    condition, parameters = listed_assets(of_kinds)
     # A text of one or two letters is its own only piece.
     pieces = "if(empty(ngrams(wanted, 3)), [wanted], ngrams(wanted, 3))"
     return BoundQuery(
@@ -232,7 +250,7 @@ def search_assets(
 WITH {folded("{text:String}")} AS wanted, arrayDistinct({pieces}) AS pieces,
     multiSearchAllPositions(search_text, pieces) AS places,
     arrayCount(place -> place > 0, places) / length(pieces) AS alike
-SELECT {_PLACE_COLUMNS}, alike FROM {ASSETS.name} FINAL
+SELECT {_PLACE_COLUMNS}, alike AS similarity FROM {ASSETS.name} FINAL
 WHERE {condition} AND alike >= {_LEAST_SIMILAR}
 ORDER BY position(search_text, wanted) > 0 DESC, alike DESC, length(search_text), record_id
 LIMIT {{limit:UInt32}}""",  # noqa: S608  names from this package
@@ -242,10 +260,26 @@ LIMIT {{limit:UInt32}}""",  # noqa: S608  names from this package
             "limit": bounds.whole("limit", limit, 1, 1000),
         },
         AssetPlace,
+        (*PLACE_COLUMNS, "similarity"),
     )
 
 
-def _listed(of_kinds: Sequence[str]) -> tuple[str, dict[str, Any]]:
+def an_asset() -> BoundQuery[tuple[str, str]]:
+    """Id and kind of one listed asset with a name, for examples: the largest."""
+    return BoundQuery(
+        f"SELECT record_id, kind FROM {ASSETS.name} FINAL WHERE record_status = 'current' "  # noqa: S608
+        "AND name != '' ORDER BY capacity_mw DESC NULLS LAST, record_id LIMIT 1",
+        {},
+        lambda record_id, kind: (record_id, kind),
+    )
+
+
+def place_features(query: BoundQuery[AssetPlace]) -> BoundQuery[str]:
+    """Places of another query of this module as GeoJSON features."""
+    return BoundQuery(features(ANY_ASSET, query.columns, query.sql), query.parameters, str)
+
+
+def listed_assets(of_kinds: Sequence[str]) -> tuple[str, dict[str, Any]]:
     """Condition and parameters: some source lists the asset, and its kind is one of some."""
     condition = "record_status = 'current'"
     if not of_kinds:

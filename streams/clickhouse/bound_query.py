@@ -21,11 +21,13 @@ class BoundQuery(Generic[Row]):
         sql: The statement; `{name:Type}` stands for a parameter.
         parameters: By name; data only, never a part of the statement.
         row: Makes a row of the values of its columns.
+        columns: Names of its columns, where rows are handed on as a table.
     """
 
     sql: str
     parameters: Mapping[str, Any]
     row: Callable[..., Row]
+    columns: tuple[str, ...] = ()
 
     def run(self, clickhouse: ClickHouse) -> Sequence[Row]:
         """Every row.

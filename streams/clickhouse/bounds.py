@@ -10,7 +10,7 @@ FIRST_DAY = date(1970, 1, 1)
 LAST_DAY = date(2149, 6, 6)
 """What a ClickHouse Date holds."""
 
-MOST_ROWS = 100_000
+MOST_ROWS = 1_000_000
 LONGEST_TEXT = 200
 LARGEST_NUMBER = 1e12
 

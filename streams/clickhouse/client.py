@@ -9,9 +9,11 @@ through the process that has it open.
 """
 
 import fcntl
+import re
 from collections.abc import Iterator, Mapping, Sequence
 from contextlib import contextmanager
 from dataclasses import dataclass
+from io import IOBase
 from pathlib import Path
 from queue import LifoQueue
 from typing import Any
@@ -20,21 +22,22 @@ from urllib.parse import unquote, urlsplit
 import clickhouse_connect
 from clickhouse_connect.driver.client import Client
 from clickhouse_connect.driver.exceptions import ClickHouseError
+from clickhouse_connect.driver.httputil import get_pool_manager_options
+from urllib3.contrib.socks import SOCKSProxyManager
 
 from streams.clickhouse.prepared import ISO_TIMES
 from streams.clickhouse.table import Table
 from streams.core.errors import SinkError
+from streams.proxies import proxy_of
 
 CONNECTIONS = 4
 """Statements that run at once; further callers wait. Inserts and queries share them."""
 
+_PIECE_BYTES = 256 * 1024
+
 _INSERT_SETTINGS = {
-    # The server's default answers before rows and token are stored.
+    # The server's default answers before rows are stored.
     "async_insert": 0,
-    "insert_deduplicate": 1,
-    # Each table behind the landing checks the token itself. Otherwise, after a crash between two
-    # of them, the repeat could be skipped for both.
-    "deduplicate_blocks_in_dependent_materialized_views": 1,
     # Views read with FINAL, so nothing need be collapsed now; a batch is too small for threads.
     # Together a third less time.
     "optimize_on_insert": 0,
@@ -51,6 +54,8 @@ _REFUSALS = frozenset(
     }
 )
 """Error codes that mean: these bytes are no rows, and never will be."""
+
+_UNREACHABLE = re.compile(r"\[Errno -?\d+\] ([^\"'()\[\]]+)")
 
 _EMBEDDED = "chdb://"
 _INTERFACES = {
@@ -127,24 +132,23 @@ class ClickHouse:
         """The address without its password."""
         return self._without_secrets(self._dsn)
 
-    def insert(self, table: str, avro_file: bytes, token: str) -> None:
-        """Insert records and wait until they are stored; a token seen before inserts nothing.
+    def insert(self, table: str, avro_file: bytes) -> None:
+        """Insert records and wait until they are stored.
 
         Args:
             table: Where they go.
             avro_file: The records as an Avro file.
-            token: Deduplication token: equal tokens mean equal rows.
 
         Raises:
             RefusedError: the bytes of a record are no rows; nothing, or only a part, was stored.
-            SinkError: no answer or another failure; insert again, the token prevents a repeat.
+            SinkError: no answer or another failure; insert again, views show nothing twice.
         """
         with self._client() as client:
             client.raw_insert(
                 table,
                 insert_block=avro_file,
                 fmt="Avro",
-                settings=_INSERT_SETTINGS | {"insert_deduplication_token": token},
+                settings=_INSERT_SETTINGS,
             )
 
     def insert_rows(self, table: Table, rows: Sequence[Sequence[Any]]) -> None:
@@ -200,14 +204,33 @@ class ClickHouse:
                 fmt=output_format,
             )
 
-    def command(self, sql: str) -> None:
-        """Run a statement that has no result.
+    def stream(
+        self, sql: str, output_format: str, parameters: Mapping[str, Any] | None = None
+    ) -> Iterator[bytes]:
+        """The same in pieces as ClickHouse writes them.
+
+        A connection is in use until the last piece is read or the iterator is closed; both must be
+        done by the thread that took the first piece. The embedded engine writes formats with a head
+        or a foot (Parquet, Arrow) whole before the first piece.
+
+        Raises:
+            SinkError: refused or no answer, maybe after some pieces.
+        """
+        with self._client(drop_failed=True) as client:
+            pieces = client.raw_stream(sql, parameters=dict(parameters or {}), fmt=output_format)
+            assert isinstance(pieces, IOBase)
+            with pieces:
+                while piece := pieces.read(_PIECE_BYTES):
+                    yield piece
+
+    def command(self, sql: str, parameters: Mapping[str, Any] | None = None) -> None:
+        """Run a statement that has no result; parameters as in `query`.
 
         Raises:
             SinkError: refused or no answer.
         """
         with self._client() as client:
-            client.command(sql)
+            client.command(sql, parameters=dict(parameters or {}))
 
     def ping(self) -> bool:
         """Whether ClickHouse answers."""
@@ -256,6 +279,7 @@ class ClickHouse:
                 autogenerate_session_id=False,
                 tz_mode="aware",
                 settings=self._session,
+                **_proxy_arguments(interface, self._dsn),
             )
         except (ClickHouseError, OSError) as error:
             raise self._error(error) from error
@@ -283,6 +307,9 @@ class ClickHouse:
         # The Avro library's exceptions arrive as STD_EXCEPTION with their class in the text.
         if code in _REFUSALS or "avro::Exception" in text:
             return RefusedError(text)
+        if unreachable := _UNREACHABLE.search(text):
+            # Around it are the layers of two libraries.
+            text = f"{unreachable[1]}."
         message = (
             f"ClickHouse {self.address} failed: {text} "
             "Check that it runs and that CLICKHOUSE_DSN is right."
@@ -295,6 +322,16 @@ class ClickHouse:
         for secret in self._secrets:
             text = text.replace(f":{secret}@", ":***@").replace(secret, "***")
         return text
+
+
+def _proxy_arguments(interface: str, dsn: str) -> dict[str, Any]:
+    """What makes a client ask by the proxy; the library itself reads only some of the variables."""
+    proxy = proxy_of(f"{interface}://{urlsplit(dsn).netloc}")
+    if proxy is None:
+        return {}
+    if proxy.startswith("socks"):
+        return {"pool_mgr": SOCKSProxyManager(proxy, **get_pool_manager_options())}
+    return {f"{interface}_proxy": proxy}
 
 
 def embedded_path(dsn: str) -> Path | None:

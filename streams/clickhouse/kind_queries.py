@@ -1,12 +1,13 @@
 """Queries about the assets of one kind: lists by typed columns, and sums over groups."""
 
-from collections.abc import Callable, Mapping, Sequence
+from collections.abc import Callable, Iterator, Mapping, Sequence
 from dataclasses import dataclass, field
+from datetime import datetime
 from typing import Any
 
 from streams.clickhouse import bounds
 from streams.clickhouse.bound_query import BoundQuery
-from streams.clickhouse.place import Box, place_of
+from streams.clickhouse.place import Box, features, place_of
 from streams.clickhouse.table import Column
 from streams.clickhouse.tables import SERIES_KINDS, KindTables, kinds
 
@@ -28,6 +29,22 @@ _NUMBERS = frozenset({"Float64", "Int32", "Nullable(Float64)", "Nullable(Int32)"
 _TRUTHS = frozenset({"Bool", "Nullable(Bool)"})
 
 
+DISTANCE = "distance_km"
+"""Column of a list of what is near a place: how far."""
+
+RANK = "search_rank"
+"""Column of a list of search hits: 1 for the best."""
+
+
+@dataclass(frozen=True, slots=True)
+class Near:
+    """A place in WGS84 degrees and a distance, km."""
+
+    latitude: float
+    longitude: float
+    within_km: float = 20_100.0
+
+
 @dataclass(frozen=True, slots=True)
 class Filters:
     """What must hold of an asset, by column of its kind; null never fits.
@@ -37,6 +54,9 @@ class Filters:
         at_least, at_most: Numbers, both bounds included.
         truths: True or false.
         box: Where it must be.
+        near: What it must be near; adds the column `distance_km`.
+        hits: Ids it must have one of, the best hit first; adds the column `search_rank`.
+        known_from, known_to: When it became known, both included.
     """
 
     words: Mapping[str, Sequence[str]] = field(default_factory=dict)
@@ -44,6 +64,10 @@ class Filters:
     at_most: Mapping[str, float] = field(default_factory=dict)
     truths: Mapping[str, bool] = field(default_factory=dict)
     box: Box | None = None
+    near: Near | None = None
+    hits: Sequence[str] | None = None
+    known_from: datetime | None = None
+    known_to: datetime | None = None
 
 
 @dataclass(frozen=True, slots=True)
@@ -69,6 +93,7 @@ def list_kind(
     after: After | None = None,
     limit: int = 100,
     show: Sequence[str] = (),
+    until: After | None = None,
 ) -> BoundQuery[KindRow]:
     """Listed assets of a kind, a page of them.
 
@@ -81,35 +106,118 @@ def list_kind(
         after: Last row of the page before.
         limit: Most rows.
         show: Columns; by default all but lists of records, such as units.
+        until: Last row of this page, where it is known.
 
     Raises:
         OutOfBoundsError: a column the kind does not have, or a parameter without bounds.
     """
+    page = _page(kind, filters or Filters(), sort or Sort(), (after, until), limit, show)
+    return BoundQuery(page.sql, page.parameters, _named(page.columns), page.columns)
+
+
+def kind_features(
+    kind: str,
+    filters: Filters | None = None,
+    sort: Sort | None = None,
+    after: After | None = None,
+    limit: int = 100,
+    until: After | None = None,
+    show: Sequence[str] = (),
+) -> BoundQuery[str]:
+    """The same page, each asset as a GeoJSON feature with its columns as properties.
+
+    A line is one between its ends; an asset without a position has no geometry. Its `id` is the
+    record id in any case.
+
+    Raises:
+        OutOfBoundsError: a column the kind does not have, or a parameter without bounds.
+    """
+    place = place_of(frozenset(column.name for column in _tables(kind).latest.columns))
+    unseen = [name for name in ("record_id", *place.columns()) if name not in show] if show else []
+    selected = [*show, *unseen]
+    page = _page(kind, filters or Filters(), sort or Sort(), (after, until), limit, selected)
+    properties = [name for name in page.columns if name not in unseen]
+    return BoundQuery(features(place, properties, page.sql), page.parameters, str)
+
+
+@dataclass(frozen=True, slots=True)
+class _Page:
+    sql: str
+    parameters: Mapping[str, Any]
+    columns: tuple[str, ...]
+
+
+def _page(
+    kind: str,
+    filters: Filters,
+    sort: Sort,
+    between: tuple[After | None, After | None],
+    limit: int,
+    show: Sequence[str],
+) -> _Page:
     tables = _tables(kind)
     columns = {column.name: column for column in tables.latest.columns}
-    conditions, parameters = _conditions(columns, filters or Filters())
-    sort = sort or Sort()
-    sortable = [
-        name for name, column in columns.items() if column.type in _TEXTS | _NUMBERS | _TRUTHS
-    ]
-    by = columns[bounds.one_of("sort", sort.column, sortable)]
+    conditions, parameters = _conditions(columns, filters)
+    computed = _computed(columns, filters)
+    sortable = columns | {name: Column(name, "Float64", "") for name in computed}
+    by = sortable[bounds.one_of("sort", sort.column, sortable_columns(kind, filters))]
+    after, until = between
     if after is not None:
-        condition, values = _after(by, sort.descending, after)
+        condition, values = _after(by, sort.descending, after, "after")
         conditions.append(condition)
         parameters |= values
+    if until is not None:
+        condition, values = _after(by, sort.descending, until, "until")
+        conditions.append(f"NOT ifNull({condition}, false)")
+        parameters |= values
     direction = " DESC" if sort.descending else ""
-    shown = [bounds.one_of("column", name, columns) for name in show] or [
-        name for name, column in columns.items() if "Tuple(" not in column.type
-    ]
-    names = ", ".join(f"`{name}`" for name in shown)
-    return BoundQuery(
+    shown = [bounds.one_of("column", name, columns) for name in show] or shown_columns(kind)
+    # As in the JSON of an asset: a number of JSON loses its last digits.
+    sql = {name: "toString(version)" if name == "version" else f"`{name}`" for name in shown}
+    sql |= computed
+    names = ", ".join(f"{value} AS `{name}`" for name, value in sql.items())
+    return _Page(
         f"""
 SELECT {names} FROM {tables.latest.name} FINAL
 WHERE {" AND ".join(conditions)}
 ORDER BY `{by.name}`{direction} NULLS LAST, record_id LIMIT {{limit:UInt32}}""",  # noqa: S608
         parameters | {"limit": bounds.whole("limit", limit, 1, bounds.MOST_ROWS)},
-        _named(tuple(shown)),
+        tuple(sql),
     )
+
+
+def shown_columns(kind: str) -> Sequence[str]:
+    """Columns that a list shows: all but lists of records, such as units."""
+    return [
+        column.name
+        for column in _tables(kind).latest.columns
+        if "Tuple(" not in column.type and column.name != "topic_id"
+    ]
+
+
+def sortable_columns(kind: str, filters: Filters | None = None) -> Sequence[str]:
+    """Columns a list may be sorted by."""
+    stored = [
+        column.name
+        for column in _tables(kind).latest.columns
+        if column.type in _TEXTS | _NUMBERS | _TRUTHS and column.name not in _POSITION
+    ]
+    near = [DISTANCE] if filters is None or filters.near is not None else []
+    hits = [RANK] if filters is None or filters.hits is not None else []
+    return stored + near + hits
+
+
+_POSITION = frozenset({"topic", "topic_id", "partition", "offset", "published_at"})
+
+
+def _computed(columns: Mapping[str, Column], filters: Filters) -> dict[str, str]:
+    """SQL of columns that only filters give."""
+    computed = {}
+    if filters.near is not None:
+        computed[DISTANCE] = place_of(frozenset(columns)).distance_km()
+    if filters.hits is not None:
+        computed[RANK] = "toInt32(indexOf({hits:Array(String)}, record_id))"
+    return computed
 
 
 def count_kind(kind: str, filters: Filters | None = None) -> BoundQuery[int]:
@@ -172,6 +280,7 @@ WHERE {" AND ".join(conditions)}
 {f"GROUP BY {by} ORDER BY {by}" if by else ""}""",  # noqa: S608  names from this package
         parameters,
         _named(tuple(selected)),
+        tuple(selected),
     )
 
 
@@ -200,19 +309,44 @@ def _conditions(
             bind(f"`{name}` IN {{?:Array(String)}}", words)
         else:
             bind(f"hasAny(`{name}`, {{?:Array(String)}})", words)
-    for name, least in filters.at_least.items():
-        _of(columns, name, "number", _NUMBERS)
-        bind(f"`{name}` >= {{?:Float64}}", bounds.number(name, least))
-    for name, most in filters.at_most.items():
-        _of(columns, name, "number", _NUMBERS)
-        bind(f"`{name}` <= {{?:Float64}}", bounds.number(name, most))
     for name, truth in filters.truths.items():
         _of(columns, name, "true or false", _TRUTHS)
         bind(f"`{name}` = {{?:Bool}}", truth)
     if filters.box is not None:
         conditions.append(filters.box.contains(place_of(frozenset(columns))))
         parameters |= filters.box.parameters()
+    if filters.near is not None:
+        condition, near = _near(columns, filters.near)
+        conditions.append(condition)
+        parameters |= near
+    if filters.hits is not None:
+        conditions.append("record_id IN {hits:Array(String)}")
+        parameters["hits"] = bounds.texts("hits", filters.hits) if filters.hits else []
+    for condition, value in _limits(columns, filters):
+        bind(condition, value)
     return conditions, parameters
+
+
+def _limits(columns: Mapping[str, Column], filters: Filters) -> Iterator[tuple[str, Any]]:
+    """Conditions on numbers and times, each with its value."""
+    for sign, numbers in ((">=", filters.at_least), ("<=", filters.at_most)):
+        for name, number in numbers.items():
+            _of(columns, name, "number", _NUMBERS)
+            yield f"`{name}` {sign} {{?:Float64}}", bounds.number(name, number)
+    for sign, moment in ((">=", filters.known_from), ("<=", filters.known_to)):
+        if moment is not None:
+            known_at = bounds.moment("datetime", moment)
+            yield f"known_at {sign} {{?:DateTime64(3, 'UTC')}}", known_at
+
+
+def _near(columns: Mapping[str, Column], near: Near) -> tuple[str, dict[str, Any]]:
+    place = place_of(frozenset(columns))
+    known = f"{place.latitude} IS NOT NULL AND {place.longitude} IS NOT NULL"
+    return f"{known} AND {place.distance_km()} <= {{within_km:Float64}}", {
+        "latitude": bounds.number("near", near.latitude, -90, 90),
+        "longitude": bounds.number("near", near.longitude, -180, 180),
+        "within_km": bounds.number("within_km", near.within_km, 0, 20_100),
+    }
 
 
 def _of(columns: Mapping[str, Column], name: str, what: str, types: frozenset[str]) -> str:
@@ -222,22 +356,25 @@ def _of(columns: Mapping[str, Column], name: str, what: str, types: frozenset[st
     return bounds.one_of(f"filter by {what}", name, allowed)
 
 
-def _after(by: Column, descending: bool, after: After) -> tuple[str, dict[str, Any]]:
+def _after(
+    by: Column, descending: bool, after: After, parameter: str
+) -> tuple[str, dict[str, Any]]:
     """Condition: behind a row, in an order with null last."""
-    parameters: dict[str, Any] = {"after_id": bounds.text("after", after.record_id)}
-    later_id = "record_id > {after_id:String}"
+    parameters: dict[str, Any] = {f"{parameter}_id": bounds.text(parameter, after.record_id)}
+    later_id = f"record_id > {{{parameter}_id:String}}"
     name = f"`{by.name}`"
     if after.value is None:
         return f"({name} IS NULL AND {later_id})", parameters
     if by.type in _TEXTS:
         value = str(after.value)
         bounds.whole("length of the cursor", len(value), 0, _LONGEST_CURSOR)
-        parameters["after_value"], type_ = value, "String"
+        parameters[f"{parameter}_value"], type_ = value, "String"
     elif by.type in _TRUTHS:
-        parameters["after_value"], type_ = bool(after.value), "Bool"
+        parameters[f"{parameter}_value"], type_ = bool(after.value), "Bool"
     else:
-        parameters["after_value"], type_ = bounds.number("after", float(after.value)), "Float64"
-    last = f"{{after_value:{type_}}}"
+        number = bounds.number(parameter, float(after.value))
+        parameters[f"{parameter}_value"], type_ = number, "Float64"
+    last = f"{{{parameter}_value:{type_}}}"
     sign = "<" if descending else ">"
     later = f"{name} {sign} {last} OR ({name} = {last} AND {later_id})"
     nulls = f" OR {name} IS NULL" if by.type.startswith("Nullable(") else ""

@@ -1,8 +1,10 @@
-"""Where assets are, in SQL: boxes, also across the antimeridian, and distances."""
+"""Where assets are, in SQL: boxes, also across the antimeridian, distances and features."""
 
+from collections.abc import Iterable
 from dataclasses import dataclass
 
 from streams.clickhouse import bounds
+from streams.clickhouse.table import quoted
 
 
 @dataclass(frozen=True, slots=True)
@@ -45,6 +47,11 @@ class Place:
     to_latitude: str = ""
     to_longitude: str = ""
 
+    def columns(self) -> list[str]:
+        """Every column."""
+        every = (self.latitude, self.longitude, self.to_latitude, self.to_longitude)
+        return [name for name in every if name]
+
     def latitudes(self) -> tuple[str, str]:
         """SQL of the least and the greatest latitude."""
         return _span(self.latitude, self.to_latitude)
@@ -64,12 +71,61 @@ class Place:
             near = f"least({near}, {far}ifNull({self.to_latitude}, {self.latitude})))"
         return f"{near} / 1000"
 
+    def geometry(self) -> str:
+        """SQL of the place as a Geometry where a position is known: a point, or a line."""
+        here = f"(assumeNotNull({self.longitude}), assumeNotNull({self.latitude}))"
+        point = f"{here}::Point::Geometry"
+        if not self.to_latitude:
+            return point
+        there = f"(assumeNotNull({self.to_longitude}), assumeNotNull({self.to_latitude}))"
+        one_end = f"{self.to_latitude} IS NULL OR {self.to_longitude} IS NULL"
+        return f"if({one_end}, {point}, [{here}, {there}]::LineString::Geometry)"
+
+    def geojson(self) -> str:
+        """SQL of a GeoJSON geometry as text: a point, a line where both ends are known, or null."""
+        here = _coordinates(self.longitude, self.latitude)
+        point = f"""concat('{{"type":"Point","coordinates":', {here}, '}}')"""
+        if not self.to_latitude:
+            return f"ifNull({point}, 'null')"
+        there = _coordinates(self.to_longitude, self.to_latitude)
+        line = f"""concat('{{"type":"LineString","coordinates":[', {here}, ',', {there}, ']}}')"""
+        one_end = f"{self.to_latitude} IS NULL OR {self.to_longitude} IS NULL"
+        unknown = f"{self.latitude} IS NULL OR {self.longitude} IS NULL"
+        return f"ifNull(multiIf({unknown}, NULL, {one_end}, {point}, {line}), 'null')"
+
+
+def _coordinates(longitude: str, latitude: str) -> str:
+    return f"concat('[', toString({longitude}), ',', toString({latitude}), ']')"
+
 
 def _span(one: str, other: str) -> tuple[str, str]:
     if not other:
         return one, one
     both = f"{one}, ifNull({other}, {one})"
     return f"least({both})", f"greatest({both})"
+
+
+def features(place: Place, properties: Iterable[str], page: str) -> str:
+    """SQL of a query's rows as GeoJSON features, with some of its columns as properties.
+
+    Args:
+        place: Its columns with a position; `record_id` is the id.
+        properties: Its columns that are shown, at least one.
+        page: The query.
+    """
+    parts = [
+        """'{"type":"Feature","id":'""",
+        "toJSONString(record_id)",
+        """',"geometry":'""",
+        place.geojson(),
+        """',"properties":{'""",
+    ]
+    for number, name in enumerate(properties):
+        parts += [
+            quoted(f'{"," if number else ""}"{name}":'),
+            f"ifNull(toJSONString(`{name}`), 'null')",
+        ]
+    return f"SELECT concat({', '.join(parts)}, '}}}}') FROM ({page})"  # noqa: S608
 
 
 ANY_ASSET = Place("latitude", "longitude", "to_latitude", "to_longitude")
@@ -82,3 +138,11 @@ _ENDS = Place("from_latitude", "from_longitude", "to_latitude", "to_longitude")
 def place_of(columns: frozenset[str]) -> Place:
     """Columns of a kind's own tables that say where it is."""
     return _ENDS if "from_latitude" in columns else _POINT
+
+
+def name_of(columns: frozenset[str]) -> str:
+    """SQL of a kind's name: of a line without one its ends; empty where nothing is named."""
+    if "from_name" not in columns:
+        return "ifNull(name, '')"
+    ends = "concat(ifNull(from_name, '?'), ' - ', ifNull(to_name, '?'))"
+    return f"ifNull(name, if(from_name IS NULL AND to_name IS NULL, '', {ends}))"

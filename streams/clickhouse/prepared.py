@@ -67,7 +67,8 @@ def asset(kind: KindTables, values: Values) -> dict[str, str]:
     ends = "from_name" in payload
     name = _text(values, "name")
     if ends:
-        both = f"concat({_text(values, 'from_name')}, ' - ', {_text(values, 'to_name')})"
+        start, end = _text(values, "from_name"), _text(values, "to_name")
+        both = f"if(concat({start}, {end}) = '', '', concat({start}, ' - ', {end}))"
         name = f"if({name} = '', {both}, {name})"
     aliases = values.get("aliases") if "aliases" in payload else None
     names = f"arrayStringConcat(arrayConcat([{name}], {aliases}), '\\n')" if aliases else name

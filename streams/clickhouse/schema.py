@@ -93,6 +93,6 @@ def _compact(type_: str) -> str:
 
 def _mismatch(table: Table, what: str) -> SinkError:
     return SinkError(
-        f"Table {table.name} does not fit this version: {what}. Rename or drop it and reset the "
-        "offsets of the sink's consumer group to load it again."
+        f"Table {table.name} does not fit this version: {what}. Rename or drop it and load it "
+        "again with `make sink-reload`."
     )

@@ -3,9 +3,6 @@
 from collections.abc import Mapping
 from dataclasses import dataclass
 
-DEDUPLICATION_WINDOW = 10_000
-"""Inserts a table remembers the token of; ClickHouse's own default 0 ignores tokens."""
-
 
 @dataclass(frozen=True, slots=True)
 class Column:
@@ -68,7 +65,8 @@ class Table:
 
     def changeable_settings(self) -> Mapping[str, int]:
         """Settings that a table takes over while it is in use."""
-        settings = {"non_replicated_deduplication_window": DEDUPLICATION_WINDOW}
+        # A memory of inserts may outlive the rows of one that failed; tables once had it.
+        settings = {"non_replicated_deduplication_window": 0}
         if self.merge_after_seconds:
             settings |= {
                 "min_age_to_force_merge_seconds": self.merge_after_seconds,

@@ -143,20 +143,30 @@ DEAD_LETTERS = Table(
         *_RAW,
         Column("source_id", "LowCardinality(String)", "Source."),
         Column("record_id", "Nullable(String)", "The source's own identifier; null: unreadable."),
-        Column("key", "Nullable(String)", "Original key, bytes."),
+        Column("key", "Nullable(String)", "Original key, bytes; null when it had none."),
         Column("value", "Nullable(String)", "Original value, bytes; null for a tombstone."),
         Column(
             "headers",
             "Array(Tuple(name String, value Nullable(String)))",
             "Original headers, values are bytes.",
         ),
-        Column("record_time", UTC_MILLIS, "Kafka time of the original record."),
+        Column(
+            "cuts",
+            "Array(Tuple(part String, whole_bytes Int64, sha256 String))",
+            "Parts of which only the beginning is kept, with size and digest of the whole.",
+        ),
+        Column("record_time", UTC_MILLIS, "Kafka time of the original record, from 1900 to 2299."),
+        Column(
+            "kafka_timestamp",
+            "Nullable(Int64)",
+            "Kafka time in milliseconds since 1970; null: it is record_time.",
+        ),
         Column("schema_id", "Nullable(Int32)", "Registry schema id; null when there is none."),
         Column("stage", "LowCardinality(String)", "Stage that rejected it."),
         Column("rule_id", "LowCardinality(String)", "Reason code."),
-        Column("field", "Nullable(String)", "Field the rule is about."),
-        Column("observed", "Nullable(String)", "What was seen, shortened."),
-        Column("limit", "Nullable(String)", "What is allowed."),
+        Column("field", "Nullable(String)", "Field the rule is about; null: the whole record."),
+        Column("observed", "Nullable(String)", "What was seen, shortened; null: nothing to show."),
+        Column("limit", "Nullable(String)", "What is allowed; null: the rule has no limit."),
         Column("message", "String", "What is wrong and what to do."),
         Column("code_version", "LowCardinality(String)", "Version of the product."),
         _PUBLISHED_AT,
@@ -181,7 +191,88 @@ QUALITY_SCORES = Table(
     version="version",
 )
 
+_COUNTED = (
+    ("sent", "sent through the pipeline again"),
+    ("unchanged", "of which nothing would change"),
+    ("changed", "that give another content now"),
+    ("accepted", "that were rejected and are accepted now"),
+    ("withdrawn", "that were accepted and are rejected now"),
+    ("rejected", "rejected as before"),
+    ("superseded", "that newer ones have replaced"),
+    ("undecided", "that no stage had decided on yet"),
+    ("too_large", "that differ but are larger than can be sent"),
+)
+
+REPLAYS = Table(
+    "store_pipeline_replays",
+    (
+        Column("replay_id", "String", "Identifier of the replay."),
+        Column(
+            "status",
+            "LowCardinality(String)",
+            "running, interrupted or complete; one that was killed stays running.",
+        ),
+        Column("started_at", UTC_MILLIS, "When it began."),
+        Column("ended_at", f"Nullable({UTC_MILLIS})", "When it ended; null: it has not."),
+        Column("started_by", "String", "User and machine that ran it."),
+        Column("code_version", "LowCardinality(String)", "Version of the product that compared."),
+        Column("tolerances_sha256", "String", "SHA-256 of the tolerances it compared with, hex."),
+        Column("generation", "Int32", "Generation of the state it compared with."),
+        Column("source_ids", "Array(LowCardinality(String))", "Sources of the raw records."),
+        Column("fetched_from", f"Nullable({UTC_MILLIS})", "First fetch time; null: all."),
+        Column("fetched_to", f"Nullable({UTC_MILLIS})", "Fetch time to stop before; null: all."),
+        Column("record_id", "Nullable(String)", "Only this record of the source; null: all."),
+        *(Column(f"{name}_count", "Int64", f"Raw records {what}.") for name, what in _COUNTED),
+        Column("canonical_added_count", "Int64", "Canonical records that became current."),
+        Column("canonical_changed_count", "Int64", "Canonical records with another content."),
+        Column("canonical_gone_count", "Int64", "Canonical records that are no longer current."),
+        Column(
+            "changed_fields",
+            "Array(Tuple(kind String, field String, record_count Int64))",
+            "Fields that changed, with the canonical records that differ in each.",
+        ),
+        _PUBLISHED_AT,
+    ),
+    order_by=("replay_id",),
+    version="published_at",
+)
+
 _KIND = Column("kind", "LowCardinality(String)", "Canonical kind.")
+
+CANDIDATES = Table(
+    "store_reconcile_candidates",
+    (
+        Column("key", "String", "Region, kind and both entities."),
+        Column("open", "Bool", "Whether the pair is undecided; false: a tombstone closed it."),
+        _KIND,
+        Column("region", "Int32", "Region in which they meet."),
+        Column("one_source_id", "LowCardinality(String)", "Source of the first entity."),
+        Column("one_entity_id", "String", "Source entity id of the first."),
+        Column("one_asset_id", "String", "Asset that the first is a member of."),
+        Column("other_source_id", "LowCardinality(String)", "Source of the second entity."),
+        Column("other_entity_id", "String", "Source entity id of the second."),
+        Column("other_asset_id", "String", "Asset that the second is a member of."),
+        Column("joined", "Bool", "Whether they are one asset as long as nobody decides."),
+        Column("match_score", "Float64", "Sum of the parts, in log-odds."),
+        Column("threshold", "Float64", "Score from which a pair may be joined, in log-odds."),
+        Column(
+            "parts",
+            "Array(Tuple(evidence String, weight Float64))",
+            "What each kind of evidence adds to the score, in log-odds.",
+        ),
+        Column(
+            "would_decide",
+            "Array(String)",
+            "What at most one of the two says, of what would tell; empty: only a person can.",
+        ),
+        Column("generation", "Int32", "Generation that published it; a rebuild raises it."),
+        _PUBLISHED_AT,
+        Column("version", "UInt64", "Kafka time and offset of this record; the latest wins."),
+    ),
+    order_by=("key",),
+    version="version",
+)
+
 _BODY = Column("body", "String", "The version as one JSON object, members and provenance included.")
 
 ASSETS = Table(
@@ -198,8 +289,16 @@ ASSETS = Table(
         Column("country_code", "LowCardinality(String)", "ISO 3166-1 alpha-2; empty: not known."),
         Column("status", "LowCardinality(String)", "operating and so on; empty: has none."),
         Column("name", "String", "Name; of a line without one its ends."),
-        Column("latitude", "Nullable(Float64)", "WGS84 degrees; of a line its first end."),
-        Column("longitude", "Nullable(Float64)", "WGS84 degrees; of a line its first end."),
+        Column(
+            "latitude",
+            "Nullable(Float64)",
+            "WGS84 degrees; of a line its first end; null: not known.",
+        ),
+        Column(
+            "longitude",
+            "Nullable(Float64)",
+            "WGS84 degrees; of a line its first end; null: not known.",
+        ),
         Column("to_latitude", "Nullable(Float64)", "Of the other end; null unless a line."),
         Column("to_longitude", "Nullable(Float64)", "Of the other end; null unless a line."),
         Column("capacity_mw", "Nullable(Float64)", "Capacity, MW; null: none, or not reported."),
@@ -263,8 +362,9 @@ SINK_REJECTS = Table(
         Column("topic_id", "LowCardinality(String)", "UUID of the topic: a recreated one differs."),
         Column("partition", "Int32", "Partition."),
         Column("offset", "Int64", "Offset."),
-        Column("record_time", UTC_MILLIS, "Kafka time of the record."),
-        Column("key", "Nullable(String)", "Key, bytes."),
+        Column("record_time", UTC_MILLIS, "Kafka time of the record, from 1900 to 2299."),
+        Column("kafka_timestamp", "Int64", "Kafka time in milliseconds since 1970, as it is."),
+        Column("key", "Nullable(String)", "Key, bytes; null when it had none."),
         Column("value", "Nullable(String)", "Value, bytes; null for a tombstone."),
         Column("rule_id", "LowCardinality(String)", "Reason code."),
         Column("message", "String", "What is wrong."),
@@ -295,6 +395,8 @@ def tables() -> tuple[Table, ...]:
         RECORD_OUTCOMES,
         DEAD_LETTERS,
         QUALITY_SCORES,
+        CANDIDATES,
+        REPLAYS,
         SINK_REJECTS,
         MODEL_VERSION,
     )

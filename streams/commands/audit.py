@@ -1,22 +1,32 @@
 """The audit of everything that went through, recomputed from the topics."""
 
 from collections import Counter
-from collections.abc import Mapping, Sequence
-from dataclasses import dataclass
-from typing import cast
+from collections.abc import Iterator, Mapping, Sequence
+from dataclasses import dataclass, field, replace
+from itertools import chain
+from typing import Any, TypeVar, cast
 
 from rich.console import Console, ConsoleOptions, RenderResult
 from rich.measure import Measurement
 from rich.table import Table
 
+from producers.checkpoint import read_store
+from producers.errors import CheckpointError
 from streams.avro.codec import Registry
 from streams.avro.topic_codecs import topic_decoder
+from streams.clickhouse.content_digest import digest_of
 from streams.commands.input_logs import input_logs
+from streams.commands.locations import listed_assets
 from streams.core import contract_types as avro
-from streams.core.audit import OUTCOMES, Audit, AuditCounts
+from streams.core.audit import OUTCOMES, Audit, AuditCounts, NewestVersion, Published
+from streams.core.foreign import ForeignRecords
+from streams.core.live_assets import SourceRecord
 from streams.core.records import Outcome, RawCoordinates
 from streams.core.redrive import original_of
+from streams.kafka.decoded_reader import read_decoded
+from streams.kafka.topic_admin import end_offsets
 from streams.kafka.topic_reader import read_all
+from streams.kafka.used_schemas import open_registry
 from streams.settings import Settings
 from streams.topics import (
     DEAD_LETTERS,
@@ -24,16 +34,19 @@ from streams.topics import (
     NORMALIZED_ASSETS,
     NORMALIZED_OBSERVATIONS,
     RECORD_OUTCOMES,
+    Topic,
     raw_topic,
 )
 from streams.topology import pipeline
+
+_Record = TypeVar("_Record", bound=Mapping[str, Any])
 
 _UNLIMITED = 10_000
 """Columns of a terminal that fits every table."""
 
 
 def run_audit(settings: Settings, sources: Mapping[str, str]) -> Audit:
-    """Read raw topics, outcomes and dead letters, read committed, and compare them.
+    """Read every topic behind the producers once, read committed, and compare them.
 
     Args:
         settings: Where broker and registry are.
@@ -42,99 +55,146 @@ def run_audit(settings: Settings, sources: Mapping[str, str]) -> Audit:
     Raises:
         BrokerError, TopicMismatchError, RegistryError: they could not be read.
     """
-    with Registry(settings.schema_registry_url) as registry:
-        topics = {raw_topic(name).name: source_id for name, source_id in sources.items()}
-        audit_counts = AuditCounts()
+    topics = {raw_topic(name).name: source_id for name, source_id in sources.items()}
+    with open_registry(settings.kafka_bootstrap, settings.schema_registry_url) as registry:
+        reading = _Reading(settings.kafka_bootstrap, registry)
         # Outcomes first: what they are about is then in the raw topics, which are read later.
-        outcomes = topic_decoder(registry, RECORD_OUTCOMES, avro.RecordOutcome)
-        for record in read_all(settings.kafka_bootstrap, RECORD_OUTCOMES.name):
-            outcome = outcomes.decode(record.value)
-            audit_counts.add_outcome(
+        counts = reading.outcomes_and_dead_letters()
+        for topic, source_id in topics.items():
+            for record in read_all(settings.kafka_bootstrap, topic):
+                coordinates = RawCoordinates(topic, record.partition, record.offset)
+                if isinstance(original_of(coordinates, record.headers), RawCoordinates):
+                    continue  # accounted for under its original
+                counts.raw[coordinates] = source_id
+        # Last: what was read is in the log then, and what was decided of it among the outcomes.
+        inputs = input_logs(settings, registry, pipeline(sources))
+        audit = counts.close(topics, inputs)
+        # What was accepted before it is published: less of it could be in no asset yet.
+        accepted = reading.accepted_assets(settings, sources)
+        published = reading.published()
+        return replace(
+            audit,
+            problems=(*audit.problems, *published.problems(accepted)),
+            published=published,
+            foreign=reading.foreign,
+        )
+
+
+@dataclass(frozen=True, slots=True)
+class _Reading:
+    """The topics of one audit, and what was found in them that is not ours."""
+
+    bootstrap: str
+    registry: Registry
+    foreign: ForeignRecords = field(default_factory=ForeignRecords)
+
+    def records(self, topic: Topic, record: type[_Record]) -> Iterator[_Record]:
+        """Values of a topic."""
+        decoder = topic_decoder(self.registry, topic, record)
+        return (
+            value for _, value in read_decoded(self.bootstrap, topic.name, decoder, self.foreign)
+        )
+
+    def outcomes_and_dead_letters(self) -> AuditCounts:
+        """What became of raw records, without the raw records."""
+        counts = AuditCounts()
+        for outcome in self.records(RECORD_OUTCOMES, avro.RecordOutcome):
+            counts.add_outcome(
                 RawCoordinates.from_avro(outcome["raw"]),
                 outcome["output_kind"],
                 cast(Outcome, outcome["outcome"]),
                 outcome["generation"],
                 again=outcome["again"],
             )
-        dead_letters = topic_decoder(registry, DEAD_LETTERS, avro.DeadLetter)
-        for record in read_all(settings.kafka_bootstrap, DEAD_LETTERS.name):
-            raw = dead_letters.decode(record.value)["raw"]
-            audit_counts.dead_letters.add(RawCoordinates.from_avro(raw))
-        for topic, source_id in topics.items():
-            for record in read_all(settings.kafka_bootstrap, topic):
-                if original_of(topic, record.partition, record.headers) is not None:
-                    continue  # accounted for under its original
-                audit_counts.raw[RawCoordinates(topic, record.partition, record.offset)] = source_id
-        # Last: what was read is in the log then, and what was decided of it among the outcomes.
-        inputs = input_logs(settings, registry, pipeline(sources))
-    return audit_counts.close(topics, inputs)
+        for dead_letter in self.records(DEAD_LETTERS, avro.DeadLetter):
+            counts.dead_letters.add(RawCoordinates.from_avro(dead_letter["raw"]))
+        return counts
 
-
-@dataclass(frozen=True, slots=True)
-class Published:
-    """What the normalized and canonical topics hold.
-
-    Attributes:
-        normalized: Records by source id.
-        canonical: Canonical records, merged ones aside, by source id of a member.
-        current: Canonical records whose highest version is current, by kind.
-    """
-
-    normalized: Mapping[str, int]
-    canonical: Mapping[str, int]
-    current: Mapping[str, int]
-
-
-def count_published(settings: Settings) -> Published:
-    """Read normalized and canonical topics, read committed, and count."""
-    with Registry(settings.schema_registry_url) as registry:
+    def published(self) -> Published:
+        """What the normalized and canonical topics hold."""
         normalized: Counter[str] = Counter()
-        for decoder, topic in (
-            (topic_decoder(registry, NORMALIZED_ASSETS, avro.NormalizedAsset), NORMALIZED_ASSETS),
-            (
-                topic_decoder(registry, NORMALIZED_OBSERVATIONS, avro.NormalizedObservation),
-                NORMALIZED_OBSERVATIONS,
-            ),
+        for event in chain[avro.NormalizedAsset | avro.NormalizedObservation](
+            self.records(NORMALIZED_ASSETS, avro.NormalizedAsset),
+            self.records(NORMALIZED_OBSERVATIONS, avro.NormalizedObservation),
         ):
-            for record in read_all(settings.kafka_bootstrap, topic.name):
-                event = decoder.decode(record.value)
-                # A verdict is about a record that was counted already.
-                normalized[event["source_id"]] += event["event"] != "verdict"
-        newest: dict[str, tuple[int, str, str, frozenset[str]]] = {}
-        assets = topic_decoder(registry, MARKET_INFRASTRUCTURE, avro.InfrastructureRecord)
-        for record in read_all(settings.kafka_bootstrap, MARKET_INFRASTRUCTURE.name):
-            canonical = assets.decode(record.value)
+            # A verdict is about a record that was counted already.
+            normalized[event["source_id"]] += event["event"] != "verdict"
+        newest: dict[str, NewestVersion] = {}
+        ambiguous: set[str] = set()
+        ends = end_offsets(self.bootstrap, [MARKET_INFRASTRUCTURE.name])
+        for canonical in self.records(MARKET_INFRASTRUCTURE, avro.InfrastructureRecord):
             identity, version = canonical["record_id"], canonical["version"]
-            if identity not in newest or newest[identity][0] < version:
-                sources = frozenset(member["source_id"] for member in canonical["members"])
-                newest[identity] = (version, canonical["status"], canonical["kind"], sources)
-    return Published(
-        normalized,
-        Counter(
-            source
-            for _, status, _, sources in newest.values()
-            if status != "merged"
-            for source in sources
-        ),
-        Counter(kind for _, status, kind, _ in newest.values() if status == "current"),
-    )
+            known = newest.get(identity)
+            if known is not None and known.version > version:
+                continue
+            members = frozenset(
+                SourceRecord(member["source_id"], member["record_id"])
+                for member in canonical["members"]
+            )
+            found = NewestVersion(
+                version, canonical["status"], canonical["kind"], members, digest_of(canonical)
+            )
+            if known is None or known.version < version:
+                ambiguous.discard(identity)
+            elif known != found:
+                ambiguous.add(identity)
+            newest[identity] = found
+        return Published(normalized, newest, sum(ends.values()), frozenset(ambiguous))
+
+    def accepted_assets(self, settings: Settings, sources: Mapping[str, str]) -> set[SourceRecord]:
+        """Asset records that each source lists and that were accepted last."""
+        return {
+            SourceRecord(source_id, record_id)
+            for name, source_id in sources.items()
+            for record_id, _ in listed_assets(settings, self.registry, name, self.foreign)
+        }
 
 
-def audit_table(audit: Audit, published: Published, polled: Mapping[str, int]) -> "AuditTable":
+def left_out_by_source(settings: Settings) -> dict[str, int]:
+    """Items that all polls of each source have left out on purpose, by source id.
+
+    Raises:
+        CheckpointError: the checkpoint database does not answer, or no poll has made its tables.
+    """
+    with read_store(settings.postgres_dsn) as store:
+        return {health.source_id: sum(health.left_out.values()) for health in store.health()}
+
+
+def print_audit(
+    audit: Audit, polled: Mapping[str, int], settings: Settings, console: Console
+) -> None:
+    """The audit for people: counts, and what in the topics is not ours."""
+    try:
+        left_out = left_out_by_source(settings)
+    except CheckpointError as error:
+        left_out = None
+        console.print(f"What polls have left out is not known: {error}", markup=False)
+    console.print(audit_table(audit, polled, left_out))
+    if audit.foreign.count:
+        console.print(f"Foreign records: {audit.foreign.count:,}", style="yellow")
+        for sentence in audit.foreign.sentences():
+            console.print(f"  {sentence}", style="yellow", markup=False)
+
+
+def audit_table(
+    audit: Audit, polled: Mapping[str, int], left_out: Mapping[str, int] | None
+) -> "AuditTable":
     """The audit for people, one column a source.
 
     `polled` is about this run (sources that are missing were not polled), the rest about all runs.
+    `left_out` is None where it is not known.
     """
     columns = []
     for source in audit.sources:
         name = source.source_id
         counts: dict[str, int | None] = {
             "polled in this run": polled.get(name),
+            "left out of polls": None if left_out is None else left_out.get(name, 0),
             "raw records": source.raw,
-            "normalized": published.normalized.get(name, 0),
+            "normalized": audit.published.normalized.get(name, 0),
             **{f"outcome {outcome}": source.outcomes.get(outcome, 0) for outcome in OUTCOMES},
             "dead letters": source.dead_letters,
-            "canonical records": published.canonical.get(name, 0),
+            "canonical records": audit.published.canonical.get(name, 0),
         }
         columns.append(_Column(name, counts))
     return AuditTable(tuple(columns))

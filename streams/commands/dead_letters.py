@@ -2,7 +2,7 @@
 
 import json
 from collections import Counter
-from collections.abc import Iterable, Sequence
+from collections.abc import Container, Iterable, Sequence
 from contextlib import ExitStack
 from dataclasses import dataclass, field
 from typing import cast
@@ -14,17 +14,26 @@ from rich.table import Table
 from producers.connectors import CONNECTORS
 from streams.avro.codec import Registry
 from streams.avro.topic_codecs import topic_decoder
+from streams.commands.originals import originals
+from streams.commands.redriven import send_copy
 from streams.core import contract_types as avro
-from streams.core.dead_letters import Choice, Content, DeadLetter, Policy, dead_letters, groups
+from streams.core.dead_letters import Choice, DeadLetter, Policy, dead_letters, groups
 from streams.core.errors import Rejected
+from streams.core.record_size import fits
 from streams.core.records import Outcome, RawCoordinates
-from streams.core.redrive import REDRIVEN_FROM
-from streams.kafka.topic_reader import Record, read_all
+from streams.kafka.decoded_reader import read_decoded
+from streams.kafka.topic_admin import require_topics
+from streams.kafka.topic_reader import Record
 from streams.kafka.topic_writer import TopicWriter
+from streams.kafka.used_schemas import open_registry
 from streams.settings import Settings
 from streams.stages.raw_reading import RawReader
 from streams.tolerance_file import load_tolerances
 from streams.topics import DEAD_LETTERS, RECORD_OUTCOMES, raw_topic
+
+WRITTEN_BY_THE_PIPELINE = "written by the pipeline itself"
+NO_SUCH_RECORD = "the raw topic has no such record now"
+TOO_LARGE_TO_SEND = "larger than a producer sends"
 
 
 def source_ids() -> dict[str, str]:
@@ -40,18 +49,21 @@ def find_dead_letters(settings: Settings, choice: Choice) -> list[DeadLetter]:
         BrokerError, TopicMismatchError, RegistryError: the topics could not be read.
     """
     bootstrap = settings.kafka_bootstrap
-    with Registry(settings.schema_registry_url) as registry:
+    with open_registry(settings.kafka_bootstrap, settings.schema_registry_url) as registry:
         decoder = topic_decoder(registry, DEAD_LETTERS, avro.DeadLetter)
-        records = [decoder.decode(one.value) for one in read_all(bootstrap, DEAD_LETTERS.name)]
+        records = [found for _, found in read_decoded(bootstrap, DEAD_LETTERS.name, decoder)]
         keys = {RawCoordinates.from_avro(one["raw"]).key.encode() for one in records}
         outcomes: dict[RawCoordinates, dict[str, Outcome]] = {}
         outcome_decoder = topic_decoder(registry, RECORD_OUTCOMES, avro.RecordOutcome)
-        for record in read_all(bootstrap, RECORD_OUTCOMES.name):
-            if record.key in keys:
-                outcome = outcome_decoder.decode(record.value)
-                raw = RawCoordinates.from_avro(outcome["raw"])
-                by_kind = outcomes.setdefault(raw, {})
-                by_kind[outcome["output_kind"]] = cast(Outcome, outcome["outcome"])
+        for _, outcome in read_decoded(
+            bootstrap,
+            RECORD_OUTCOMES.name,
+            outcome_decoder,
+            wanted=lambda record: record.key in keys,
+        ):
+            raw = RawCoordinates.from_avro(outcome["raw"])
+            by_kind = outcomes.setdefault(raw, {})
+            by_kind[outcome["output_kind"]] = cast(Outcome, outcome["outcome"])
     return [
         dead_letter for dead_letter in dead_letters(records, outcomes) if choice.has(dead_letter)
     ]
@@ -99,7 +111,7 @@ class RedriveReport:
     Attributes:
         accepted: Letters that are accepted now, by the rule that rejected them.
         rejected: Letters that are rejected again, by the rule that does now.
-        refused: Letters that no raw topic holds, by stage.
+        refused: Letters that cannot be redriven, by reason.
         sent: Letters published.
         stopped_at: First dead letter that was rejected again, with the reason, when that ended it.
         left: Letters beyond the limit.
@@ -124,8 +136,9 @@ def redrive(
 ) -> RedriveReport:
     """Publish open dead letters again to their own raw partition, marked with their coordinates.
 
-    Each is tried first with the code and the tolerances of today. The pipeline decides on it under
-    its original coordinates; once accepted, it is resolved.
+    What is published is the raw record at those coordinates, so a dead letter that none is at is
+    refused. Each is tried first with the code and the tolerances of today. The pipeline decides on
+    it under its original coordinates; once accepted, it is resolved.
 
     Args:
         settings: Where the services are; its tolerances are those tried with.
@@ -138,20 +151,28 @@ def redrive(
 
     Raises:
         BrokerError: Kafka did not confirm; those not confirmed are still open. Run it again.
+        TopicMismatchError: a raw topic is not as declared.
         RegistryError, SettingsError: they could not be tried.
     """
     report = RedriveReport(left=max(0, len(chosen) - limit))
-    with Registry(settings.schema_registry_url) as registry, ExitStack() as opened:
+    with (
+        open_registry(settings.kafka_bootstrap, settings.schema_registry_url) as registry,
+        ExitStack() as opened,
+    ):
         readers = _readers(registry, settings)
         writer = None
         if not dry_run:
+            require_topics(settings.kafka_bootstrap, [raw_topic(name) for name in CONNECTORS])
             writer = opened.enter_context(TopicWriter(settings.kafka_bootstrap, readers))
-        for dead_letter in track(chosen[:limit], "Dead letters", console=console, transient=True):
-            reader = readers.get(dead_letter.raw.topic)
-            if reader is None:
-                report.refused[dead_letter.stage] += 1
+        found = originals(settings.kafka_bootstrap, chosen[:limit], readers)
+        total = min(limit, len(chosen))
+        for dead_letter, record in track(
+            found, "Dead letters", total, console=console, transient=True
+        ):
+            if record is None or not fits(record.key, record.value):
+                report.refused[_refusal(dead_letter, record, readers)] += 1
                 continue
-            rejected = _tried(reader, dead_letter)
+            rejected = _tried(readers[record.topic], record)
             if rejected is None:
                 report.accepted[dead_letter.rule_id] += 1
             else:
@@ -163,7 +184,7 @@ def redrive(
                     continue
             report.sent += 1
             if writer is not None:
-                _send(writer, dead_letter)
+                send_copy(writer, record)
         if writer is not None:
             writer.finish()
     return report
@@ -171,12 +192,12 @@ def redrive(
 
 def print_report(report: RedriveReport, console: Console, *, dry_run: bool) -> None:
     """What was done, by rule."""
-    table = Table("what", "rule or stage")
+    table = Table("what", "rule or reason")
     table.add_column("dead letters", justify="right")
     for what, counted in (
         ("accepted now; was rejected by", report.accepted),
         ("rejected again by", report.rejected),
-        ("cannot be redriven: written by the pipeline itself, stage", report.refused),
+        ("cannot be redriven", report.refused),
     ):
         for name, count in sorted(counted.items()):
             table.add_row(what, name, f"{count:,}")
@@ -185,8 +206,10 @@ def print_report(report: RedriveReport, console: Console, *, dry_run: bool) -> N
     console.print(f"{report.sent:,} dead letters {verb}.")
     if report.left:
         console.print(f"{report.left:,} more were chosen than LIMIT allows: run it again.")
-    if report.refused:
+    if any(reason.startswith(WRITTEN_BY_THE_PIPELINE) for reason in report.refused):
         console.print("Records of the pipeline's own topics come back by `make rebuild`.")
+    if NO_SUCH_RECORD in report.refused:
+        console.print("Their topics were created again: poll the sources again.")
     if report.stopped_at is not None:
         dead_letter, rejected = report.stopped_at
         console.print(
@@ -205,35 +228,15 @@ def _readers(registry: Registry, settings: Settings) -> dict[str, RawReader]:
     }
 
 
-def _tried(reader: RawReader, dead_letter: DeadLetter) -> Rejected | None:
-    content: Content = dead_letter.content
-    raw = reader.read(
-        Record(
-            dead_letter.raw.topic,
-            dead_letter.raw.partition,
-            dead_letter.raw.offset,
-            _milliseconds(dead_letter),
-            content.key,
-            content.value,
-            content.headers,
-        )
-    )
+def _refusal(dead_letter: DeadLetter, record: Record | None, readers: Container[str]) -> str:
+    if record is not None:
+        return TOO_LARGE_TO_SEND
+    if dead_letter.raw.topic in readers:
+        return NO_SUCH_RECORD
+    return f"{WRITTEN_BY_THE_PIPELINE}, stage {dead_letter.stage}"
+
+
+def _tried(reader: RawReader, record: Record) -> Rejected | None:
+    raw = reader.read(record)
     evaluated = raw if isinstance(raw, Rejected) else reader.evaluate(raw)
     return evaluated if isinstance(evaluated, Rejected) else None
-
-
-def _send(writer: TopicWriter, dead_letter: DeadLetter) -> None:
-    content = dead_letter.content
-    writer.send(
-        dead_letter.raw.topic,
-        content.key,
-        content.value,
-        partition=dead_letter.raw.partition,
-        # Unreadable records are dated by it: they keep their window.
-        timestamp_ms=_milliseconds(dead_letter),
-        headers=(*content.headers, (REDRIVEN_FROM, dead_letter.raw.key.encode())),
-    )
-
-
-def _milliseconds(dead_letter: DeadLetter) -> int:
-    return round(dead_letter.record_time.timestamp() * 1000)

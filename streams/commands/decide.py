@@ -1,16 +1,21 @@
 """Manual decisions as people make them: written to their compacted topic, from the command line."""
 
+from collections.abc import Collection
 from datetime import UTC, datetime
 from typing import Literal
 
-from streams.avro.codec import Registry
+from producers.connectors import CONNECTORS
 from streams.avro.topic_codecs import topic_encoder
+from streams.commands.locations import listed_assets
 from streams.core import contract_types as avro
 from streams.core.errors import SettingsError
+from streams.core.foreign import ForeignRecords
 from streams.core.reconcile.assign import ordered
 from streams.core.reconcile.prepare import EntityKey
 from streams.core.reconcile.score import KINDS
+from streams.core.regions import REGION_NAMES
 from streams.kafka.topic_writer import TopicWriter
+from streams.kafka.used_schemas import open_registry
 from streams.settings import Settings
 from streams.topics import DECISIONS
 
@@ -54,6 +59,45 @@ def pair_key(one: EntityKey, other: EntityKey) -> str:
     return f"{first[0]}|{first[1]}:{first[2]}|{second[1]}:{second[2]}"
 
 
+def require_one_region(
+    one: EntityKey, one_regions: Collection[int], other: EntityKey, other_regions: Collection[int]
+) -> None:
+    """Refuse what could never take effect: assets are resolved within a region.
+
+    Args:
+        one: An entity of a must-link.
+        one_regions: Where it has listed records; none: nobody knows it yet.
+        other: The other entity.
+        other_regions: The same of that one.
+
+    Raises:
+        SettingsError: no region is common to both.
+    """
+    if one_regions and other_regions and set(one_regions).isdisjoint(other_regions):
+        raise SettingsError(
+            f"{_placed(one, one_regions)}, {_placed(other, other_regions)}. Only entities of one "
+            "region can be one asset: have the source correct the position that is wrong."
+        )
+
+
+def _placed(entity: EntityKey, regions: Collection[int]) -> str:
+    names = " and ".join(REGION_NAMES[region] for region in sorted(regions))
+    return f"{entity[1]}:{entity[2]} lies in {names}"
+
+
+def _regions_of(settings: Settings, entity: EntityKey) -> set[int]:
+    """Regions in which an entity has listed records."""
+    kind, source_id, entity_id = entity
+    names = [name for name, source in CONNECTORS.items() if source.source_id == source_id]
+    with open_registry(settings.kafka_bootstrap, settings.schema_registry_url) as registry:
+        return {
+            location["region"]
+            for name in names
+            for _, location in listed_assets(settings, registry, name, ForeignRecords())
+            if (location["kind"], location["entity_id"]) == (kind, entity_id)
+        }
+
+
 def decide(
     settings: Settings,
     one: EntityKey,
@@ -64,15 +108,18 @@ def decide(
     """Publish a decision, or its withdrawal (verdict None); returns its key.
 
     Raises:
-        SettingsError: both names are the same.
+        SettingsError: both names are the same, or a must-link of entities in different regions.
         BrokerError, TopicMismatchError, RegistryError: it was not published.
     """
     if one == other:
         raise SettingsError("Both names are the same entity.")
     first, second = ordered(one, other)
+    if verdict == "must-link":
+        regions = [_regions_of(settings, entity) for entity in (first, second)]
+        require_one_region(first, regions[0], second, regions[1])
     value = None
     if verdict is not None:
-        with Registry(settings.schema_registry_url) as registry:
+        with open_registry(settings.kafka_bootstrap, settings.schema_registry_url) as registry:
             value = topic_encoder(registry, DECISIONS, avro.ManualDecision).encode(
                 {
                     "verdict": verdict,

@@ -1,21 +1,31 @@
 """What every stage has read of its input, from the last entries of its changelog."""
 
 from collections.abc import Iterable
+from contextlib import suppress
 
 from confluent_kafka.admin import OffsetSpec
 
-from streams.avro.codec import Registry
+from producers.connectors import CONNECTORS
+from streams.avro.codec import Decoder, Registry, UndecodableError
 from streams.avro.topic_codecs import applied_codec
+from streams.core import contract_types as avro
 from streams.core.inputs import InputPartition
 from streams.engine.applied import Applied, crc_of
 from streams.engine.store import APPLIED_KEY
 from streams.kafka.broker import Broker
 from streams.kafka.topic_reader import read
 from streams.settings import Settings
-from streams.topology import DeclaredStage
+from streams.topology import DeclaredStage, normalize_stage, pipeline
 
+_NORMALIZING = frozenset(map(normalize_stage, CONNECTORS))
 _LAST_OFFSETS = (10, 10_000)
 """How far from the end to look first: the entry is the last one of each batch."""
+
+
+def raw_input_logs(settings: Settings, registry: Registry) -> tuple[InputPartition, ...]:
+    """Every partition of the raw topics, with what was read of it; errors as in `input_logs`."""
+    stages = [stage for stage in pipeline(CONNECTORS) if stage.name in _NORMALIZING]
+    return input_logs(settings, registry, stages)
 
 
 def input_logs(
@@ -37,8 +47,7 @@ def input_logs(
     decoder = applied_codec(registry).decoder
     found = []
     for partition in partitions:
-        value = _last_applied(settings, changelogs[partition.topic], partition.partition)
-        applied = None if value is None else Applied.from_avro(decoder.decode(value))
+        applied = _last_applied(settings, changelogs[partition.topic], partition.partition, decoder)
         log = InputPartition(
             *partition,
             str(described[partition.topic].topic_id),
@@ -88,14 +97,18 @@ def _is_same_record(settings: Settings, log: InputPartition, applied: Applied) -
     return crc_of(record.key, record.value) == applied.record_crc
 
 
-def _last_applied(settings: Settings, changelog: str, partition: int) -> bytes | None:
+def _last_applied(
+    settings: Settings, changelog: str, partition: int, decoder: Decoder[avro.Applied]
+) -> Applied | None:
     for last in (*(-offsets for offsets in _LAST_OFFSETS), 0):
         found = None
         for record in read(
             settings.kafka_bootstrap, changelog, partition=partition, from_offset=last
         ):
             if record.key == APPLIED_KEY:
-                found = record.value
+                # What is none of ours says nothing of what was read.
+                with suppress(UndecodableError):
+                    found = Applied.from_avro(decoder.decode(record.value))
         if found is not None:
             return found
     return None

@@ -4,10 +4,10 @@ import csv
 from collections.abc import Iterator, Mapping
 from typing import TextIO
 
-from streams.avro.codec import Registry
 from streams.avro.topic_codecs import topic_decoder
 from streams.core import contract_types as avro
-from streams.kafka.topic_reader import read_all
+from streams.kafka.decoded_reader import read_decoded
+from streams.kafka.used_schemas import open_registry
 from streams.settings import Settings
 from streams.topics import MARKET_INFRASTRUCTURE
 
@@ -31,10 +31,11 @@ def current_assets(settings: Settings) -> Iterator[avro.InfrastructureRecord]:
         BrokerError, TopicMismatchError, RegistryError: they could not be read.
     """
     newest: dict[str, tuple[int, bytes | None]] = {}
-    with Registry(settings.schema_registry_url) as registry:
+    with open_registry(settings.kafka_bootstrap, settings.schema_registry_url) as registry:
         decoder = topic_decoder(registry, MARKET_INFRASTRUCTURE, avro.InfrastructureRecord)
-        for record in read_all(settings.kafka_bootstrap, MARKET_INFRASTRUCTURE.name):
-            canonical = decoder.decode(record.value)
+        for record, canonical in read_decoded(
+            settings.kafka_bootstrap, MARKET_INFRASTRUCTURE.name, decoder
+        ):
             live = record.value if canonical["status"] == "current" else None
             found = (canonical["version"], live)
             known = newest.get(canonical["record_id"])

@@ -8,6 +8,7 @@ import time
 from collections.abc import Iterator, Mapping, Sequence
 from contextlib import ExitStack, contextmanager
 from dataclasses import dataclass
+from functools import partial
 from pathlib import Path
 from types import FrameType
 from typing import Any, Final
@@ -24,13 +25,19 @@ from producers.sandbox.upstreams import (
     connector_environment,
     environment_without_limits,
 )
-from streams.commands.audit import audit_table, count_published, run_audit
+from streams.clickhouse.client import embedded_path
+from streams.commands.audit import print_audit, run_audit
 from streams.commands.deploy import create_topics, register_schemas
+from streams.commands.stored_records import compare_stored
 from streams.core.errors import InfrastructureError, SettingsError
 from streams.kafka.topic_admin import lag
+from streams.local.errors import PortInUseError
+from streams.local.ports import holder_of, is_free
 from streams.local.stack import LocalStack
 from streams.local.workers import LocalWorker, Program, faust_worker
-from streams.settings import EXIT_CONFIGURATION, Settings
+from streams.question import Question
+from streams.serve.addresses import PREFIX
+from streams.settings import EXIT_CONFIGURATION, EXIT_FAILED, EXIT_INTERRUPTED, Settings
 from streams.topology import SINK_TOPICS, drain_steps, pipeline
 
 log = logging.getLogger(__name__)
@@ -42,8 +49,6 @@ _WORKER_GRACE_SECONDS: Final = 5.0
 
 EXIT_OK: Final = 0
 EXIT_NOT_CLOSED: Final = 1
-EXIT_FAILED: Final = 3
-EXIT_INTERRUPTED: Final = 130
 
 
 @dataclass(frozen=True, slots=True)
@@ -96,6 +101,7 @@ def run(*, once: bool, live: bool, console: Console) -> int:
             code = EXIT_FAILED if failures else EXIT_OK if closed else EXIT_NOT_CLOSED
             if not once:
                 console.print("Everything runs. Ctrl-C stops it; the data stay.")
+                _say_what_to_open(local.settings, console)
                 _watch(local)
         except KeyboardInterrupt:
             return EXIT_OK if reached else EXIT_INTERRUPTED
@@ -145,6 +151,11 @@ def _start(cleanup: ExitStack, console: Console, *, live: bool) -> LocalRun:
             ),
         )
     ]
+    api = _api(settings)
+    if embedded_path(settings.clickhouse_url()):
+        _require_free(api)
+    else:
+        workers.append(LocalWorker(api, data_dir, environment))
     if not live:
         workers.append(_sandbox(sandbox.port, data_dir, environment))
     _start_workers(workers, cleanup, console)
@@ -160,6 +171,30 @@ def polled_sources(console: Console, *, live: bool) -> list[str]:
         if name not in polled:
             console.print(f"{name} has no sandbox: left out; `make run ARGS=--live` polls it")
     return polled
+
+
+def _api(settings: Settings) -> Program:
+    """The API as a process of its own; where ClickHouse is embedded, the sink serves it."""
+    return Program(
+        "the API", "api", ("-m", "streams", "api"), settings.api_port, "API_PORT", "/ready"
+    )
+
+
+def _require_free(program: Program) -> None:
+    if not is_free(program.port):
+        raise PortInUseError(
+            program.port, program.component, program.variable, holder_of(program.port)
+        )
+
+
+def _say_what_to_open(settings: Settings, console: Console) -> None:
+    url = f"http://127.0.0.1:{settings.api_port}"
+    console.print(f"Open {url}/ in a browser, or ask:", markup=False, soft_wrap=True)
+    console.print(
+        f"  curl '{url}{PREFIX}/power-plants?fuel_type=wind&min_capacity_mw=100&limit=5'",
+        markup=False,
+        soft_wrap=True,
+    )
 
 
 def _sandbox(port: int, data_dir: Path, environment: Mapping[str, str]) -> LocalWorker:
@@ -205,15 +240,32 @@ def _poll_all(local: LocalRun, console: Console) -> tuple[list[RunSummary], list
     for name in local.sources:
         with console.status(f"Polling {name}"):
             try:
-                summary = run_once(name, RunOptions(), services, local.environment)
-            except ProducerError as error:
+                summary = _poll(local, name, services)
+            except InfrastructureError as error:
+                local.require_running()  # what has ended is the reason
+                if not isinstance(error, ProducerError):
+                    raise
                 failures.append(f"{name}: {error}")
                 continue
         summaries.append(summary)
         what = "unchanged since the last run" if summary.unchanged else f"{summary.polled:,} items"
         gone = f", {summary.delisted:,} no longer listed" if summary.delisted else ""
+        gone += f", {sum(summary.left_out.values()):,} left out" if summary.left_out else ""
         console.print(f"Polled {name}: {what}{gone} in {summary.elapsed_seconds:.1f} s")
     return summaries, failures
+
+
+def _poll(local: LocalRun, name: str, services: Services) -> RunSummary:
+    """Poll a source; whatever a poll waits for, what has ended meanwhile is said at once."""
+    poll = partial(run_once, name, RunOptions(), services, local.environment)
+    question = Question(poll, f"poll of {name}")
+    began = time.monotonic()
+    question.begin()
+    while question.unanswered_seconds(time.monotonic() - began + _POLL_SECONDS) is not None:
+        local.require_running()
+    summary = question.answer(0)
+    assert summary is not None  # else its thread has shown why
+    return summary
 
 
 def _drain(local: LocalRun, console: Console) -> None:
@@ -236,7 +288,8 @@ def _drain(local: LocalRun, console: Console) -> None:
                     raise InfrastructureError(
                         f"{left:,} records of {', '.join(topics)} have not moved for "
                         f"{_DRAIN_STALL_SECONDS:.0f} s: see the logs in "
-                        f"{settings.data_dir / 'logs'}."
+                        f"{settings.data_dir / 'logs'}. "
+                        + " ".join(_said_by_workers(settings, "waiting"))
                     )
                 local.require_running()
                 _require_flowing(settings)
@@ -245,40 +298,81 @@ def _drain(local: LocalRun, console: Console) -> None:
 
 
 def _require_flowing(settings: Settings) -> None:
-    url = f"http://127.0.0.1:{settings.worker_port}/ready"
-    try:
-        paused = httpx.get(url, timeout=60, trust_env=False).json().get("paused", {})
-    except httpx.TransportError:
-        return  # starting, or ended: that is found elsewhere
+    paused = _said_by_workers(settings, "paused")
     if paused:
-        raise InfrastructureError(f"Paused: {' '.join(paused.values())}")
+        raise InfrastructureError(f"Paused: {' '.join(paused)}")
+
+
+def _said_by_workers(settings: Settings, what: str) -> list[str]:
+    """Reasons why partitions are `paused` or `waiting`, as the workers say at `/ready`."""
+    reasons: list[str] = []
+    for port in (settings.worker_port, settings.sink_port):
+        url = f"http://127.0.0.1:{port}/ready"
+        try:
+            answer: dict[str, Any] = httpx.get(url, timeout=60, trust_env=False).json()
+        except httpx.TransportError:
+            continue  # starting, or ended: that is found elsewhere
+        reasons += answer.get(what, {}).values()
+    return reasons
 
 
 def _audit(local: LocalRun, summaries: list[RunSummary], console: Console, elapsed: float) -> bool:
     settings = local.settings
     sources = {name: connector.source_id for name, connector in CONNECTORS.items()}
     audit = run_audit(settings, sources)
-    published = count_published(settings)
     polled = {sources[summary.source]: summary.polled for summary in summaries}
-    console.print(audit_table(audit, published, polled))
+    print_audit(audit, polled, settings, console)
     rows: dict[str, Any] = httpx.get(
         f"http://127.0.0.1:{settings.sink_port}/rows", timeout=60, trust_env=False
     ).json()
-    problems = list(audit.problems)
-    for kind, expected in sorted(published.current.items()):
-        stored = rows["current"].get(kind, 0)
-        console.print(f"ClickHouse, current {kind}: {stored:,}")
-        if stored != expected:
-            problems.append(f"ClickHouse holds {stored:,} current {kind}, {expected:,} published")
-    decided = audit.decided_kinds
-    if rows["outcomes"] != decided:
-        problems.append(f"ClickHouse holds {rows['outcomes']:,} outcomes, {decided:,} published")
+    compared = compare_stored(settings, audit.published)
+    problems = [
+        *audit.problems,
+        *compared.problems,
+        *clickhouse_problems(rows, audit.published.current, audit.decided_kinds),
+    ]
+    if compared.not_compared is not None:
+        problems.append(f"ClickHouse was not compared: {compared.not_compared}")
+    for kind in sorted(audit.published.current):
+        console.print(f"ClickHouse, current {kind}: {rows['current'].get(kind, 0):,}")
+    if rows["rejects"]:
+        console.print(f"ClickHouse refused {rows['rejects']:,} records: `make dlq` shows them.")
     console.print(f"Elapsed: {elapsed:.1f} s")
     for problem in problems:
         console.print(f"Not accounted for: {problem}", style="red", markup=False)
     if not problems:
         console.print("[green]Every record is accounted for.[/green]")
     return not problems
+
+
+def clickhouse_problems(
+    rows: Mapping[str, Any], current: Mapping[str, int], decided: int
+) -> list[str]:
+    """Where ClickHouse has other numbers of rows than the topics, with what to do.
+
+    Args:
+        rows: What the sink's `/rows` says.
+        current: Current canonical records by kind, as published.
+        decided: Pairs of raw record and output kind that have an outcome.
+    """
+    pairs = [
+        *(
+            (f"current {kind}", rows["current"].get(kind, 0), expected)
+            for kind, expected in sorted(current.items())
+        ),
+        ("outcomes", rows["outcomes"], decided),
+    ]
+    problems = [
+        f"ClickHouse holds {stored:,} {what}, {expected:,} published"
+        for what, stored, expected in pairs
+        if stored != expected
+    ]
+    if any(stored < expected for _, stored, expected in pairs):
+        problems.append(
+            "ClickHouse lacks records: if its directory was lost, or it is a new server, stop this "
+            "and run `make sink-reload`"
+        )
+    return problems
 
 
 def _watch(local: LocalRun) -> None:

@@ -1,12 +1,11 @@
 """`make sql`: queries of people, asked where the data are open."""
 
-from pathlib import Path
-
 import httpx
 
 from streams.clickhouse.client import embedded_path, holder_of
 from streams.clickhouse.output_format import OutputFormat
 from streams.clickhouse.queries import DEFAULT_LIMITS, Queries, QueryError
+from streams.commands.sink_process import ask_sink
 from streams.core.errors import SinkError
 from streams.settings import Settings
 
@@ -35,7 +34,8 @@ def ask(settings: Settings, sql: str, output_format: OutputFormat) -> bytes:
     if path and not path.is_dir():
         raise SinkError(f"There are no data in {path} yet: `make run` loads some.")
     if path and (holder := holder_of(path)):
-        return _ask_the_sink(settings.sink_port, path, holder, sql, output_format)
+        held = f"{path} is in use by {holder}"
+        return _ask_the_sink(settings.sink_port, held, sql, output_format)
     queries = Queries(url)
     try:
         return queries.answer(sql, output_format)
@@ -43,22 +43,16 @@ def ask(settings: Settings, sql: str, output_format: OutputFormat) -> bytes:
         queries.close()
 
 
-def _ask_the_sink(
-    port: int, path: Path, holder: str, sql: str, output_format: OutputFormat
-) -> bytes:
-    try:
-        answer = httpx.post(
-            f"http://127.0.0.1:{port}/query",
-            params={"format": output_format},
-            content=sql.encode(),
-            timeout=_ANSWER_SECONDS,
-            trust_env=False,
-        )
-    except httpx.TransportError as error:
-        raise SinkError(
-            f"{path} is in use by {holder}, and no sink answers on port {port} ({error}): wait "
-            "until `make run` has started it, or name its port with SINK_PORT=<port>."
-        ) from error
+def _ask_the_sink(port: int, held: str, sql: str, output_format: OutputFormat) -> bytes:
+    answer = ask_sink(
+        port,
+        held,
+        "POST",
+        "/query",
+        seconds=_ANSWER_SECONDS,
+        params={"format": output_format},
+        content=sql.encode(),
+    )
     if answer.status_code == httpx.codes.BAD_REQUEST:
         raise QueryError(answer.text)
     if answer.status_code != httpx.codes.OK:

@@ -1,21 +1,24 @@
 """Checks across scopes: terminals against their country, countries against the EU total.
 
-A verdict is a pure function of what all entities report for a gas day and for the day before, so
-the order in which the reports come does not show. It flags totals only: which part is wrong cannot
-be known from the sum.
+A verdict is a pure function of what all entities report for a gas day and for its neighbour days,
+so the order in which the reports come does not show. It flags totals only: which part is wrong
+cannot be known from the sum.
 """
 
-from collections.abc import Iterable, Iterator, Mapping, Sequence
+from collections import Counter
+from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from datetime import date, datetime
+from functools import cached_property
 from math import fsum
+from statistics import median
 from typing import Self
 
 from streams.core import contract_types as avro
 from streams.core import flag_rules
 from streams.core.records import EPOCH
 from streams.core.rule import Rule
-from streams.core.tolerances import Tolerances
+from streams.core.tolerances import Tolerances, Totals
 
 
 @dataclass(frozen=True, slots=True)
@@ -110,12 +113,54 @@ Verdicts = Mapping[str, tuple[str, ...]]
 """Record id → ids of the rules that flag it, sorted; records without flags are left out."""
 
 
-@dataclass(frozen=True, slots=True)
+@dataclass(frozen=True)
 class Day:
     """State of one gas day of one source (`state.aggregates`)."""
 
     reports: Mapping[str, Report]
     verdicts: Verdicts
+
+    @cached_property
+    def _reporting(self) -> list[Report]:
+        return [report for report in self.reports.values() if report.reports]
+
+    @cached_property
+    def _totals(self) -> Mapping[str, Report]:
+        return {one.entity_id: one for one in self._reporting if one.scope in ("eu", "country")}
+
+    @cached_property
+    def _parts(self) -> Mapping[str | None, Mapping[str, Report]]:
+        """Reports by entity: countries under None, real terminals under their country."""
+        found: dict[str | None, dict[str, Report]] = {}
+        for one in self._reporting:
+            if one.scope == "country":
+                found.setdefault(None, {})[one.entity_id] = one
+            elif one.scope == "terminal" and not one.virtual:
+                found.setdefault(one.country_code, {})[one.entity_id] = one
+        return found
+
+    @cached_property
+    def reporters(self) -> Mapping[str, int]:
+        """Reports by scope."""
+        return Counter(one.scope for one in self._reporting)
+
+    @property
+    def totals(self) -> Iterable[Report]:
+        """The EU and countries."""
+        return self._totals.values()
+
+    def total(self, entity_id: str) -> Report | None:
+        """The total of an entity, where it reports."""
+        return self._totals.get(entity_id)
+
+    def has_total(self, record_id: str) -> bool:
+        """Whether a record is a total that reports."""
+        report = self.reports.get(record_id)
+        return report is not None and self._totals.get(report.entity_id) is report
+
+    def parts(self, total: Report) -> Mapping[str, Report]:
+        """Reports that a total is the sum of, by entity."""
+        return self._parts.get(None if total.scope == "eu" else total.country_code, {})
 
     @property
     def fetched_at(self) -> datetime:
@@ -152,35 +197,50 @@ class Day:
 EMPTY = Day({}, {})
 
 
-def evaluate_totals(day: Day, previous: Day, limits: Tolerances) -> Verdicts:
+def neighbour_days(limits: Tolerances) -> int:
+    """How many days before and after a gas day its verdicts depend on."""
+    return max(1, limits.lng.totals.neighbour_days)
+
+
+def evaluate_totals(
+    day: Day,
+    before: Sequence[Day],
+    after: Sequence[Day],
+    limits: Tolerances,
+    changed: Report | None = None,
+) -> Verdicts:
     """Flags of every total of a gas day.
 
     Args:
         day: What is reported for it.
-        previous: What is reported for the day before.
+        before: What is reported for the days before, nearest first; `neighbour_days` of them.
+        after: The same of the days after.
         limits: Tolerances.
+        changed: The report that has changed, of any of these days: verdicts on totals that it is
+            no part of are taken as they were. None evaluates all.
     """
-    reports = [report for report in day.reports.values() if report.reports]
-    countries = [report for report in reports if report.scope == "country"]
-    terminals = _real_terminals(reports)
-    found: dict[str, tuple[str, ...]] = {}
-    for total in reports:
-        failed: list[Rule] = []
-        if total.scope == "eu":
-            complete = len(countries) >= limits.lng.totals.complete_countries
-            if _disagree(total, countries, limits.lng.totals.share, complete=complete):
-                failed.append(flag_rules.TOTALS_DISAGREE)
-            if _dropped(reports, previous, limits):
-                failed.append(flag_rules.REPORTERS_DROPPED)
-        elif total.scope == "country":
-            parts = [
-                terminal for terminal in terminals if terminal.country_code == total.country_code
-            ]
-            if _disagree(total, parts, limits.lng.totals.share, complete=False):
-                failed.append(flag_rules.TOTALS_DISAGREE)
+    found = {} if changed is None else dict(day.verdicts)
+    for total in day.totals:
+        if changed is not None and not _concerns(changed, total):
+            continue
+        failed: set[Rule] = set()
+        parts = day.parts(total)
+        complete = total.scope == "eu" and len(parts) >= limits.lng.totals.complete_countries
+        if _disagree(total, parts.values(), limits.lng.totals.share, complete=complete):
+            failed.add(flag_rules.TOTALS_DISAGREE)
+        if _jumps(total, day, before, after, limits.lng.totals):
+            failed.add(flag_rules.TOTALS_DISAGREE)
+        if total.scope == "eu" and _dropped(day, before[0], limits):
+            failed.add(flag_rules.REPORTERS_DROPPED)
+        found.pop(total.record_id, None)
         if failed:
             found[total.record_id] = tuple(sorted(rule.id for rule in failed))
-    return found
+    # A total that reports no more has no verdict.
+    return {record_id: flags for record_id, flags in found.items() if day.has_total(record_id)}
+
+
+def _concerns(changed: Report, total: Report) -> bool:
+    return total.scope == "eu" or total.country_code == changed.country_code
 
 
 def changed_verdicts(before: Verdicts, after: Verdicts) -> Iterator[tuple[str, tuple[str, ...]]]:
@@ -191,22 +251,11 @@ def changed_verdicts(before: Verdicts, after: Verdicts) -> Iterator[tuple[str, t
             yield record_id, flags
 
 
-def _real_terminals(reports: Iterable[Report]) -> list[Report]:
-    return [report for report in reports if report.scope == "terminal" and not report.virtual]
-
-
-def _disagree(total: Report, parts: Sequence[Report], share: float, *, complete: bool) -> bool:
-    measures = (
-        (
-            total.inventory_gwh,
-            [part.inventory_gwh for part in parts if part.inventory_gwh is not None],
-        ),
-        (
-            total.send_out_gwh_per_day,
-            [part.send_out_gwh_per_day for part in parts if part.send_out_gwh_per_day is not None],
-        ),
-    )
-    for whole, figures in measures:
+def _disagree(total: Report, parts: Iterable[Report], share: float, *, complete: bool) -> bool:
+    found = tuple(parts)
+    for measure in _MEASURES:
+        whole = measure(total)
+        figures = [figure for part in found if (figure := measure(part)) is not None]
         if whole is None or not figures:
             continue
         added = fsum(figures)
@@ -215,11 +264,65 @@ def _disagree(total: Report, parts: Sequence[Report], share: float, *, complete:
     return False
 
 
-def _dropped(reports: Sequence[Report], previous: Day, limits: Tolerances) -> bool:
-    before = [report for report in previous.reports.values() if report.reports]
+def _jumps(
+    total: Report, day: Day, before: Sequence[Day], after: Sequence[Day], limits: Totals
+) -> bool:
+    """The ratio of parts to total is another one than on the days before and on the days after.
+
+    A steady difference is none, and neither is one that begins and stays. Of the newest day only
+    those before are known. Of two days alone nobody knows which is wrong.
+    """
+    for measure in _MEASURES:
+        sides = [list(_changes(total, day, days, measure, limits)) for days in (before, after)]
+        known = [median(changes) for changes in sides if changes]
+        if sum(map(len, sides)) > 1 and min(map(abs, known)) > limits.jump_share:
+            return True
+    return False
+
+
+def _changes(
+    total: Report, day: Day, others: Iterable[Day], measure: "_Measure", limits: Totals
+) -> Iterator[float]:
+    """How the ratio differs from that of each other day, over the parts that report on both.
+
+    What these parts do not cover has a share that changes, too: each fifth of the total allows as
+    large a difference again.
+    """
+    parts = day.parts(total)
+    whole = measure(total)
+    for other in others:
+        same = other.total(total.entity_id)
+        other_whole = None if same is None else measure(same)
+        if same is None or not whole or not other_whole or whole < 0 or other_whole < 0:
+            continue
+        other_parts = other.parts(same)
+        pairs = [
+            (one, two)
+            for entity, part in parts.items()
+            if entity in other_parts
+            and (one := measure(part)) is not None
+            and (two := measure(other_parts[entity])) is not None
+        ]
+        ratio = fsum(one for one, _ in pairs) / whole
+        usual = fsum(two for _, two in pairs) / other_whole
+        if usual >= limits.least_covered:
+            yield (ratio / usual - 1) / max(1.0, (1 - usual) / _UNCOVERED)
+
+
+_UNCOVERED = 0.2
+"""Share of a total that parts need not cover to be compared as strictly as possible."""
+
+_Measure = Callable[[Report], float | None]
+
+_MEASURES: tuple[_Measure, ...] = (
+    lambda report: report.inventory_gwh,
+    lambda report: report.send_out_gwh_per_day,
+)
+
+
+def _dropped(day: Day, previous: Day, limits: Tolerances) -> bool:
     for scope in ("country", "terminal"):
-        were = sum(1 for report in before if report.scope == scope)
-        are = sum(1 for report in reports if report.scope == scope)
+        were, are = previous.reporters[scope], day.reporters[scope]
         least = were * (1 - limits.lng.reporters.lost_share)
         if were >= limits.lng.reporters.least and are < least:
             return True

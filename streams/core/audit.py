@@ -4,10 +4,16 @@ Pure. The command and the fault tests count the topics and hand the counts in.
 """
 
 from collections import Counter
-from collections.abc import Iterable, Iterator, Mapping
+from collections.abc import Iterable, Iterator, Mapping, Set
 from dataclasses import dataclass, field
+from itertools import chain
+from typing import NamedTuple
 
+from streams.core.content_digest import Digests, bucket_of
+from streams.core.foreign import ForeignRecords
 from streams.core.inputs import InputPartition
+from streams.core.live_assets import SourceRecord, membership_problems
+from streams.core.payloads import ASSET_KINDS
 from streams.core.quality_counts import UNKNOWN_KIND
 from streams.core.records import Outcome, RawCoordinates
 
@@ -35,17 +41,96 @@ class SourceCount:
         return sum(self.outcomes.values()) - self.outcomes.get("rejected", 0)
 
 
+class NewestVersion(NamedTuple):
+    """The highest version of a canonical record.
+
+    Attributes:
+        members: Source records it is made of, each once.
+        digest: Digest of its content, as `streams.core.content_digest` makes it.
+    """
+
+    version: int
+    status: str
+    kind: str
+    members: frozenset[SourceRecord]
+    digest: int
+
+
+@dataclass(frozen=True, slots=True)
+class Published:
+    """What the normalized and canonical topics hold.
+
+    Attributes:
+        normalized: Records by source id.
+        newest: The highest version of every canonical record, by its id.
+        read_offsets: Ends of the canonical topic's partitions when its reading began, added up.
+        ambiguous: Ids of canonical records that have two contents at their highest version.
+        canonical: Canonical records, merged ones aside, by source id of a member.
+        current: Canonical records whose highest version is current, by kind.
+    """
+
+    normalized: Mapping[str, int] = field(default_factory=dict)
+    newest: Mapping[str, NewestVersion] = field(default_factory=dict)
+    read_offsets: int = 0
+    ambiguous: frozenset[str] = frozenset()
+    canonical: Mapping[str, int] = field(init=False, default_factory=dict)
+    current: Mapping[str, int] = field(init=False, default_factory=dict)
+
+    def __post_init__(self) -> None:
+        sources = (
+            {member.source_id for member in newest.members}
+            for newest in self.newest.values()
+            if newest.status != "merged"
+        )
+        object.__setattr__(self, "canonical", Counter(chain.from_iterable(sources)))
+        live = (newest.kind for newest in self.newest.values() if newest.status == "current")
+        object.__setattr__(self, "current", Counter(live))
+
+    def problems(self, accepted: Set[SourceRecord]) -> Iterator[str]:
+        """Each sentence on canonical records that contradict each other, or what was accepted."""
+        if self.ambiguous:
+            shown = ", ".join(sorted(self.ambiguous)[:3])
+            more = " …" if len(self.ambiguous) > 3 else ""
+            plural = "" if len(self.ambiguous) == 1 else "s"
+            yield (
+                f"{len(self.ambiguous)} canonical record{plural} with two contents at one version: "
+                f"{shown}{more}"
+            )
+        yield from membership_problems(accepted, self.live_members())
+
+    def live_members(self) -> Counter[SourceRecord]:
+        """Live assets that each source record is a member of."""
+        return Counter(
+            member
+            for newest in self.newest.values()
+            if newest.status == "current" and newest.kind in ASSET_KINDS
+            for member in newest.members
+        )
+
+    def digests(self) -> dict[str, Digests]:
+        """Number and digest of all canonical records, by kind."""
+        found: dict[str, Digests] = {}
+        for record_id, newest in self.newest.items():
+            digests = found.setdefault(newest.kind, Digests())
+            digests.add(bucket_of(record_id), newest.digest)
+        return found
+
+
 @dataclass(frozen=True, slots=True)
 class Audit:
     """The counts of every source, and each sentence that says where they do not close.
 
     Attributes:
         decided_kinds: Distinct pairs of raw record and output kind that ever had an outcome.
+        published: What was counted in the topics behind the raw ones.
+        foreign: What the topics hold that this product did not write; no fault of the audit.
     """
 
     sources: tuple[SourceCount, ...]
     problems: tuple[str, ...] = ()
     decided_kinds: int = 0
+    published: Published = field(default_factory=Published)
+    foreign: ForeignRecords = field(default_factory=ForeignRecords)
 
 
 @dataclass(slots=True)
@@ -75,8 +160,8 @@ class AuditCounts:
             output_kind: Kind it is about.
             outcome: What became of it.
             generation: Generation that decided.
-            again: Whether it was accounted for before. A rejection gives way to what follows it;
-                anything else stays as it was counted.
+            again: Whether it was accounted for before. A rejection gives way to what follows it,
+                and what was accepted to a rejection; anything else stays as it was counted.
         """
         if again:
             for kind in (output_kind, UNKNOWN_KIND):
@@ -86,6 +171,9 @@ class AuditCounts:
                     self._healed.add((raw, kind))
                     break
             else:
+                found = self.outcomes.get((raw, output_kind), {}).get(generation)
+                if outcome == "rejected" and found is not None and len(found) == 1:
+                    found[0] = outcome
                 if (raw, output_kind) in self.outcomes:
                     return
         by_generation = self.outcomes.setdefault((raw, output_kind), {})

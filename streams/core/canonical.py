@@ -18,7 +18,7 @@ def canonical_record(
 
     Args:
         stored: State to publish.
-        normalized: Its last accepted record.
+        normalized: The record that brought its content.
         known_at: Fetch time of the newest raw record it follows from.
     """
     payload = payload_fields(normalized)
@@ -29,7 +29,7 @@ def canonical_record(
         "replaced_by": None,
         "version": stored.version,
         "event_time": _event_time(normalized),
-        "observed_at": stored.order.fetched_at,
+        "observed_at": normalized["order"]["fetched_at"],
         "known_at": known_at,
         "members": [member_of(normalized)],
         "provenance": _provenance(payload),

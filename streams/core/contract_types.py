@@ -28,8 +28,17 @@ class Header(TypedDict):
 
 
 @final
+class Cut(TypedDict):
+    """A part of the record that is too large to keep here whole."""
+
+    part: str
+    whole_bytes: int
+    sha256: str
+
+
+@final
 class DeadLetter(TypedDict):
-    """A record that could not be accepted, with everything needed to redrive it."""
+    """A record that could not be accepted."""
 
     raw: RawCoordinates
     source_id: str
@@ -46,6 +55,8 @@ class DeadLetter(TypedDict):
     limit: NotRequired[str | None]
     message: str
     code_version: str
+    cuts: NotRequired[list[Cut]]
+    kafka_timestamp: NotRequired[int | None]
 
 
 @final
@@ -168,6 +179,7 @@ class PowerPlant(TypedDict):
     operator: NotRequired[str | None]
     other_ids: NotRequired[list[IssuedId]]
     units: NotRequired[list[PlantUnit]]
+    capacity_rating: NotRequired[str | None]
 
 
 @final
@@ -323,6 +335,7 @@ class RenewableProject(TypedDict):
     owner: NotRequired[str | None]
     report_url: NotRequired[str | None]
     units: NotRequired[list[ProjectPhase]]
+    capacity_rating: NotRequired[str | None]
 
 
 @final
@@ -435,7 +448,7 @@ class InfrastructureRecord(TypedDict):
 
 @final
 class OrderKey(TypedDict):
-    """Which of two raw records of one source record is newer."""
+    """What a raw record says of its age."""
 
     source_updated_at: NotRequired[datetime | None]
     fetched_at: datetime
@@ -515,6 +528,46 @@ class NormalizedObservation(TypedDict):
 
 
 @final
+class ReplayedField(TypedDict):
+    """A field that differs."""
+
+    kind: str
+    field: str
+    record_count: int
+
+
+@final
+class Replay(TypedDict):
+    """One replay of raw records with the code of its day: who, when, what and what it changed."""
+
+    replay_id: str
+    status: str
+    started_at: datetime
+    ended_at: NotRequired[datetime | None]
+    started_by: str
+    code_version: str
+    tolerances_sha256: str
+    generation: int
+    source_ids: list[str]
+    fetched_from: NotRequired[datetime | None]
+    fetched_to: NotRequired[datetime | None]
+    record_id: NotRequired[str | None]
+    sent_count: int
+    unchanged_count: int
+    changed_count: int
+    accepted_count: int
+    withdrawn_count: int
+    rejected_count: int
+    superseded_count: int
+    undecided_count: int
+    too_large_count: int
+    canonical_added_count: int
+    canonical_changed_count: int
+    canonical_gone_count: int
+    changed_fields: list[ReplayedField]
+
+
+@final
 class Resume(TypedDict):
     """Lets a paused partition of a raw topic go on."""
 
@@ -571,6 +624,34 @@ class RawRecord(TypedDict):
 
 
 @final
+class ScorePart(TypedDict):
+    """One kind of evidence."""
+
+    evidence: str
+    weight: float
+
+
+@final
+class MatchCandidate(TypedDict):
+    """Two source entities of which scores cannot tell whether they are one asset."""
+
+    kind: str
+    region: int
+    one_source_id: str
+    one_entity_id: str
+    one_asset_id: str
+    other_source_id: str
+    other_entity_id: str
+    other_asset_id: str
+    joined: bool
+    match_score: float
+    threshold: float
+    parts: list[ScorePart]
+    would_decide: list[str]
+    generation: int
+
+
+@final
 class ManualDecision(TypedDict):
     """Manual decision on two source entities of one kind, which overrides every score."""
 
@@ -608,6 +689,15 @@ class RecordOutcome(TypedDict):
     canonical: NotRequired[list[CanonicalVersion]]
     flags: NotRequired[list[str]]
     again: NotRequired[bool]
+
+
+@final
+class SchemaId(TypedDict):
+    """An id that the registry gave to a schema; records refer to it for ever."""
+
+    subject: str
+    schema_id: int
+    schema: str
 
 
 @final

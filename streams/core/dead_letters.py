@@ -12,6 +12,7 @@ from datetime import date, datetime
 from enum import StrEnum
 
 from streams.core import contract_types as avro
+from streams.core.record_size import Content, Cut
 from streams.core.records import Outcome, RawCoordinates
 
 
@@ -35,7 +36,7 @@ class DeadLetter:
         rule_id: Reason code.
         message: What is wrong and what to do.
         record_time: Kafka time of the raw record, UTC.
-        content: Key, value and headers, byte for byte.
+        content: Key, value and headers, byte for byte as far as they were kept.
         attempts: How often it was rejected.
         resolved: Whether it was accepted since.
     """
@@ -47,18 +48,9 @@ class DeadLetter:
     rule_id: str
     message: str
     record_time: datetime
-    content: "Content"
+    content: Content
     attempts: int = 1
     resolved: bool = False
-
-
-@dataclass(frozen=True, slots=True)
-class Content:
-    """The bytes of a record."""
-
-    key: bytes | None
-    value: bytes | None
-    headers: tuple[tuple[str, bytes | None], ...]
 
 
 @dataclass(frozen=True, slots=True)
@@ -121,7 +113,12 @@ def _dead_letter(record: avro.DeadLetter) -> DeadLetter:
         record["rule_id"],
         record["message"],
         record["record_time"],
-        Content(record["key"], record["value"], headers),
+        Content(
+            record["key"],
+            record["value"],
+            headers,
+            tuple(Cut(cut["part"], cut["whole_bytes"], cut["sha256"]) for cut in record["cuts"]),
+        ),
     )
 
 

@@ -3,13 +3,17 @@
     InfrastructureError                 base of every error this product raises
     ├── SettingsError                   a setting or file is wrong: names it and the allowed values
     ├── RegistryError                   the schema registry refuses or does not answer
+    │   └── UnknownSchemaError           it lacks a schema that records of ours refer to: wait
     ├── BrokerError                     Kafka refuses or does not answer
+    ├── RecordTooLargeError             a record is larger than its topic takes
+    ├── ArchiveError                    files of an export are missing, damaged, or do not fit here
     ├── TopicMismatchError              a topic is missing or not as declared
     ├── FencedError                     another worker owns the partition now: end this process
     ├── StateError                      local state or changelog cannot be trusted
     │   └── DamagedStoreError           local state was damaged and is set aside: restore it again
     ├── TransactionError                a Kafka transaction failed for good
     ├── SinkError                       ClickHouse refuses or does not answer
+    │   └── RejectionLimitError          it refuses so much that something else is wrong: wait
     └── OutOfBoundsError                a parameter of a query has a value that no query takes
 
 Expected bad data is not an error but a value: `Rejected`.
@@ -30,8 +34,20 @@ class RegistryError(InfrastructureError):
     """The schema registry refused a call or did not answer."""
 
 
+class UnknownSchemaError(RegistryError):
+    """The registry has lost a schema that records of this deployment refer to."""
+
+
 class BrokerError(InfrastructureError):
     """Kafka refused a call or did not answer."""
+
+
+class RecordTooLargeError(InfrastructureError):
+    """A record is larger than its topic takes; nothing of it was sent."""
+
+
+class ArchiveError(InfrastructureError):
+    """Exported files are missing or damaged, or this deployment cannot take them."""
 
 
 class TopicMismatchError(InfrastructureError):
@@ -56,6 +72,10 @@ class TransactionError(InfrastructureError):
 
 class SinkError(InfrastructureError):
     """ClickHouse refused a statement or did not answer."""
+
+
+class RejectionLimitError(SinkError):
+    """So many records of a batch are no rows that something else is wrong than the records."""
 
 
 @dataclass(frozen=True, slots=True)

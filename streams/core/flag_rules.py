@@ -90,6 +90,45 @@ FUEL_NOT_IN_VOCABULARY = _flag(
     "The fuel is none of the common groups; extend the connector's mapping.",
     "WRI database README, fuel types",
 )
+CAPACITY_UNREADABLE = _flag(
+    "capacity_unreadable",
+    "capacity_mw capacity_mtpa",
+    "validity",
+    "The source gives the capacity in words, or in a unit that cannot be converted: it is null.",
+    "GEM workbooks; the raw record has the words",
+)
+CAPACITY_NOT_POSITIVE = _flag(
+    "capacity_not_positive",
+    "capacity_mw capacity_mtpa",
+    "validity",
+    "The source gives a capacity of zero or below: it is null.",
+    "GEM trackers: 36 of 37,698 power units and 7 of 1,291 LNG units have zero",
+)
+YEAR_UNREADABLE = _flag(
+    "year_unreadable",
+    "commissioning_year start_year retired_year capacity_year",
+    "validity",
+    "The source has words where a year belongs: it is null.",
+    "GEM workbooks: `Presumed`; the raw record has the words",
+)
+POSITION_UNREADABLE = _flag(
+    "position_unreadable",
+    "latitude longitude",
+    "validity",
+    "The source has words where a coordinate belongs: the position is null.",
+    "GEM workbooks; the raw record has the words",
+)
+FIGURE_UNREADABLE = _flag(
+    "figure_unreadable",
+    "voltage_kv voltages_kv circuits length_km capacity_mw under_construction underground "
+    "generation inventory_gwh inventory_thousand_m3_lng send_out_gwh_per_day dtmi_gwh "
+    "dtmi_thousand_m3_lng dtrs_gwh_per_day contracted_capacity_gwh_per_day "
+    "available_capacity_gwh_per_day covered_capacity_pct ghi_kwh_per_m2_day dni_kwh_per_m2_day "
+    "ac_annual_kwh site_counts",
+    "validity",
+    "The source has words where a figure belongs: it is null.",
+    "Grid extracts, project lists, ALSI and NLR answers; the raw record has the words",
+)
 NEGATIVE_MEASURE = _flag(
     "negative_measure",
     "inventory_gwh inventory_thousand_m3_lng send_out_gwh_per_day dtmi_gwh dtmi_thousand_m3_lng "
@@ -146,7 +185,7 @@ GENERATION_ABOVE_CAPACITY = _flag(
     "consistency",
     "Generation of a year is above capacity times 8,784 hours; often a unit's capacity is given "
     "for the plant's.",
-    "WRI v1.3.0: 198 plant-years, e.g. AUS0000306 Eraring",
+    "WRI v1.3.0: 198 plant-years, e.g. AUS0000306 Eraring; v1.1.0: 1,670 estimates",
     "consistency.generation_above_capacity_share",
 )
 UNITS_AGAINST_CAPACITY = _flag(
@@ -187,6 +226,13 @@ START_YEAR_CONFLICT = _flag(
     "consistency",
     "Sources give the asset start years more than two years apart; see its provenance.",
     "`conflicts` in `core/reconcile/rules.yaml`",
+)
+STATUS_CONFLICT = _flag(
+    "status_conflict",
+    "status",
+    "consistency",
+    "Sources disagree on whether the asset runs, and the newer one does not explain it.",
+    "retired since is no conflict: `known_until` in `core/reconcile/rules.yaml`",
 )
 ENERGY_AGAINST_VOLUME = _flag(
     "energy_against_volume",
@@ -242,8 +288,8 @@ TOTALS_DISAGREE = _flag(
     "inventory_gwh send_out_gwh_per_day",
     "consistency",
     "The parts of a total contradict it: its countries for the EU, its terminals for a country.",
-    "ALSI aggregates; parts may be missing, so they contradict by being more than the total, or "
-    "by being less when nearly all countries report",
+    "ALSI aggregates; parts may be missing, so they contradict by being more than the total, by "
+    "being less when nearly all countries report, or by a ratio that is another one on one day",
     "lng.totals",
 )
 REPORTERS_DROPPED = _flag(
@@ -336,6 +382,15 @@ EIC_CHECK_CHARACTER = _flag(
     "accuracy",
     "The check character of an EIC code is wrong; look for a typing error.",
     "ENTSO-E EIC reference manual; code 21X000000001109G fails it and is in use",
+)
+
+# Completeness: what no Kafka record has room for.
+SHORTENED = _flag(
+    "shortened",
+    "members links provenance",
+    "completeness",
+    "The record is too large: values that lost and the ends of its longest lists are left out.",
+    "Largest record that Kafka's clients send by default, 1,000,000 bytes",
 )
 
 FLAG_RULES: tuple[Rule, ...] = tuple(rule for rule in vars().values() if isinstance(rule, Rule))

@@ -19,6 +19,7 @@ from streams.core.records import (
     Outcome,
     RawCoordinates,
     RawRecord,
+    newness,
 )
 from streams.core.regions import region_of
 from streams.core.succession import Normalized
@@ -35,8 +36,7 @@ class Location:
         region: Partition of `normalized.assets`; -1 for observations and before the first accepted
             record.
         listed: False when the newest raw record withdrew it or was rejected.
-        order: Newest order key seen, whatever became of it.
-        lineage: That raw record.
+        order, lineage: Newest raw record seen, whatever became of it.
     """
 
     region: int
@@ -110,7 +110,7 @@ def normalize(
         kind: Canonical kind of the record's stream.
         stored: State of the source record, None when it is new.
     """
-    if stored is not None and order < stored.order and coordinates != stored.lineage:
+    if stored is not None and newness(order, coordinates) < newness(stored.order, stored.lineage):
         return NormalizeOutcome(None, (), "superseded", kind)
     if mapped is None:
         return _delist(raw, kind, order, coordinates, stored)

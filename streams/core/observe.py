@@ -1,8 +1,11 @@
 """What one normalized point of a series changes, in itself and around it.
 
 Pure. A point is evaluated among its neighbours; when it changes, the points that depend on it are
-re-evaluated, and each whose content is other than published gets a new version. When its flags
-differ, so do those of its raw record's outcome: what counts does not depend on who came first.
+re-evaluated, and each whose content is other than published gets a new version.
+
+What neighbours and totals say of a point is said of the raw record that brought its content: the
+flags of that outcome follow, until another record replaces the content. Then, as for one that says
+the same again, its own checks alone count, for what it met by then is a matter of arrival.
 """
 
 from collections.abc import Callable, Iterable, Iterator
@@ -34,7 +37,7 @@ class Point:
     """State of one point.
 
     Attributes:
-        normalized: Its last accepted record, decoded.
+        normalized: The record that brought its content, decoded.
         aggregate_flags: What checks across scopes say about it.
         aggregate_known_at: Fetch time of the newest record they looked at; None: they never spoke.
         day: The values its neighbours are evaluated by; None when it is withdrawn.
@@ -55,10 +58,32 @@ class Point:
         aggregate_known_at: datetime | None,
         tolerances: Tolerances,
     ) -> Self:
-        """The point of a state and its last accepted record."""
+        """The point of a state and the record that brought its content."""
         current = stored.status == "current"
         day = _day(normalized, tolerances) if current else None
         return cls(stored, normalized, aggregate_flags, aggregate_known_at, day)
+
+    @property
+    def since(self) -> datetime:
+        """Fetch time of the raw record that brought its content, or withdrew it."""
+        if self.day is None:
+            return self.stored.order.fetched_at
+        return self.normalized["order"]["fetched_at"]
+
+
+@dataclass(frozen=True, slots=True)
+class Reevaluated:
+    """Flags that the outcome of a raw record has now, which is decided already.
+
+    Attributes:
+        brought: The normalized record by which it brought the content of a point.
+        version: The last version of the point with that content.
+        flags: Ids of the rules that flag it, sorted.
+    """
+
+    brought: avro.NormalizedObservation
+    version: int
+    flags: tuple[str, ...]
 
 
 Points = Callable[[str], Point | None]
@@ -80,8 +105,8 @@ class Change:
         aggregate_known_at: Fetch time of the newest record they looked at; None: they never spoke.
         known_at: Fetch time of the newest raw record that its content follows from.
         published: Record to publish as canonical, evaluated; None when readers see no difference.
-        reevaluated: Flags its raw record's outcome has now, when other points changed them; None
-            when they are as before, and for the event's own point.
+        reevaluated: The outcome of the raw record that brought its content, or did so before the
+            event replaced it; None when its flags are as before.
     """
 
     record_id: str
@@ -90,7 +115,7 @@ class Change:
     aggregate_known_at: datetime | None
     known_at: datetime
     published: avro.NormalizedObservation | None
-    reevaluated: tuple[str, ...] | None = None
+    reevaluated: Reevaluated | None = None
 
 
 @dataclass(frozen=True, slots=True)
@@ -205,16 +230,26 @@ class _Neighbours:
         return Window(tuple(before), self._day(day + ONE_DAY))
 
     def evaluated(
-        self, record: avro.NormalizedObservation, day: GasDay, aggregate_flags: tuple[str, ...]
+        self,
+        record: avro.NormalizedObservation,
+        fetched_at: datetime,
+        day: GasDay,
+        aggregate_flags: tuple[str, ...],
     ) -> avro.NormalizedObservation:
-        """A record as it is published among these neighbours."""
-        fetched_at = record["order"]["fetched_at"]
+        """A record as it is published among these neighbours, when last fetched at that time."""
         verdict = evaluate(day, self.window(day.gas_day), fetched_at, self.tolerances)
         return evaluated(record, verdict, aggregate_flags)
 
+    def published(self, point: Point) -> avro.NormalizedObservation | None:
+        """A point as it is published among these neighbours; None when it is withdrawn."""
+        if point.day is None:
+            return None
+        fetched_at = point.stored.order.fetched_at
+        return self.evaluated(point.normalized, fetched_at, point.day, point.aggregate_flags)
+
     def known_at(self, point: Point) -> datetime:
         """Fetch time of the newest raw record that a point's content follows from among these."""
-        times = [point.stored.order.fetched_at]
+        times = [point.since]
         if point.aggregate_known_at is not None:
             times.append(point.aggregate_known_at)
         if point.day is not None:
@@ -224,7 +259,7 @@ class _Neighbours:
             for _ in range(days_before(self.tolerances)):
                 gas_day -= ONE_DAY
                 others.append(self.at(gas_day))
-            times += (near.stored.order.fetched_at for near in others if near is not None)
+            times += (near.since for near in others if near is not None)
         return max(times)
 
     def _day(self, day: date) -> GasDay | None:
@@ -263,23 +298,34 @@ def _own_point(
     upsert = event["event"] == "upsert"
     day = _day(event, before.tolerances) if upsert else None
     aggregate_flags = previous.aggregate_flags if previous is not None else ()
-    evaluated = event if day is None else before.evaluated(event, day, aggregate_flags)
+    fetched_at = event["order"]["fetched_at"]
+    evaluated = event if day is None else before.evaluated(event, fetched_at, day, aggregate_flags)
     stored = None if previous is None else previous.stored
-    succession = succeed(evaluated, framed, stored, generation, observation_id)
-    flags = _outcome_flags(evaluated, succession.outcome)
+    if previous is not None and _says_again(event, day, previous):
+        # It may be later than the one that brought the content, which stays.
+        succession = succeed(evaluated, previous.stored.record, stored, generation, observation_id)
+        succession = replace(succession, outcome=_unchanged(succession.outcome))
+        kept, flags = previous.normalized, _outcome_flags(event, succession.outcome)
+        evaluated = {**evaluated, "order": kept["order"], "lineage": kept["lineage"]}
+        replaced = None
+    else:
+        succession = succeed(evaluated, framed, stored, generation, observation_id)
+        is_new = upsert and succession.published is not None
+        kept = event if is_new or previous is None else previous.normalized
+        flags = _outcome_flags(evaluated, succession.outcome)
+        replaced = _replaced(event, previous, before) if succession.published else None
     if succession.stored is stored:
         return _Own(None, previous, succession.outcome, flags)
-    kept = event if upsert or previous is None else previous.normalized
     published = None
     if succession.published is not None:
         published = evaluated if upsert else kept
     aggregate_known_at = previous.aggregate_known_at if previous is not None else None
     point = None
-    known_at = event["order"]["fetched_at"]
+    known_at = fetched_at
     if succession.stored is not None:
         point = Point(succession.stored, kept, aggregate_flags, aggregate_known_at, day)
         if published is not None:
-            known_at = before.known_at(point)
+            known_at = max(fetched_at, before.known_at(point))
     change = Change(
         event["record_id"],
         succession.stored,
@@ -287,8 +333,38 @@ def _own_point(
         aggregate_known_at,
         known_at,
         published,
+        replaced,
     )
     return _Own(change, point, succession.outcome, flags)
+
+
+def _says_again(event: avro.NormalizedObservation, day: GasDay | None, previous: Point) -> bool:
+    """Whether another raw record says what a point's does."""
+    if day is None or previous.day != day or _same_raw(event, previous):
+        return False
+    return content_hash(event) == content_hash(previous.normalized)
+
+
+def _unchanged(outcome: Outcome | None) -> Outcome | None:
+    return "unchanged" if outcome == "changed" else outcome
+
+
+def _same_raw(event: avro.NormalizedObservation, point: Point) -> bool:
+    """Whether it is from the raw record that brought a point's content."""
+    return event["lineage"] == point.normalized["lineage"]
+
+
+def _replaced(
+    event: avro.NormalizedObservation, previous: Point | None, neighbours: _Neighbours
+) -> Reevaluated | None:
+    """The outcome of the raw record whose content is replaced, without what others said of it."""
+    if previous is None or _same_raw(event, previous):
+        return None
+    published = neighbours.published(previous)
+    flags = _counted(previous.normalized)
+    if published is None or flags == _counted(published):
+        return None
+    return Reevaluated(previous.normalized, previous.stored.version, flags)
 
 
 def _apply_verdict(
@@ -362,28 +438,26 @@ def _published_again(
         after: Its neighbours then.
         generation: High part of the version.
     """
-    if point_before.day is None or point_after.day is None:
+    evaluated_before = before.published(point_before)
+    evaluated = after.published(point_after)
+    if evaluated_before is None or evaluated is None:
         return None
-    evaluated = after.evaluated(
-        point_after.normalized, point_after.day, point_after.aggregate_flags
-    )
-    content = content_hash(evaluated)
     stored = point_after.stored
+    content = content_hash(evaluated)
     if content == stored.content_hash:
         return None
-    version = next_version(stored.version, generation, point_after.normalized["move_count"])
-    evaluated_before = before.evaluated(
-        point_before.normalized, point_before.day, point_before.aggregate_flags
-    )
+    brought = point_after.normalized
+    version = next_version(stored.version, generation, brought["move_count"])
     flags = _counted(evaluated)
+    same_flags = flags == _counted(evaluated_before)
     return Change(
-        point_after.normalized["record_id"],
+        brought["record_id"],
         replace(stored, version=version, content_hash=content),
         point_after.aggregate_flags,
         point_after.aggregate_known_at,
         after.known_at(point_after),
         evaluated,
-        reevaluated=None if flags == _counted(evaluated_before) else flags,
+        None if same_flags else Reevaluated(brought, version, flags),
     )
 
 

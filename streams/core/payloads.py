@@ -120,6 +120,7 @@ class PowerPlant(PlacedPayload[avro.PowerPlant]):
     operator: str | None = None
     other_ids: tuple[IssuedId, ...] = ()
     units: tuple[PlantUnit, ...] = ()
+    capacity_rating: str | None = None
 
 
 @dataclass(frozen=True, slots=True)
@@ -197,6 +198,7 @@ class RenewableProject(PlacedPayload[avro.RenewableProject]):
     owner: str | None
     report_url: str | None
     units: tuple[ProjectPhase, ...]
+    capacity_rating: str | None = None
 
 
 @dataclass(frozen=True, slots=True)

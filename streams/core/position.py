@@ -4,9 +4,10 @@ A position is only corrected when exactly one simple slip explains it: the posit
 not in the country and not within a margin of it, and one of the readings below is.
 """
 
-from collections.abc import Iterator
+from collections.abc import Iterator, Mapping, Set
 from dataclasses import dataclass
 from math import ceil
+from typing import Any
 
 from streams.core import flag_rules
 from streams.core.errors import Rejected
@@ -87,51 +88,80 @@ def correct(asset: Placed, margins: Margins) -> CorrectedPosition | Rejected:
     return CorrectedPosition(latitude, longitude, flags)
 
 
-def correct_ends(line: Stretched, margins: Margins) -> tuple[Rule, ...] | Rejected:
-    """Check both ends of a line against the countries it touches; nothing is corrected.
+@dataclass(frozen=True, slots=True)
+class CorrectedEnds:
+    """What is known about the ends of a line in the end.
 
-    A slip of one end cannot be told apart from a node that was taken for another.
+    Attributes:
+        positions: Fields of the line to put right, and what they are then.
+        flags: Rules that flag it.
+        corrections: What was changed.
     """
-    ends = (
-        (line.from_latitude, line.from_longitude),
-        (line.to_latitude, line.to_longitude),
-    )
-    countries = line.country_codes or ((line.country_code,) if line.country_code else ())
-    outside = False
-    for latitude, longitude in ends:
+
+    positions: Mapping[str, Any]
+    flags: tuple[Rule, ...] = ()
+    corrections: tuple[Correction, ...] = ()
+
+
+def correct_ends(line: Stretched, margins: Margins) -> CorrectedEnds | Rejected:
+    """Check both ends of a line against the countries it touches.
+
+    An end that is not on Earth is corrected like any position. A slip on Earth is not: it cannot be
+    told apart from a node that was taken for another.
+    """
+    countries = frozenset(line.country_codes or filter(None, (line.country_code,)))
+    flags: set[Rule] = set()
+    corrections: tuple[Correction, ...] = ()
+    for end, latitude, longitude in (
+        ("from_", line.from_latitude, line.from_longitude),
+        ("to_", line.to_latitude, line.to_longitude),
+    ):
         if latitude is None or longitude is None:
             continue
         if not _on_earth(latitude, longitude):
-            return _out_of_range(latitude, longitude)
-        if countries and countries_at(latitude, longitude).isdisjoint(countries):
-            outside = outside or not any(
-                _is_near(latitude, longitude, country, margins.country_at_sea)
-                for country in countries
-            )
-    return (flag_rules.POSITION_OUTSIDE_COUNTRY,) if outside else ()
+            meant = _reading_in(latitude, longitude, countries)
+            if meant is None:
+                return _out_of_range(latitude, longitude)
+            point, rule = meant
+            flags.add(rule)
+            corrections += _corrections((latitude, longitude), point, rule, end)
+        elif countries and not _is_in_or_near(latitude, longitude, countries, margins):
+            flags.add(flag_rules.POSITION_OUTSIDE_COUNTRY)
+    positions = {one.field: one.corrected for one in corrections}
+    return CorrectedEnds(positions, tuple(sorted(flags, key=lambda rule: rule.id)), corrections)
 
 
 def _as_meant(latitude: float, longitude: float, country: str | None) -> CorrectedPosition | None:
     """The one reading that lies in the country; None when there is none or several."""
-    found = {
-        point: rule
-        for point, rule in _readings(latitude, longitude)
-        if country in countries_at(*point)
-    }
-    if len(found) != 1:
+    meant = _reading_in(latitude, longitude, frozenset() if country is None else {country})
+    if meant is None:
         return None
-    ((point, rule),) = found.items()
+    point, rule = meant
     return CorrectedPosition(*point, (rule,), _corrections((latitude, longitude), point, rule))
 
 
+def _reading_in(
+    latitude: float, longitude: float, countries: Set[str]
+) -> tuple[_Point, Rule] | None:
+    found = {
+        point: rule
+        for point, rule in _readings(latitude, longitude)
+        if not countries_at(*point).isdisjoint(countries)
+    }
+    return next(iter(found.items())) if len(found) == 1 else None
+
+
 def _may_stand_at_sea(asset: Placed) -> bool:
-    """Wind, waves and tides are used at sea; converters and floating terminals are there."""
+    """Wind, waves and tides are used at sea; converters are there, and terminals that float.
+
+    Where nobody says whether a terminal floats it may: terminals are on islets and reclaimed land.
+    """
     if isinstance(asset, PowerPlant):
         return asset.primary_fuel in _AT_SEA
     if isinstance(asset, RenewableProject):
         return asset.technology in _AT_SEA
     return isinstance(asset, Substation) or (
-        isinstance(asset, LngTerminal) and asset.floating is True
+        isinstance(asset, LngTerminal) and asset.floating is not False
     )
 
 
@@ -143,6 +173,14 @@ def _needs_land(asset: Placed) -> bool:
 def _is_near(latitude: float, longitude: float, country: str, margin_degrees: float) -> bool:
     return any(
         country in countries_at(*point) for point in _around(latitude, longitude, margin_degrees)
+    )
+
+
+def _is_in_or_near(
+    latitude: float, longitude: float, countries: Set[str], margins: Margins
+) -> bool:
+    return not countries_at(latitude, longitude).isdisjoint(countries) or any(
+        _is_near(latitude, longitude, country, margins.country_at_sea) for country in countries
     )
 
 
@@ -166,9 +204,11 @@ def _readings(latitude: float, longitude: float) -> Iterator[tuple[_Point, Rule]
         yield point, flag_rules.POSITION_SIGN_LOST
 
 
-def _corrections(reported: _Point, corrected: _Point, rule: Rule) -> tuple[Correction, ...]:
+def _corrections(
+    reported: _Point, corrected: _Point, rule: Rule, end: str = ""
+) -> tuple[Correction, ...]:
     return tuple(
-        Correction(field, before, after, rule.id)
+        Correction(f"{end}{field}", before, after, rule.id)
         for field, before, after in zip(("latitude", "longitude"), reported, corrected, strict=True)
         if before != after
     )

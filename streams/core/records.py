@@ -18,6 +18,9 @@ Outcome = Literal["changed", "unchanged", "superseded", "rejected", "withdrawn"]
 
 EPOCH = datetime(1970, 1, 1, tzinfo=UTC)
 
+_MOST_DIGITS = 18
+"""Of a partition or offset as text: more need not fit a long."""
+
 
 @dataclass(frozen=True, slots=True, order=True)
 class RawCoordinates:
@@ -39,6 +42,8 @@ class RawCoordinates:
         partition, _, offset = rest.partition(":")
         if not (topic and partition.isdecimal() and offset.isdecimal()):
             return None
+        if max(len(partition), len(offset)) > _MOST_DIGITS:
+            return None
         return cls(topic, int(partition), int(offset))
 
     def to_avro(self) -> avro.RawCoordinates:
@@ -53,21 +58,18 @@ class RawCoordinates:
 
 @dataclass(frozen=True, slots=True)
 class OrderKey:
-    """Which of two raw records of one source record is newer.
+    """What a raw record says of its age; `newness` orders raw records by it.
 
-    Order: the source's own update time (none sorts first), fetch time, hash of the raw bytes. The
-    hash makes the order total, so the newest of a set does not depend on arrival.
+    Attributes:
+        source_updated_at: When the source last changed the record; None when it does not say.
+        fetched_at: When the producer received it. It says when something was known, never what is
+            newer: a clock that ran ahead once would hide whatever is fetched until its time comes.
+        raw_hash: SHA-256 of the raw bytes, hex.
     """
 
     source_updated_at: datetime | None
     fetched_at: datetime
     raw_hash: str
-
-    def _rank(self) -> tuple[datetime, datetime, str]:
-        return (self.source_updated_at or EPOCH, self.fetched_at, self.raw_hash)
-
-    def __lt__(self, other: "OrderKey") -> bool:
-        return self._rank() < other._rank()
 
     def to_avro(self) -> avro.OrderKey:
         """Avro form."""
@@ -81,6 +83,17 @@ class OrderKey:
     def from_avro(cls, record: avro.OrderKey) -> Self:
         """Inverse of `to_avro`."""
         return cls(record["source_updated_at"], record["fetched_at"], record["raw_hash"])
+
+
+def newness(order: OrderKey, lineage: RawCoordinates) -> tuple[datetime, int]:
+    """Orders the raw records of one source record, the newest last.
+
+    By the source's own update time (none sorts first), then by the place in the log: all of them
+    are in one partition, and runs of a source exclude each other, so what was published later was
+    fetched later, whatever the clocks said. A redriven record has the place of its original, so
+    the newest of a set does not depend on arrival.
+    """
+    return (order.source_updated_at or EPOCH, lineage.offset)
 
 
 @dataclass(frozen=True, slots=True)
@@ -118,12 +131,15 @@ class Mapped:
         payload: Typed content; its class says the canonical kind.
         flags: Ids of the rules that flag it, sorted.
         corrections: What was put right in the payload.
+        place_of: Record of the entity that states the same place: what is wrong with the place is
+            said of that one. None: no other does.
     """
 
     entity_id: str
     payload: Payload
     flags: tuple[str, ...] = ()
     corrections: tuple[Correction, ...] = ()
+    place_of: str | None = None
 
     @property
     def kind(self) -> str:

@@ -19,7 +19,7 @@ UNKNOWN_SCHEMA_ID = Rule(
     (),
     "reject",
     "validity",
-    "The registry has no schema of this id; restore the registry, then replay the dead letters.",
+    "Neither the registry nor this deployment ever had a schema of this id; find who wrote it.",
     "Wire format of the schema registry",
 )
 BAD_AVRO = Rule(
@@ -37,6 +37,22 @@ BAD_ENVELOPE = Rule(
     "validity",
     "The envelope contradicts itself, its key or its topic; find who wrote it.",
     "Contracts `raw.*`",
+)
+BAD_REDRIVE = Rule(
+    "bad_redrive",
+    ("redriven-from",),
+    "reject",
+    "validity",
+    "The header names no earlier record of its partition; `make dlq-redrive` takes it without.",
+    "Header of `make dlq-redrive`",
+)
+TOO_LARGE = Rule(
+    "too_large",
+    (),
+    "reject",
+    "validity",
+    "What follows from the record is more than one Kafka record may hold; look at what wrote it.",
+    "Largest record that Kafka's clients send by default, 1,000,000 bytes",
 )
 
 # Reading an upstream item.
@@ -69,7 +85,7 @@ UNREADABLE_GAS_DAY = Rule(
     ("gasDayStart",),
     "reject",
     "validity",
-    "The row has no gas day of the form YYYY-MM-DD.",
+    "The row has no gas day (YYYY-MM-DD); when all have none, the source has changed its form.",
     "GIE API manual, data fields",
 )
 UNKNOWN_STATUS = Rule(
@@ -85,7 +101,7 @@ MISSING_ID = Rule(
     ("gppd_idnr",),
     "reject",
     "completeness",
-    "The row has no identifier.",
+    "The row has no identifier; when all have none, the source calls that column otherwise now.",
     "WRI database README: the identifier is the key",
 )
 MISSING_NAME = Rule(
@@ -93,7 +109,7 @@ MISSING_NAME = Rule(
     ("name",),
     "reject",
     "completeness",
-    "The asset has no name.",
+    "The asset has no name; when all have none, the source calls that column otherwise now.",
     "Contract `market.infrastructure`",
 )
 UNKNOWN_FUEL = Rule(
@@ -103,22 +119,6 @@ UNKNOWN_FUEL = Rule(
     "validity",
     "The fuel is none of the source's vocabulary; extend the mapping, then replay.",
     "WRI database README, fuel types",
-)
-CAPACITY_NOT_POSITIVE = Rule(
-    "capacity_not_positive",
-    ("capacity_mw",),
-    "reject",
-    "validity",
-    "The capacity is missing, zero or negative.",
-    "WRI database README: plants of at least 1 MW",
-)
-UNKNOWN_UNIT = Rule(
-    "unknown_unit",
-    (),
-    "reject",
-    "validity",
-    "The figure has a unit that cannot be converted; extend the conversion, then replay.",
-    "Units of Global Energy Monitor's trackers",
 )
 POSITION_OUT_OF_RANGE = Rule(
     "position_out_of_range",

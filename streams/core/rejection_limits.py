@@ -4,6 +4,7 @@ Pure. A broken parser or a new format would turn a whole source into dead letter
 pauses instead, until somebody has looked.
 """
 
+import sys
 from collections import deque
 from collections.abc import Iterable
 from dataclasses import dataclass, field, replace
@@ -22,6 +23,10 @@ class RejectionLimits:
     share: float
     of_records: int
     consecutive: int
+
+
+NO_LIMITS = RejectionLimits(share=1.0, of_records=1, consecutive=sys.maxsize)
+"""Any number may be rejected."""
 
 
 @dataclass(slots=True)

@@ -1,11 +1,11 @@
 """Succession: what an event of a source record does to its canonical record.
 
-Pure. For points of time series; assets go through `streams.core.reconcile`. The newer event wins by
-order key, equal content publishes nothing, and each published change has a higher version.
+Pure. For points of time series; assets go through `streams.core.reconcile`. The newer event wins,
+equal content publishes nothing, and each published change has a higher version.
 """
 
 from collections.abc import Callable
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from hashlib import sha256
 from typing import Self, TypeAlias
 
@@ -13,7 +13,7 @@ import orjson
 
 from streams.core import contract_types as avro
 from streams.core.payload_field import payload_fields
-from streams.core.records import OrderKey, Outcome, RawCoordinates
+from streams.core.records import OrderKey, Outcome, RawCoordinates, newness
 from streams.core.versions import next_version
 
 Normalized: TypeAlias = avro.NormalizedAsset | avro.NormalizedObservation
@@ -28,7 +28,8 @@ class StoredRecord:
     """State of one source record (`state.observations`).
 
     Attributes:
-        record: Last accepted normalized record as framed bytes; kept when it is withdrawn.
+        record: Normalized record that brought the content, as framed bytes; kept when it is
+            withdrawn.
         version: Last published version.
         status: `current` or `withdrawn`.
         order, lineage: Newest event seen.
@@ -101,7 +102,7 @@ def succeed(
     """
     order = OrderKey.from_avro(event["order"])
     lineage = RawCoordinates.from_avro(event["lineage"])
-    if stored is not None and order < stored.order and lineage != stored.lineage:
+    if stored is not None and newness(order, lineage) < newness(stored.order, stored.lineage):
         return Succession(stored, None, "superseded" if has_outcome(event) else None)
     if event["event"] == "withdrawal":
         return _withdraw(event, stored, generation, order, lineage)
@@ -109,9 +110,7 @@ def succeed(
     if stored is not None and stored.status == "current" and stored.content_hash == content:
         same_move = stored.version >= next_version(None, generation, event["move_count"])
         if same_move:
-            kept = StoredRecord(
-                framed, stored.canonical_id, stored.version, "current", content, order, lineage
-            )
+            kept = replace(stored, order=order, lineage=lineage)
             return Succession(kept, None, "unchanged")
     identity = (
         stored.canonical_id

@@ -87,6 +87,9 @@ class Totals(_Limits):
 
     share: Share
     complete_countries: int = Field(ge=1)
+    jump_share: Share
+    neighbour_days: int = Field(ge=1, le=7)
+    least_covered: Share
 
 
 class Reporters(_Limits):

@@ -3,7 +3,7 @@
 Pure, and the same for every source. Checks that need neighbours are in `history.py`.
 """
 
-from collections.abc import Mapping
+from collections.abc import Iterable, Mapping
 from dataclasses import replace
 
 from streams.core import flag_rules
@@ -13,6 +13,7 @@ from streams.core.errors import Rejected
 from streams.core.payloads import LngInventory, TransmissionLine, TransmissionProject
 from streams.core.position import correct, correct_ends
 from streams.core.records import Mapped, RawRecord
+from streams.core.rule import Rule
 from streams.core.tolerances import Margins, Tolerances
 
 _RELEASED = Check(flag_rules.RELEASE_OVERDUE, timeliness.release_overdue)
@@ -94,10 +95,23 @@ CHECKS: Mapping[str, tuple[Check, ...]] = {
         Check(flag_rules.SHARE_OUT_OF_RANGE, validity.covered_share_out_of_range),
         Check(flag_rules.ENERGY_AGAINST_VOLUME, consistency.energy_against_volume),
         Check(flag_rules.OVERDUE, timeliness.overdue),
-        Check(flag_rules.EIC_CHECK_CHARACTER, accuracy.eic_check_character),
     ),
 }
 """Checks of each kind, all of them made for every record."""
+
+_OF_THE_PLACE = frozenset(
+    rule.id
+    for rule in (
+        flag_rules.POSITION_MISSING,
+        flag_rules.POSITION_UNREADABLE,
+        flag_rules.POSITION_SWAPPED,
+        flag_rules.POSITION_SIGN_LOST,
+        flag_rules.POSITION_OUTSIDE_COUNTRY,
+        flag_rules.POSITION_NOT_ON_LAND,
+        flag_rules.COUNTRY_MISSING,
+    )
+)
+"""What is wrong with a place is said once of its entity, not of each of its units."""
 
 
 def validate(mapped: Mapped, raw: RawRecord, tolerances: Tolerances) -> Mapped | Rejected:
@@ -115,9 +129,10 @@ def validate(mapped: Mapped, raw: RawRecord, tolerances: Tolerances) -> Mapped |
     flags = [
         check.rule.id for check in CHECKS[corrected.kind] if check.fails(payload, raw, tolerances)
     ]
-    if not flags:
-        return corrected
-    return replace(corrected, flags=tuple(sorted({*flags, *corrected.flags})))
+    found = {*flags, *corrected.flags}
+    if mapped.place_of is not None:
+        found -= _OF_THE_PLACE
+    return replace(corrected, flags=tuple(sorted(found))) if found or corrected.flags else corrected
 
 
 def _with_corrected_position(mapped: Mapped, margins: Margins) -> Mapped | Rejected:
@@ -125,10 +140,17 @@ def _with_corrected_position(mapped: Mapped, margins: Margins) -> Mapped | Rejec
     if isinstance(payload, LngInventory):
         return mapped
     if isinstance(payload, TransmissionLine | TransmissionProject):
-        flags = correct_ends(payload, margins)
-        if isinstance(flags, Rejected):
-            return flags
-        return replace(mapped, flags=tuple(rule.id for rule in flags)) if flags else mapped
+        ends = correct_ends(payload, margins)
+        if isinstance(ends, Rejected):
+            return ends
+        if not ends.flags:
+            return mapped
+        return replace(
+            mapped,
+            payload=replace(payload, **ends.positions),
+            flags=_joined(mapped.flags, ends.flags),
+            corrections=ends.corrections,
+        )
     corrected = correct(payload, margins)
     if isinstance(corrected, Rejected):
         return corrected
@@ -139,6 +161,10 @@ def _with_corrected_position(mapped: Mapped, margins: Margins) -> Mapped | Rejec
     return replace(
         mapped,
         payload=payload,
-        flags=tuple(sorted(rule.id for rule in corrected.flags)),
+        flags=_joined(mapped.flags, corrected.flags),
         corrections=corrected.corrections,
     )
+
+
+def _joined(flags: tuple[str, ...], rules: Iterable[Rule]) -> tuple[str, ...]:
+    return tuple(sorted({*flags, *(rule.id for rule in rules)}))

@@ -19,3 +19,8 @@ def next_version(previous: int | None, generation: int, move_count: int) -> int:
     """Version that follows `previous` (None: nothing published yet)."""
     first = first_version(generation, move_count)
     return first if previous is None or previous < first else previous + 1
+
+
+def generation_of(version: int) -> int:
+    """Generation that published a version."""
+    return version >> (_MOVE_BITS + _CHANGE_BITS)

@@ -298,7 +298,9 @@ class Acquisitions:
 
     async def revoke(self) -> FencedError | None:
         """Revoke all of them; returns the error when another owner has come for one already."""
-        failpoint("before_revoke")
+        any_acquired = bool(self._current)
+        if any_acquired:
+            failpoint("before_revoke")
         self.mark_revoked()
         # Kept here as well: whoever waits may be cancelled by the next rebalance.
         self._revoking += [
@@ -309,7 +311,8 @@ class Acquisitions:
         revoking = list(self._revoking)
         fenced = await asyncio.gather(*map(asyncio.shield, revoking))
         self._revoking = [one for one in self._revoking if one not in revoking]
-        failpoint("after_revoke")
+        if any_acquired:
+            failpoint("after_revoke")
         return next(filter(None, fenced), None)
 
     def close(self) -> None:

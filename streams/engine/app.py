@@ -1,25 +1,25 @@
 """Faust apps that read micro-batches: the settings they share, and the app that runs an engine."""
 
-import faulthandler
+import asyncio
 import gc
 import logging
-import os
-from collections.abc import Callable, Iterator
-from contextlib import contextmanager
+from collections.abc import Callable
 from pathlib import Path
 from typing import Any
 
 import faust
 from faust.types import TP, AgentT, TopicT
 
-from streams.core.errors import SettingsError
 from streams.engine.applied import shorter_log
 from streams.engine.engine import Engine
+from streams.engine.process import Ending, WorkerProcess, require_free_port
 from streams.engine.recovery import EngineTableManager
+from streams.engine.running import RunningBatches
 from streams.engine.table import StageTable
 from streams.engine.transport import BatchScheduler, BatchSchema
+from streams.folders import writable_folder
 from streams.quiet_logs import quiet_clients
-from streams.settings import EXIT_CONFIGURATION, Settings
+from streams.settings import Settings
 from streams.topics import PARTITIONS
 
 logger = logging.getLogger(__name__)
@@ -28,31 +28,6 @@ _FETCH_BYTES = 256 * 1024
 """Per partition and fetch: fair between partitions at the throughput of larger ones (measured)."""
 
 _QUEUED_BATCHES = 8
-
-_STDERR = 2
-"""The descriptor: Faust puts a logger in the place of `sys.stderr`."""
-
-EXIT_SECONDS = 12
-"""A process that has not ended so long after its stop or crash is ended by force.
-
-A rebalance that meets the stop can leave Faust waiting for ever for its consumer thread. Ending at
-any moment is safe: what is not committed is repeated.
-"""
-
-
-@contextmanager
-def ends_on_wrong_setting() -> Iterator[None]:
-    """End the process with the sentence of a `SettingsError`, as commands do, without a traceback.
-
-    Around what a worker does while it is imported or started.
-    """
-    try:
-        yield
-    except SettingsError as error:
-        os.write(_STDERR, f"{error}\n".encode())
-        # The lines of what is stopped now would bury it.
-        logging.disable(logging.CRITICAL)
-        raise SystemExit(EXIT_CONFIGURATION) from None
 
 
 class NamedAgent(faust.Agent):  # type: ignore[misc]
@@ -63,10 +38,20 @@ class NamedAgent(faust.Agent):  # type: ignore[misc]
 
 
 class BatchApp(faust.App):  # type: ignore[misc]
-    """A Faust app on the batch transport."""
+    """A Faust app on the batch transport.
 
-    def __init__(self, *args: Any, **kwargs: Any) -> None:
-        super().__init__(*args, Agent=NamedAgent, **kwargs)
+    Args:
+        require_topics: Checks before anything is read that Kafka answers and that what the app
+            reads and writes is as declared; blocking, raises `InfrastructureError`.
+    """
+
+    def __init__(
+        self, *args: Any, require_topics: Callable[[], None] = lambda: None, **kwargs: Any
+    ) -> None:
+        super().__init__(*args, Agent=NamedAgent, Worker=WorkerProcess, **kwargs)
+        self._require_topics = require_topics
+        self.batches = RunningBatches()
+        self.ending = Ending()
         quiet_clients()
 
     def on_shorter_log(self, tp: TP, offset: int, high: int) -> None:
@@ -83,9 +68,17 @@ class BatchApp(faust.App):  # type: ignore[misc]
         )
 
     async def start(self) -> None:
-        """Start, or end the process when a setting turns out to be wrong."""
-        with ends_on_wrong_setting():
+        """Start; what does not let it is the reason why the process ends."""
+        try:
+            if self.conf.web_enabled:
+                require_free_port(self.conf.web_bind, self.conf.web_port)
+            # Before any service is asked: whoever starts it can put that right at once.
+            writable_folder(Path(self.conf.datadir), "STATE_DIR or DATA_DIR")
+            await asyncio.to_thread(self._require_topics)
             await super().start()
+        except Exception as error:
+            self.ending.explain(error)
+            raise
 
     def batch_topic(self, name: str) -> TopicT:
         """A topic that is read in micro-batches; it is declared in `streams.topics`."""
@@ -98,19 +91,25 @@ class BatchApp(faust.App):  # type: ignore[misc]
         """Reason by `topic/partition` of everything that waits for `make resume`."""
         return {}
 
+    def waiting(self) -> dict[str, str]:
+        """Reason by `topic/partition` of everything that waits for a service to be put right."""
+        return {}
+
     async def stop(self) -> None:
         """Stop by the deadline."""
-        _end_by_deadline()
+        self.ending.by_deadline()
         await super().stop()
 
     async def crash(self, reason: BaseException) -> None:
         """End the process with an error, by the deadline."""
-        _end_by_deadline()
+        self.ending.explain(reason)
+        self.ending.by_deadline()
         await super().crash(reason)
 
-    def _create_directories(self) -> None:
-        Path(self.conf.datadir).mkdir(parents=True, exist_ok=True)
-        super()._create_directories()
+    def _crash(self, reason: BaseException) -> None:
+        """Called when a service below crashes, such as the consumer."""
+        self.ending.explain(reason)
+        super()._crash(reason)
 
     async def _on_agent_error(self, agent: AgentT, exc: BaseException) -> None:
         """End the process: only a fresh one gets the failed batch again.
@@ -150,6 +149,12 @@ class EngineApp(BatchApp):
             return {}
         return {f"{tp.topic}/{tp.partition}": why for tp, why in self._engine.paused.items()}
 
+    def waiting(self) -> dict[str, str]:
+        """Reason by `topic/partition` of everything that waits for a service to be put right."""
+        if self._engine is None:
+            return {}
+        return {f"{tp.topic}/{tp.partition}": why for tp, why in self._engine.waiting.items()}
+
     def on_shorter_log(self, tp: TP, offset: int, high: int) -> None:
         """Refuse to go on: what is written there now would be taken for what was read.
 
@@ -174,11 +179,6 @@ class EngineApp(BatchApp):
         # The interpreter would walk every record in memory on its way out: 4 s (measured).
         gc.freeze()
         gc.disable()
-
-
-def _end_by_deadline() -> None:
-    """Exit with code 1 and the stacks of all threads on stderr unless the process ends before."""
-    faulthandler.dump_traceback_later(EXIT_SECONDS, exit=True, file=_STDERR)
 
 
 def _collect_garbage_seldom() -> None:

@@ -16,10 +16,13 @@ from streams.engine.failpoints import failpoint
 from streams.engine.overlay import Overlay
 from streams.engine.ownership import Ownership
 from streams.engine.pause import Pausable, PauseRequest, Pauses, ResumedOffset
+from streams.engine.running import RunningBatches
+from streams.engine.schema_wait import Schemas, Waits, wait_for_schemas
 from streams.engine.stage import Stage
 from streams.engine.transport import BatchConsumer
 from streams.kafka.batch import Batch
 from streams.metrics import RECOVERY_ENTRIES, RECOVERY_SECONDS, StageMetrics
+from streams.topics import DEAD_LETTERS
 
 logger = logging.getLogger(__name__)
 
@@ -35,7 +38,9 @@ class Engine:
         bootstrap: Kafka bootstrap servers.
         applied_encoder, applied_decoder: Of the last entry of every batch in a changelog.
         resumed_offset: Up to where a paused partition may go on.
+        schemas: The registry.
         generation: Generation of this worker.
+        batches: Takes each batch while it is worked on.
     """
 
     def __init__(
@@ -45,15 +50,21 @@ class Engine:
         applied_encoder: Encoder[avro.Applied],
         applied_decoder: Decoder[avro.Applied],
         resumed_offset: ResumedOffset,
+        schemas: Schemas,
         generation: int,
+        batches: RunningBatches,
     ) -> None:
         self._app = app
+        self._batches = batches
         self._acquisitions = Acquisitions(
             Ownership(str(app.conf.id), bootstrap, applied_encoder, applied_decoder, generation),
             self._crash,
         )
         self._pauses = Pauses(resumed_offset, {})
+        self._schemas = schemas
+        self._waits = Waits("registry")
         self._stages: dict[str, Stage] = {}
+        self._metrics: dict[str, StageMetrics] = {}
         self._executor = ThreadPoolExecutor(_THREADS, thread_name_prefix="engine")
         self._stopped = False
         self._slots = asyncio.Semaphore(_BATCHES_AT_ONCE)
@@ -64,6 +75,7 @@ class Engine:
     def add(self, stage: Stage) -> Stage:
         """Declare a stage; one for each input topic."""
         self._stages[stage.input_topic] = stage
+        self._metrics[stage.name] = StageMetrics(stage.name, (DEAD_LETTERS.name,))
         return stage
 
     @property
@@ -75,6 +87,11 @@ class Engine:
     def paused(self) -> Mapping[TP, str]:
         """Partitions that wait for `make resume`, with the reason."""
         return self._pauses.reasons
+
+    @property
+    def waiting(self) -> Mapping[TP, str]:
+        """Partitions that wait for the registry, with the reason."""
+        return self._waits.reasons
 
     async def take_over(
         self, assigned: Collection[TP], generation: int, is_current: Callable[[], bool]
@@ -164,7 +181,7 @@ class Engine:
         async with acquisition.lock:
             while not self._stopped:
                 ready = await acquisition.wait_ready()
-                if ready is None:
+                if ready is None or not await self._has_schemas(acquisition, event.value):
                     return
                 request = await self._run_in_place(event, ready)
                 if request is None:
@@ -172,6 +189,12 @@ class Engine:
                     return
                 if not await self._resumed(acquisition, event.value.last_offset, request):
                     return
+
+    async def _has_schemas(self, acquisition: Acquisition, batch: Batch) -> bool:
+        """Wait until the registry has the schemas of a batch; False when it is revoked."""
+        return await wait_for_schemas(
+            self._schemas, self._waits, acquisition.tp, batch, acquisition.revoked
+        )
 
     async def _resumed(
         self, acquisition: Acquisition, last_offset: int, request: PauseRequest
@@ -190,7 +213,8 @@ class Engine:
         done = False
         async with self._slots:
             try:
-                await self._run(event.message.tp, event.value, ready)
+                with self._batches.running(event.value):
+                    await self._run(event.message.tp, event.value, ready)
                 done = True
             except PauseRequest as request:
                 done = True
@@ -210,14 +234,13 @@ class Engine:
 
     async def _run(self, tp: TP, batch: Batch, ready: Ready) -> None:
         owned = ready.owned
-        metrics = StageMetrics(owned.stage.name)
         consumer = self._app.consumer
         assert isinstance(consumer, BatchConsumer)
         for deleted in consumer.take_deleted(tp, batch.first_offset):
             owned.applied = with_deleted(owned.applied, deleted)
         fresh = [record for record in batch.records if record.offset > owned.applied.offset]
         if fresh:
-            with metrics.batch(len(fresh)) as published:
+            with self._metrics[owned.stage.name].batch(len(fresh)) as published:
                 overlay = Overlay(owned.store.get)
                 part = Batch(batch.topic, batch.partition, fresh)
                 outputs = ready.compute(part, overlay)

@@ -31,6 +31,7 @@ Failpoint = Literal[
     "in_revoke",
     "after_revoke",
     "after_insert",
+    "after_copy",
 ]
 
 _LOOK_SECONDS = 0.02

@@ -30,6 +30,8 @@ from streams.engine.store import APPLIED_KEY, PartitionStore, Position
 from streams.engine.transactions import Changelog, Outgoing, PartitionTransactions
 from streams.kafka.batch import Batch
 from streams.kafka.broker import Broker, PartitionId
+from streams.kafka.topic_admin import partition_mismatch
+from streams.topics import Topic
 
 logger = logging.getLogger(__name__)
 
@@ -139,12 +141,18 @@ class Ownership:
         """Ask the broker about input partitions and the changelogs of their stages.
 
         Raises:
-            TopicMismatchError: a topic is missing.
+            TopicMismatchError: a topic is missing, or an input was given other partitions.
             BrokerError: no answer.
         """
         broker = Broker(self._bootstrap)
         changelogs = {stage.table.changelog_name for stage in stages.values()}
         described = broker.described([*{tp.topic for tp in stages}, *changelogs])
+        for tp, stage in stages.items():
+            found = len(described[tp.topic].partitions)
+            kept = len(described[stage.table.changelog_name].partitions)
+            if found != kept:
+                # Somebody added partitions while this worker ran: nobody is assigned them.
+                raise partition_mismatch(Topic(tp.topic, kept), found)
         uuids = {name: str(description.topic_id) for name, description in described.items()}
         committed = broker.committed(self._group, [PartitionId(*tp) for tp in stages])
         return Survey(uuids, {TP(*partition): offset for partition, offset in committed.items()})

@@ -14,6 +14,7 @@ from confluent_kafka import Consumer, KafkaError, KafkaException, Message, Topic
 from streams.core.errors import StateError
 from streams.engine.failpoints import failpoint
 from streams.engine.store import PartitionStore, Position
+from streams.kafka.arrivals import arrived
 from streams.topics import DAY_MS
 
 logger = logging.getLogger(__name__)
@@ -21,6 +22,8 @@ logger = logging.getLogger(__name__)
 _CHUNK = 20_000
 _POLL_SECONDS = 1.0
 _STALL_SECONDS = 60.0
+_END_WAIT_MS = 10
+"""How long the broker waits for more before it says that a partition ends."""
 
 MAX_STATE_AGE_SECONDS = 7 * DAY_MS / 1000
 """Half of the changelog's `delete.retention.ms`: an older copy may have missed a deletion."""
@@ -168,7 +171,7 @@ def _copy(
     last_progress = time.monotonic()
     while True:
         require_wanted()
-        messages = consumer.consume(_CHUNK, _POLL_SECONDS)
+        messages = arrived(consumer, _CHUNK, _POLL_SECONDS)
         at_end = any(_is_end(message) for message in messages)
         records = [message for message in messages if message.error() is None]
         if records:
@@ -215,7 +218,7 @@ def partition_reader(bootstrap: str, group: str) -> Consumer:
             "enable.auto.commit": False,
             "isolation.level": "read_committed",
             "enable.partition.eof": True,
-            "fetch.wait.max.ms": 100,
+            "fetch.wait.max.ms": _END_WAIT_MS,
             "queued.max.messages.kbytes": 65_536,
         }
     )

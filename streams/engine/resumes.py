@@ -1,9 +1,10 @@
 """Which paused raw partitions may go on, read by the worker that owns one."""
 
-from streams.avro.codec import Registry, UndecodableError
+from streams.avro.codec import Registry
 from streams.avro.topic_codecs import topic_decoder
 from streams.core import contract_types as avro
-from streams.kafka.topic_reader import read_all
+from streams.core.foreign import ForeignRecords
+from streams.kafka.decoded_reader import read_decoded
 from streams.topics import RESUMES
 
 
@@ -15,11 +16,8 @@ def resumed_offset(bootstrap: str, registry: Registry, topic: str, partition: in
     """
     decoder = topic_decoder(registry, RESUMES, avro.Resume)
     offset = -1
-    for record in read_all(bootstrap, RESUMES.name):
-        try:
-            entry = decoder.decode(record.value)
-        except UndecodableError:
-            continue  # not written by us: it resumes nothing
+    # Read every two seconds while something is paused: what is foreign there is not worth a log.
+    for _, entry in read_decoded(bootstrap, RESUMES.name, decoder, ForeignRecords()):
         if (entry["topic"], entry["partition"]) == (topic, partition):
             offset = max(offset, entry["offset"])
     return offset

@@ -37,6 +37,8 @@ _WRITE_BUFFER_BYTES = 4 * 1024 * 1024
 _DAMAGED = ("Corruption", "No such file or directory", "Not a directory", "File exists")
 """What RocksDB says of damaged, missing and misplaced files; a full disk or a lock is no damage."""
 
+_FULL = ("No space left on device", "Disk quota exceeded", "File too large")
+
 
 @dataclass(frozen=True, slots=True)
 class Position:
@@ -190,6 +192,11 @@ class PartitionStore:
 
     def _failure(self, error: Exception) -> StateError:
         """What to raise for an error of RocksDB, whose binding raises `Exception` itself."""
+        if any(text in str(error) for text in _FULL):
+            return StateError(
+                f"There is no room for {self._path} ({error}): make room and start again; the "
+                "changelog has what could not be stored."
+            )
         if not any(text in str(error) for text in _DAMAGED):
             return StateError(
                 f"State in {self._path} cannot be used: {error}. Make it usable and start "

@@ -27,6 +27,8 @@ PATIENCE_SECONDS = 30.0
 """How long a call waits for a broker that is starting or busy."""
 
 _REQUEST_SECONDS = 10.0
+_PULSE_SECONDS = 1.0
+_OFFSETS_TOPIC = "__consumer_offsets"
 
 _MISSING = frozenset({KafkaError.UNKNOWN_TOPIC_OR_PART, KafkaError._UNKNOWN_TOPIC})
 
@@ -84,6 +86,29 @@ def failure(what: str, exception: KafkaException) -> BrokerError:
         f"Kafka could not {what}: {error.str()}. Check that the broker runs and that "
         "KAFKA_BOOTSTRAP names it."
     )
+
+
+class BrokerPulse:
+    """Whether Kafka answers at all; one connection for the life of a process."""
+
+    def __init__(self, bootstrap: str) -> None:
+        self._bootstrap = bootstrap
+        self._admin: AdminClient | None = None
+
+    def feel(self) -> None:
+        """Return when Kafka has answered, however long that takes."""
+        if self._admin is None:
+            self._admin = connect(self._bootstrap)
+        while True:
+            try:
+                # Not `describe_cluster`: librdkafka 2.12 aborts the process when a broker answers
+                # that names no broker, as one does that has just been away for a while.
+                self._admin.list_topics(_OFFSETS_TOPIC, timeout=_REQUEST_SECONDS)
+            except KafkaException as exception:
+                logger.debug("Kafka does not answer: %s", exception.args[0].str())
+                time.sleep(_PULSE_SECONDS)
+            else:
+                return
 
 
 class Broker:
@@ -165,10 +190,16 @@ class Broker:
                 isolation_level=IsolationLevel.READ_UNCOMMITTED,
                 request_timeout=_REQUEST_SECONDS,
             )
-            return {
-                PartitionId(key.topic, key.partition): future.result().offset
-                for key, future in futures.items()
-            }
+            try:
+                return {
+                    PartitionId(key.topic, key.partition): future.result().offset
+                    for key, future in futures.items()
+                }
+            except KafkaException:
+                # A client that asked for a topic before the broker knew it may say for half a
+                # minute that there is none.
+                self._admin = connect(self._bootstrap)
+                raise
 
         try:
             return ask() if partitions else {}

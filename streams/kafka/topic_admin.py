@@ -7,9 +7,19 @@ import logging
 import time
 from collections.abc import Collection, Iterable, Mapping
 from concurrent.futures import Future
+from dataclasses import dataclass
+from datetime import datetime
 
 from confluent_kafka import KafkaError, KafkaException
-from confluent_kafka.admin import AdminClient, NewTopic, OffsetSpec, TopicDescription
+from confluent_kafka.admin import (
+    AdminClient,
+    AlterConfigOpType,
+    ConfigEntry,
+    ConfigResource,
+    NewTopic,
+    OffsetSpec,
+    TopicDescription,
+)
 
 from streams.core.errors import BrokerError, TopicMismatchError
 from streams.kafka.broker import PATIENCE_SECONDS, Broker, connect, failure
@@ -31,7 +41,8 @@ def ensure_topics(
     an operator's choice, logged as a warning.
 
     Raises:
-        TopicMismatchError: an existing topic has another partition count or clean-up policy.
+        TopicMismatchError: an existing topic has another partition count or clean-up policy, or is
+            being remade.
         BrokerError: no answer, or the broker refuses to create a topic.
     """
     declared = {topic.name: topic for topic in topics}
@@ -40,14 +51,127 @@ def ensure_topics(
     missing = [topic for name, topic in declared.items() if name not in known]
     created = _create(connect(bootstrap), missing, replication_factor)
     existing = broker.existing(declared.keys() - created)
-    _check_partitions(declared, existing)
+    _check_partitions(broker, declared, existing)
     _check_settings(broker, [declared[name] for name in existing])
-    # A client of its own: one that has seen an earlier topic of the name believes its old epoch.
-    Broker(bootstrap).offsets(
-        [PartitionId(t.name, number) for t in declared.values() for number in range(t.partitions)],
-        OffsetSpec.earliest(),
-    )
+    _wait_for_leaders(bootstrap, declared.values())
     return created
+
+
+@dataclass(frozen=True, slots=True)
+class Difference:
+    """What a topic has otherwise than declared.
+
+    Attributes:
+        topic: Its name.
+        what: `topic` for one that is missing, `partitions`, `replicas`, or a setting of the broker.
+        declared: As declared.
+        found: As the broker has it; None for a missing topic.
+        fix: What to run.
+    """
+
+    topic: str
+    what: str
+    declared: str
+    found: str | None
+    fix: str
+
+    @property
+    def is_setting(self) -> bool:
+        """Whether it is a setting, which can be altered in place."""
+        return "." in self.what
+
+
+def topic_differences(
+    bootstrap: str, topics: Iterable[Topic], replication_factor: int
+) -> tuple[Difference, ...]:
+    """Where the topics on the broker differ from their declaration; changes nothing.
+
+    More replicas than declared are no difference.
+
+    Raises:
+        BrokerError: no answer.
+    """
+    declared = {topic.name: topic for topic in topics}
+    broker = Broker(bootstrap)
+    existing = broker.existing(declared)
+    settings = dict(zip(existing, broker.settings(existing), strict=True))
+    found = []
+    for name, topic in declared.items():
+        if name not in existing:
+            found.append(Difference(name, "topic", name, None, "make topics"))
+            continue
+        partitions = existing[name].partitions
+        if len(partitions) != topic.partitions:
+            counts = str(topic.partitions), str(len(partitions))
+            found.append(Difference(name, "partitions", *counts, _partitions_fix(topic)))
+        replicas = min(len(partition.replicas) for partition in partitions)
+        if replicas < replication_factor:
+            found.append(
+                Difference(
+                    name,
+                    "replicas",
+                    str(replication_factor),
+                    str(replicas),
+                    "kafka-reassign-partitions --execute",
+                )
+            )
+        found += [
+            Difference(name, setting, value, settings[name][setting], "make topics ARGS=--fix")
+            for setting, value in topic.broker_config().items()
+            if settings[name][setting] != value
+        ]
+    return tuple(found)
+
+
+def alter_settings(bootstrap: str, differences: Iterable[Difference]) -> None:
+    """Give topics the settings that are declared.
+
+    Args:
+        bootstrap: Kafka bootstrap servers.
+        differences: Which ones; those that are no setting are left out.
+
+    Raises:
+        BrokerError: no answer, or the broker refuses.
+    """
+    entries: dict[str, list[ConfigEntry]] = {}
+    for one in differences:
+        if one.is_setting:
+            entry = ConfigEntry(one.what, one.declared, incremental_operation=AlterConfigOpType.SET)
+            entries.setdefault(one.topic, []).append(entry)
+    resources = [
+        ConfigResource(ConfigResource.Type.TOPIC, name, incremental_configs=found)
+        for name, found in entries.items()
+    ]
+    admin = connect(bootstrap)
+    try:
+        altered = admin.incremental_alter_configs(resources) if resources else {}
+        for future in altered.values():
+            future.result()
+    except KafkaException as exception:
+        raise failure("alter topic settings", exception) from exception
+
+
+def recreate_topic(bootstrap: str, topic: Topic, replication_factor: int) -> None:
+    """Create a topic as declared and empty, in place of one of its name; every partition answers.
+
+    Raises:
+        BrokerError: no answer, or the broker refuses.
+    """
+    delete_topics(bootstrap, [topic.name])
+    _create(connect(bootstrap), [topic], replication_factor)
+    _wait_for_leaders(bootstrap, [topic])
+
+
+def require_topics(bootstrap: str, topics: Iterable[Topic]) -> None:
+    """Check that topics exist with the declared number of partitions; creates nothing.
+
+    Raises:
+        TopicMismatchError: one is missing, has another partition count, or is being remade.
+        BrokerError: no answer.
+    """
+    declared = {topic.name: topic for topic in topics}
+    broker = Broker(bootstrap)
+    _check_partitions(broker, declared, broker.described(declared))
 
 
 def delete_topics(bootstrap: str, names: Iterable[str]) -> None:
@@ -92,6 +216,24 @@ def end_offsets(bootstrap: str, topics: Iterable[str]) -> dict[PartitionId, int]
     return broker.offsets(broker.partitions(topics), OffsetSpec.latest())
 
 
+def offsets_at(bootstrap: str, topic: str, time: datetime) -> dict[PartitionId, int]:
+    """First offset of every partition whose Kafka time is not before; the end where none is.
+
+    Raises:
+        TopicMismatchError: the topic is missing.
+        BrokerError: no answer.
+    """
+    broker = Broker(bootstrap)
+    partitions = broker.partitions([topic])
+    ends = broker.offsets(partitions, OffsetSpec.latest())
+    milliseconds = round(time.timestamp() * 1000)
+    found = broker.offsets(partitions, OffsetSpec.for_timestamp(milliseconds))
+    return {
+        partition: found[partition] if found[partition] >= 0 else ends[partition]
+        for partition in partitions
+    }
+
+
 def committed_offsets(bootstrap: str, group: str, topics: Iterable[str]) -> dict[PartitionId, int]:
     """Committed offset of a consumer group, for partitions where it has committed any.
 
@@ -103,6 +245,21 @@ def committed_offsets(bootstrap: str, group: str, topics: Iterable[str]) -> dict
     return broker.committed(group, broker.partitions(topics))
 
 
+@dataclass(frozen=True, slots=True)
+class GroupPosition:
+    """Where a group is in a partition that it reads from the beginning.
+
+    Attributes:
+        committed: Committed offset; None before the first commit.
+        end: Offset after the last record; below `committed` when the log was cut or recreated.
+        lag: What it has still to read, see `lag`.
+    """
+
+    committed: int | None
+    end: int
+    lag: int
+
+
 def lag(bootstrap: str, group: str, topics: Iterable[str]) -> dict[PartitionId, int]:
     """What a group that reads from the beginning has still to read, for every partition.
 
@@ -111,6 +268,19 @@ def lag(bootstrap: str, group: str, topics: Iterable[str]) -> dict[PartitionId, 
     tell: committed is the last record + 1, and after that record comes a transaction marker nobody
     ever reads. So where offsets differ, one look is taken at what a read-committed reader would get
     next. Offsets of an open transaction count, since they may become records.
+
+    Raises:
+        TopicMismatchError: a topic is missing.
+        BrokerError: no answer.
+    """
+    found = group_positions(bootstrap, group, topics)
+    return {partition: position.lag for partition, position in found.items()}
+
+
+def group_positions(
+    bootstrap: str, group: str, topics: Iterable[str]
+) -> dict[PartitionId, GroupPosition]:
+    """Where a group is in every partition of its topics.
 
     Raises:
         TopicMismatchError: a topic is missing.
@@ -135,9 +305,21 @@ def lag(bootstrap: str, group: str, topics: Iterable[str]) -> dict[PartitionId, 
     }
     readable = broker.next_readable(behind) if behind else {}
     return {
-        partition: max(0, ends[partition] - readable.get(partition, ends[partition]))
+        partition: GroupPosition(
+            committed.get(partition),
+            ends[partition],
+            max(0, ends[partition] - readable.get(partition, ends[partition])),
+        )
         for partition in partitions
     }
+
+
+def _wait_for_leaders(bootstrap: str, topics: Iterable[Topic]) -> None:
+    # A client of its own: one that has seen an earlier topic of the name believes its old epoch.
+    Broker(bootstrap).offsets(
+        [PartitionId(topic.name, number) for topic in topics for number in range(topic.partitions)],
+        OffsetSpec.earliest(),
+    )
 
 
 def _create(
@@ -170,16 +352,41 @@ def _created(name: str, future: "Future[None]") -> bool:
     return True
 
 
+def remaking(name: str) -> str:
+    """The topic that holds the records of another one while that is made again."""
+    return f"{name}.remaking"
+
+
+def partition_mismatch(topic: Topic, found: int) -> TopicMismatchError:
+    """The error for a topic with another number of partitions than declared."""
+    fix = _partitions_fix(topic)
+    advice = (
+        f"Stop the workers, then run `{fix}`: it makes the changelog again."
+        if topic.is_changelog
+        else f"Records land where nobody reads them. Stop producers and workers, then run `{fix}`."
+    )
+    return TopicMismatchError(
+        f"Topic {topic.name} has {found} partitions, declared are {topic.partitions}. {advice}"
+    )
+
+
+def _partitions_fix(topic: Topic) -> str:
+    return "make rebuild" if topic.is_changelog else f"make topic-remake TOPIC={topic.name}"
+
+
 def _check_partitions(
-    declared: Mapping[str, Topic], existing: Mapping[str, TopicDescription]
+    broker: Broker, declared: Mapping[str, Topic], existing: Mapping[str, TopicDescription]
 ) -> None:
+    unfinished = broker.existing(remaking(name) for name in declared)
+    for name in declared:
+        if remaking(name) in unfinished:
+            raise TopicMismatchError(
+                f"Topic {name} is being made again: wait for the end, or run `make topic-remake "
+                f"TOPIC={name}` when that was interrupted."
+            )
     for name, description in existing.items():
         if len(description.partitions) != declared[name].partitions:
-            raise TopicMismatchError(
-                f"Topic {name} has {len(description.partitions)} partitions, declared are "
-                f"{declared[name].partitions}. The count never changes in place, state is bound to "
-                "it. Rebuild: stop the workers, run `make rebuild`, start again."
-            )
+            raise partition_mismatch(declared[name], len(description.partitions))
 
 
 def _check_settings(broker: Broker, topics: Collection[Topic]) -> None:
@@ -191,9 +398,12 @@ def _check_settings(broker: Broker, topics: Collection[Topic]) -> None:
             if setting == "cleanup.policy":
                 raise TopicMismatchError(
                     f"Topic {topic.name} has cleanup.policy {found[setting]}, declared is {value}. "
-                    f"Set it: `kafka-configs --alter --topic {topic.name} --add-config "
-                    f"cleanup.policy={value}`."
+                    "Run `make topics ARGS=--fix`, which sets it."
                 )
             logger.warning(
-                "Topic %s has %s=%s, declared is %s", topic.name, setting, found[setting], value
+                "Topic %s has %s=%s, declared is %s: `make topics ARGS=--fix` sets it",
+                topic.name,
+                setting,
+                found[setting],
+                value,
             )

@@ -2,19 +2,31 @@
 
 import logging
 import time
-from collections.abc import Iterator
+from collections.abc import Collection, Iterator, Mapping
+from datetime import datetime
 from typing import NamedTuple
 
-from confluent_kafka import Consumer, KafkaError, KafkaException, Message, TopicPartition
+from aiokafka.partitioner import murmur2
+from confluent_kafka import (
+    TIMESTAMP_CREATE_TIME,
+    Consumer,
+    KafkaError,
+    KafkaException,
+    Message,
+    TopicPartition,
+)
 
 from streams.core.errors import BrokerError, TopicMismatchError
-from streams.kafka.topic_admin import end_offsets
+from streams.kafka.arrivals import arrived
+from streams.kafka.topic_admin import end_offsets, offsets_at
 
 logger = logging.getLogger(__name__)
 
 _CHUNK = 10_000
 _POLL_SECONDS = 0.1
 _STALL_SECONDS = 60.0
+_END_WAIT_MS = 10
+"""How long the broker waits for more before it says that a partition ends."""
 
 
 class Record(NamedTuple):
@@ -22,6 +34,7 @@ class Record(NamedTuple):
 
     Attributes:
         timestamp: Milliseconds since the epoch.
+        timestamp_type: Whose time that is, the writer's or the broker's: confluent_kafka's number.
     """
 
     topic: str
@@ -31,6 +44,7 @@ class Record(NamedTuple):
     key: bytes | None
     value: bytes | None
     headers: tuple[tuple[str, bytes | None], ...]
+    timestamp_type: int = TIMESTAMP_CREATE_TIME
 
 
 def read_all(bootstrap: str, topic: str) -> Iterator[Record]:
@@ -51,7 +65,8 @@ def read(
     topic: str,
     *,
     partition: int | None = None,
-    from_offset: int = 0,
+    from_offset: int | Mapping[int, int] = 0,
+    since: datetime | None = None,
     follow: bool = False,
 ) -> Iterator[Record]:
     """Records of a topic, or of one of its partitions, ordered within a partition.
@@ -60,7 +75,9 @@ def read(
         bootstrap: Kafka bootstrap servers.
         topic: Name.
         partition: Only this one; None for all.
-        from_offset: First offset in every partition; a negative one counts back from the end.
+        from_offset: First offset in every partition, or of each; a negative one counts back from
+            the end.
+        since: Begin with the first record of this Kafka time or later, instead.
         follow: Go on with what is written later, instead of stopping at the ends.
 
     Raises:
@@ -74,6 +91,7 @@ def read(
     }
     if not ends:
         raise TopicMismatchError(f"Topic {topic} has no partition {partition}.")
+    starts = _starts(bootstrap, topic, ends, from_offset, since)
     consumer = Consumer(
         {
             "bootstrap.servers": bootstrap,
@@ -82,7 +100,7 @@ def read(
             "auto.offset.reset": "earliest",
             "isolation.level": "read_committed",
             "enable.partition.eof": True,
-            "fetch.wait.max.ms": 100,
+            "fetch.wait.max.ms": 100 if follow else _END_WAIT_MS,
             "queued.max.messages.kbytes": 32_768,
         },
         logger=logger,
@@ -91,7 +109,7 @@ def read(
         consumer.assign(
             [
                 # Beyond the end the broker would send the reader back to the beginning.
-                TopicPartition(topic, number, min(end, _first(from_offset, end)))
+                TopicPartition(topic, number, min(end, starts[number]))
                 for number, end in ends.items()
             ]
         )
@@ -104,15 +122,62 @@ def read(
         consumer.close()
 
 
-def _first(from_offset: int, end: int) -> int:
-    return from_offset if from_offset >= 0 else max(0, end + from_offset)
+def read_keys(bootstrap: str, topic: str, keys: Collection[bytes]) -> Iterator[Record]:
+    """Records with one of some keys, from the partitions that the keys choose (murmur2).
+
+    A key that has no record there was written by somebody else: then every partition is read.
+
+    Raises:
+        TopicMismatchError: no such topic.
+        BrokerError: no answer.
+    """
+    wanted = set(keys)
+    count = len(end_offsets(bootstrap, [topic]))
+    chosen = {key_partition(key, count) for key in wanted}
+    found = set()
+    for number in sorted(chosen):
+        for record in read(bootstrap, topic, partition=number):
+            if record.key in wanted:
+                found.add(record.key)
+                yield record
+    if found == wanted:
+        return
+    for number in sorted(set(range(count)) - chosen):
+        for record in read(bootstrap, topic, partition=number):
+            if record.key in wanted - found:
+                yield record
+
+
+def key_partition(key: bytes, partitions: int) -> int:
+    """Partition that a key chooses, as the Java client and every writer of the product choose."""
+    hashed: int = murmur2(key)
+    return (hashed & 0x7FFFFFFF) % partitions
+
+
+def _starts(
+    bootstrap: str,
+    topic: str,
+    ends: Mapping[int, int],
+    from_offset: int | Mapping[int, int],
+    since: datetime | None,
+) -> Mapping[int, int]:
+    if since is not None:
+        return {
+            found.partition: offset for found, offset in offsets_at(bootstrap, topic, since).items()
+        }
+    if not isinstance(from_offset, int):
+        return from_offset
+    return {
+        number: from_offset if from_offset >= 0 else max(0, end + from_offset)
+        for number, end in ends.items()
+    }
 
 
 def _records(consumer: Consumer, ends: dict[int, int], follow: bool) -> Iterator[Record]:
     unfinished = set(ends)
     last_progress = time.monotonic()
     while unfinished:
-        messages = consumer.consume(_CHUNK, _POLL_SECONDS)
+        messages = arrived(consumer, _CHUNK, _POLL_SECONDS)
         for message in messages:
             number = message.partition()
             if _is_end(message):
@@ -133,14 +198,16 @@ def _records(consumer: Consumer, ends: dict[int, int], follow: bool) -> Iterator
 
 
 def _record(message: Message) -> Record:
+    timestamp_type, timestamp = message.timestamp()
     return Record(
         message.topic(),
         message.partition(),
         message.offset(),
-        message.timestamp()[1],
+        timestamp,
         message.key(),
         message.value(),
         tuple(message.headers() or ()),
+        timestamp_type,
     )
 
 

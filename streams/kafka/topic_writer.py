@@ -7,7 +7,7 @@ from typing import Self
 
 from confluent_kafka import KafkaError, KafkaException, Message, Producer
 
-from streams.core.errors import BrokerError
+from streams.core.errors import BrokerError, RecordTooLargeError
 from streams.kafka.broker import Broker
 
 logger = logging.getLogger(__name__)
@@ -18,6 +18,13 @@ _DELIVERY_SECONDS = 60.0
 _POLL_SECONDS = 0.2
 _CLOSE_SECONDS = 1.0
 _RECORDS_BETWEEN_POLLS = 64
+
+_MAX_MESSAGE_BYTES = "max.message.bytes"
+_DEFAULT_MAX_MESSAGE_BYTES = 1_048_588
+# What a batch adds to the bytes of its only record; the broker measures batches.
+_BATCH_BYTES = 512
+# The least that the client takes as its limit.
+_LEAST_BYTES = 1_000
 
 
 class TopicWriter:
@@ -36,7 +43,10 @@ class TopicWriter:
     """
 
     def __init__(self, bootstrap: str, topics: Iterable[str]) -> None:
-        Broker(bootstrap).described(topics)
+        names = tuple(topics)
+        broker = Broker(bootstrap)
+        broker.described(names)
+        self._largest = _largest_message(broker, names)
         self._sent = 0
         self._confirmed = 0
         self._failure: str | None = None
@@ -48,6 +58,7 @@ class TopicWriter:
                 "partitioner": "murmur2_random",
                 "compression.type": "lz4",
                 "linger.ms": 20,
+                "message.max.bytes": self._largest,
                 "queue.buffering.max.messages": 50_000,
                 "queue.buffering.max.kbytes": 65_536,
                 "delivery.timeout.ms": int(_DELIVERY_SECONDS * 1000),
@@ -94,8 +105,10 @@ class TopicWriter:
             headers: Message headers.
 
         Raises:
+            RecordTooLargeError: the topic takes no record of this size; others can be sent.
             BrokerError: it cannot be sent at all, or an earlier record has failed.
         """
+        self._require_size(topic, key, value, headers)
         while True:
             if self._failure is not None:
                 raise self._error()
@@ -132,6 +145,22 @@ class TopicWriter:
         if self._failure is not None:
             raise self._error()
 
+    def _require_size(
+        self,
+        topic: str,
+        key: bytes | None,
+        value: bytes | None,
+        headers: Sequence[tuple[str, bytes | None]],
+    ) -> None:
+        texts = [key, value, *(text for name, content in headers for text in (name, content))]
+        size = sum(len(text) for text in texts if text is not None)
+        if size + _BATCH_BYTES > self._largest:
+            raise RecordTooLargeError(
+                f"A record has {size:,} bytes, {topic} takes {self._largest - _BATCH_BYTES:,} "
+                "before compression. Raise its limit: `kafka-configs --alter --topic "
+                f"{topic} --add-config {_MAX_MESSAGE_BYTES}=…`."
+            )
+
     def _delivered(self, error: KafkaError | None, message: Message) -> None:
         if error is None:
             self._confirmed += 1
@@ -143,6 +172,14 @@ class TopicWriter:
             f"Kafka confirmed {self._confirmed:,} of {self._sent:,} records ({self._failure}). "
             "Check the broker that KAFKA_BOOTSTRAP names, then run it again."
         )
+
+
+def _largest_message(broker: Broker, topics: Sequence[str]) -> int:
+    try:
+        settings = broker.settings(topics)
+    except BrokerError:  # not everybody may ask
+        return _DEFAULT_MAX_MESSAGE_BYTES
+    return max(_LEAST_BYTES, min(int(found[_MAX_MESSAGE_BYTES]) for found in settings))
 
 
 def _log_error(error: KafkaError) -> None:

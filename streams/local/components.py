@@ -34,8 +34,14 @@ import stamina
 from jgo.maven import PythonResolver
 from rich.console import Console
 
+from streams.folders import writable_folder
 from streams.local.download_progress import Cancelled, DownloadProgress
-from streams.local.errors import ChecksumMismatchError, DiskTooFullError, DownloadFailedError
+from streams.local.errors import (
+    ChecksumMismatchError,
+    DiskTooFullError,
+    DownloadFailedError,
+    UnsuitableSystemError,
+)
 from streams.local.lock import (
     LOCK_FILE,
     ComponentName,
@@ -95,7 +101,10 @@ def fetch_components(
         DownloadFailedError: a file cannot be fetched.
         ChecksumMismatchError: a file is not the one the lock names.
         DiskTooFullError: there is not enough room.
+        SettingsError: the cache cannot be written into.
+        UnsuitableSystemError: the user has no home directory.
     """
+    _require_home()
     cache = _Cache((components_dir or default_components_dir()).absolute(), read_lock(lock_file))
     if not cache.is_verified():
         with cache.exclusively():
@@ -105,6 +114,16 @@ def fetch_components(
         kafka_class_path=tuple(cache.path(f) for f in cache.files("kafka")),
         registry_jar=cache.registry_home / "quarkus-run.jar",
     )
+
+
+def _require_home() -> None:
+    """The cache is there unless another is named, and the user's settings of downloads."""
+    try:
+        Path.home()
+    except RuntimeError as error:
+        raise UnsuitableSystemError(
+            "This user has no home directory: name one with HOME=<path>."
+        ) from error
 
 
 class _Cache:
@@ -154,8 +173,7 @@ class _Cache:
 
     @contextmanager
     def exclusively(self) -> Iterator[None]:
-        self._root.mkdir(parents=True, exist_ok=True)
-        with (self._root / "lock").open("w") as lock:
+        with (writable_folder(self._root, "PARTS_DIR") / "lock").open("w") as lock:
             fcntl.flock(lock, fcntl.LOCK_EX)
             yield
 

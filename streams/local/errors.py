@@ -16,8 +16,10 @@ A message never holds a secret: nothing in the local stack has one.
 from pathlib import Path
 
 from streams.core.errors import InfrastructureError
+from streams.ending import reason_in
 
 _MB = 1_000_000
+_LOG_LINES = 15
 
 
 class LocalStackError(InfrastructureError):
@@ -99,30 +101,35 @@ class DiskTooFullError(LocalStackError):
 class ComponentFailedError(LocalStackError):
     """A component ended by itself or could not be prepared.
 
+    The message begins with the reason when the component's log says one; else it shows the end of
+    the log.
+
     Attributes:
         component: The component.
         log_path: Its whole log.
     """
 
-    def __init__(self, component: str, what: str, log_path: Path, last_lines: str) -> None:
-        shown = f" Its last lines:\n{last_lines}" if last_lines else " The log is empty."
-        super().__init__(
-            f"{component} {what}; see {log_path}, then run the same command again.{shown}"
-        )
+    def __init__(self, component: str, what: str, log_path: Path, log: str) -> None:
+        reason = reason_in(log)
+        last_lines = "\n".join(log.splitlines()[-_LOG_LINES:])
+        if reason is not None:
+            message = f"{component} ended: {reason} Its log is {log_path}."
+        else:
+            shown = f" Its last lines:\n{last_lines}" if last_lines else " The log is empty."
+            message = f"{component} {what}; see {log_path}, then run the same command again.{shown}"
+        super().__init__(message)
         self.component = component
         self.log_path = log_path
 
 
 class StartTimeoutError(ComponentFailedError):
-    """A component did not become ready by the deadline."""
+    """A component did not become ready by the deadline; `stuck` is what it says itself."""
 
-    def __init__(self, component: str, seconds: float, log_path: Path, last_lines: str) -> None:
-        super().__init__(
-            component,
-            f"was not ready within {seconds:.0f} s",
-            log_path=log_path,
-            last_lines=last_lines,
-        )
+    def __init__(
+        self, component: str, seconds: float, log_path: Path, log: str, stuck: str = ""
+    ) -> None:
+        what = f"was not ready within {seconds:.0f} s" + (f": {stuck}" if stuck else "")
+        super().__init__(component, what, log_path, log)
 
 
 class UnsuitableSystemError(LocalStackError):

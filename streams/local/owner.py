@@ -21,7 +21,6 @@ class DataDirectoryLock:
         Raises:
             DataDirectoryInUseError: a living process is; the message names it.
         """
-        self._data_dir.mkdir(parents=True, exist_ok=True)
         file = (self._data_dir / "owner.lock").open("a+")
         try:
             fcntl.flock(file, fcntl.LOCK_EX | fcntl.LOCK_NB)

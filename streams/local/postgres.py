@@ -133,7 +133,7 @@ class Postgres:
             _own_directory(directory, run_as)
         other_user = run_as.uid != os.getuid()
         if other_user:
-            _let_search(programs)
+            _let_use(programs.parents[1])
         if not self._cluster.exists():
             unfinished = self._home / "unfinished"
             shutil.rmtree(unfinished, ignore_errors=True)
@@ -186,7 +186,10 @@ def _socket_dir(home: Path) -> Path:
     if len(os.fsencode(below)) <= _LONGEST_SOCKET_DIR and re.fullmatch(r"[\w./-]+", str(below)):
         return below
     digest = hashlib.sha256(os.fsencode(home)).hexdigest()[:12]
-    return Path(tempfile.gettempdir()) / f"infrastructure-{os.getuid()}-{digest}"
+    name = f"infrastructure-{os.getuid()}-{digest}"
+    chosen = Path(tempfile.gettempdir()) / name
+    fits = len(os.fsencode(chosen)) <= _LONGEST_SOCKET_DIR
+    return chosen if fits else Path("/tmp") / name  # noqa: S108
 
 
 def _own_directory(path: Path, run_as: RunAs) -> None:
@@ -240,9 +243,20 @@ def _add_system_user() -> None:
         ) from error
 
 
-def _let_search(path: Path) -> None:
-    """Let other users pass through (not list) the folders above, where they cannot yet."""
-    for directory in (path, *path.parents):
+def _let_use(package: Path) -> None:
+    """Let other users run and read the server, and pass through (not list) the folders above.
+
+    Where it was installed under a umask of 077 or 027 they cannot yet.
+    """
+    # Beside the package are the libraries that came with it.
+    trees = package.parent.glob(f"{package.name}*")
+    for path in (path for tree in trees for path in (tree, *tree.rglob("*"))):
+        mode = stat.S_IMODE(path.stat().st_mode)
+        # What the owner may, but write.
+        wanted = mode | mode >> 6 & (stat.S_IROTH | stat.S_IXOTH)
+        if wanted != mode:
+            path.chmod(wanted)
+    for directory in package.parents:
         mode = stat.S_IMODE(directory.stat().st_mode)
         if not mode & stat.S_IXOTH:
             log.info("PostgreSQL's user may now pass through %s (mode +x for others)", directory)
@@ -270,6 +284,6 @@ def _clear_after_kill(cluster: Path, sockets: Path) -> None:
 
 def _works_in(process: psutil.Process, cluster: Path) -> bool:
     try:
-        return process.name() == "postgres" and process.cwd() == str(cluster)
+        return process.name() == "postgres" and process.cwd() == str(cluster.resolve())
     except psutil.Error:
         return False

@@ -33,14 +33,16 @@ STOP_SECONDS: Final = 4.0
 """Longest time a component may take to end before it is killed; it takes half a second."""
 
 _GUARD: Final = Path(__file__).with_name("parent_death_guard.py")
-_LOG_LINES: Final = 15
 _POLL_SECONDS: Final = 0.05
 _ORPHAN_GRACE_SECONDS: Final = 4.0
 _CLOCK_SLACK_SECONDS: Final = 2.0
 
 # The components get nothing else: no key of the user's environment, and no JAVA_TOOL_OPTIONS,
 # PGDATA or QUARKUS_… that would change how they run.
-_INHERITED: Final = ("PATH", "HOME", "LANG", "LC_ALL", "TZ", "USER")
+_INHERITED: Final = ("PATH", "HOME", "TZ", "USER")
+
+_LOCALE: Final = {"LC_ALL": "C.UTF-8" if sys.platform == "linux" else "en_US.UTF-8"}
+"""In others, C above all, Java does not find a path with a letter beyond ASCII."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -110,8 +112,18 @@ class ManagedProcess:
         if code != 0:
             raise self._failed(f"could not be prepared (exit code {code})")
 
-    def wait_until(self, ready: Callable[[], bool], timeout_seconds: float = START_SECONDS) -> None:
+    def wait_until(
+        self,
+        ready: Callable[[], bool],
+        timeout_seconds: float = START_SECONDS,
+        stuck: Callable[[], str] = str,
+    ) -> None:
         """Wait until `ready` says so.
+
+        Args:
+            ready: Whether it is.
+            timeout_seconds: The deadline.
+            stuck: Asked at the deadline: what it waits for; empty when nobody knows.
 
         Raises:
             StartTimeoutError: it did not within the time.
@@ -121,8 +133,9 @@ class ManagedProcess:
         while not ready():
             self.require_running()
             if time.monotonic() > deadline:
+                text = log_text(self.log_path)
                 raise StartTimeoutError(
-                    self.component, timeout_seconds, self.log_path, last_lines(self.log_path)
+                    self.component, timeout_seconds, self.log_path, text, stuck()
                 )
             time.sleep(_POLL_SECONDS)
 
@@ -137,6 +150,8 @@ class ManagedProcess:
         code = self._child.poll()
         if code is not None:
             how = f"exit code {code}" if code >= 0 else signal.Signals(-code).name
+            if -code == signal.SIGKILL:
+                how += ": somebody killed it, or the system did for want of memory"
             raise self._failed(f"ended by itself ({how})")
 
     def stop(
@@ -175,7 +190,10 @@ class ManagedProcess:
             record = json.loads(self._record.read_text())
             orphan = psutil.Process(int(record["pid"]))
             age_gap = abs(orphan.create_time() - float(record["create_time"]))
-            ours = any(str(self._home) in word for word in (orphan.cwd(), *orphan.cmdline()))
+            # The system shows a working directory without the links of its path.
+            homes = {str(self._home), str(self._home.resolve())}
+            words = (orphan.cwd(), *orphan.cmdline())
+            ours = any(home in word for home in homes for word in words)
         except (FileNotFoundError, psutil.Error, ValueError, KeyError):
             # No record, none that runs, or a record cut short by the kill.
             self._record.unlink(missing_ok=True)
@@ -190,18 +208,16 @@ class ManagedProcess:
         self._record.unlink(missing_ok=True)
 
     def _failed(self, what: str) -> ComponentFailedError:
-        return ComponentFailedError(self.component, what, self.log_path, last_lines(self.log_path))
+        return ComponentFailedError(self.component, what, self.log_path, log_text(self.log_path))
 
     def _forget(self) -> None:
         self._child = None
         self._record.unlink(missing_ok=True)
 
 
-def last_lines(path: Path) -> str:
-    """The end of a log, for a message."""
-    if not path.is_file():
-        return ""
-    return "\n".join(path.read_text(errors="replace").splitlines()[-_LOG_LINES:])
+def log_text(path: Path) -> str:
+    """What a component has written; empty before it has written anything."""
+    return path.read_text(errors="replace") if path.is_file() else ""
 
 
 def _start(
@@ -213,9 +229,8 @@ def _start(
 ) -> subprocess.Popen[bytes]:
     user = run_as or RunAs(os.getuid(), os.getgid())
     guarded = [sys.executable, "-I", "-S", str(_GUARD), str(os.getpid())]
-    environment = {name: os.environ[name] for name in _INHERITED if name in os.environ} | dict(
-        extra
-    )
+    inherited = {name: os.environ[name] for name in _INHERITED if name in os.environ}
+    environment = inherited | _LOCALE | dict(extra)
 
     def start() -> subprocess.Popen[bytes]:
         return subprocess.Popen(

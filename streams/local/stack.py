@@ -9,6 +9,7 @@ from pathlib import Path
 from types import TracebackType
 from typing import Final, Self
 
+from streams.folders import writable_folder
 from streams.local.components import Components, fetch_components
 from streams.local.errors import DiskTooFullError
 from streams.local.kafka import Kafka
@@ -24,6 +25,9 @@ Progress = Callable[[str, float], None]
 """Called when a component is ready, with its name and the seconds it took; from several threads."""
 
 _NEEDED_BYTES: Final = 500_000_000
+
+_RESERVED_BYTES: Final = 100_000_000
+"""With less, everything is stopped while it still can be in order."""
 
 
 def _log_ready(component: str, seconds: float) -> None:
@@ -62,7 +66,7 @@ class LocalStack:
         progress: Progress = _log_ready,
         start_seconds: float = START_SECONDS,
     ) -> None:
-        self.data_dir = data_dir.absolute()
+        self.data_dir = writable_folder(data_dir.absolute(), "DATA_DIR")
         self.ports = ports or StackPorts.from_environment()
         self._progress = progress
         self._start_seconds = start_seconds
@@ -87,9 +91,7 @@ class LocalStack:
             for component in self._components():
                 component.process.end_orphan()
             self.ports.require_free()
-            free = shutil.disk_usage(self.data_dir).free
-            if free < _NEEDED_BYTES:
-                raise DiskTooFullError(self.data_dir, _NEEDED_BYTES, free, "DATA_DIR")
+            self._require_room(_NEEDED_BYTES)
             self._start_parts()
         except BaseException:
             self._lock.release()
@@ -110,11 +112,13 @@ class LocalStack:
         self._lock.release()
 
     def require_running(self) -> None:
-        """Check that no component has ended by itself; cheap, for a supervising loop.
+        """Check that there is room and no component has ended by itself; cheap, for a loop.
 
         Raises:
+            DiskTooFullError: the disk is nearly full; that may be why a component has ended.
             ComponentFailedError: one has; the message shows the end of its log.
         """
+        self._require_room(_RESERVED_BYTES)
         for component in self._components():
             component.process.require_running()
 
@@ -140,6 +144,11 @@ class LocalStack:
 
     def _components(self) -> tuple[Kafka, RegistryServer, Postgres]:
         return self.kafka, self.registry, self.postgres
+
+    def _require_room(self, free_bytes: int) -> None:
+        free = shutil.disk_usage(self.data_dir).free
+        if free < free_bytes:
+            raise DiskTooFullError(self.data_dir, _NEEDED_BYTES, free, "DATA_DIR")
 
     def _start_parts(self) -> None:
         def start(component: Kafka | RegistryServer | Postgres) -> None:

@@ -4,7 +4,7 @@ import sys
 from collections.abc import Mapping
 from dataclasses import dataclass
 from pathlib import Path
-from typing import Final
+from typing import Any, Final
 
 import httpx
 
@@ -69,9 +69,9 @@ class LocalWorker:
 
         Raises:
             ComponentFailedError: it ended by itself, or was not ready by the deadline
-                (`StartTimeoutError`).
+                (`StartTimeoutError`, which says what it waits for).
         """
-        self.process.wait_until(self._is_ready, timeout_seconds)
+        self.process.wait_until(self._is_ready, timeout_seconds, self._stuck)
 
     def start(self, timeout_seconds: float) -> None:
         """Start it and wait until it is ready; errors as in `spawn` and `wait_ready`."""
@@ -84,10 +84,27 @@ class LocalWorker:
         return f"http://127.0.0.1:{self.program.port}"
 
     def _is_ready(self) -> bool:
+        answer = self._ask()
+        return answer is not None and answer.status_code == httpx.codes.OK
+
+    def _stuck(self) -> str:
+        """What it says that it waits for."""
+        answer = self._ask()
+        if answer is None:
+            return f"{self.url}{self.program.ready_path} does not answer"
         try:
-            answer = httpx.get(
-                self.url + self.program.ready_path, timeout=_ANSWER_SECONDS, trust_env=False
-            )
+            page: Mapping[str, Any] = answer.json()
+        except ValueError:
+            return f"{self.url}{self.program.ready_path} answers {answer.status_code}"
+        said = [page["starting"]] if page.get("starting") else []
+        reasons = ("stuck", "waiting", "paused")
+        said += [f"{what} {why}" for name in reasons for what, why in page.get(name, {}).items()]
+        return "; ".join(said)
+
+    def _ask(self) -> httpx.Response | None:
+        """Its page; None while it does not answer."""
+        url = self.url + self.program.ready_path
+        try:
+            return httpx.get(url, timeout=_ANSWER_SECONDS, trust_env=False)
         except httpx.TransportError:
-            return False
-        return answer.status_code == httpx.codes.OK
+            return None

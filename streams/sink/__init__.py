@@ -1,1 +1,1 @@
-"""The ClickHouse sink: tables, rows and tokens as pure functions, the engine behind one class."""
+"""The ClickHouse sink: tables and rows as pure functions, the engine behind one class."""

@@ -7,8 +7,8 @@ acknowledged after every insert is confirmed; loading one again changes nothing.
 import asyncio
 import logging
 from collections.abc import Awaitable, Callable
-from functools import lru_cache
-from typing import Any
+from functools import cache, lru_cache, partial
+from typing import TYPE_CHECKING, Any
 
 import stamina
 from faust.types import TP, EventT, StreamT
@@ -16,24 +16,48 @@ from faust.types.web import Request, Response, View
 from prometheus_client import REGISTRY
 
 from streams.avro.codec import Registry
-from streams.clickhouse.client import ClickHouse
-from streams.clickhouse.counts import count_current, count_dead_letters, outcome_counts
+from streams.clickhouse.client import ClickHouse, embedded_path
+from streams.clickhouse.counts import (
+    count_current,
+    count_dead_letters,
+    count_sink_rejects,
+    outcome_counts,
+)
 from streams.clickhouse.queries import Queries
 from streams.clickhouse.schema import ensure_schema
-from streams.core.errors import SinkError
-from streams.engine.app import BatchApp, ends_on_wrong_setting, faust_settings
+from streams.clickhouse.views import views
+from streams.core.errors import (
+    BrokerError,
+    RegistryError,
+    RejectionLimitError,
+    SettingsError,
+    SinkError,
+)
+from streams.engine.app import BatchApp, faust_settings
 from streams.engine.failpoints import failpoint
 from streams.engine.pages import add_pages
+from streams.engine.process import ends_on_wrong_setting
+from streams.engine.resumes import resumed_offset
+from streams.engine.schema_wait import LOOK_SECONDS, Waits
 from streams.engine.transport import BatchConsumer
-from streams.kafka.topic_admin import topic_uuids
-from streams.metrics import SINK_INSERT_SECONDS, SINK_ROWS
+from streams.kafka.batch import Batch
+from streams.kafka.topic_admin import require_topics, topic_uuids
+from streams.kafka.used_schemas import open_registry
+from streams.metrics import SINK_INSERT_SECONDS, SINK_REJECTS, SINK_ROWS
 from streams.settings import settings
 from streams.sink.collector import AssetCollector
-from streams.sink.loader import Loader
+from streams.sink.export_page import add_export_page
+from streams.sink.loader import REJECT_REASONS, Loader, LoadResult
 from streams.sink.query_page import add_query_page
+from streams.sink.rejects import load_again
+from streams.sink.rejects_page import add_rejects_page
+from streams.startup import prepare_process
 from streams.tolerance_file import load_tolerances
 from streams.topics import MARKET_INFRASTRUCTURE, Topic
 from streams.topology import SINK_TOPICS
+
+if TYPE_CHECKING:
+    from streams.serve.server import ApiThread
 
 logger = logging.getLogger(__name__)
 
@@ -44,8 +68,15 @@ INSERT_BYTES = 8 * 1024 * 1024
 RETRY_SECONDS = 120.0
 """How long an unreachable ClickHouse is waited for before this process ends."""
 
+OPEN_FILES = 512
+"""The embedded ClickHouse has about 100 open, and more while it merges."""
+_REJECTIONS_AGAIN_LOOKS = 15
+"""After so many looks whether they were resumed, rejected records are tried again."""
+
 with ends_on_wrong_setting():
     _settings = settings()
+    prepare_process(_settings, open_files=OPEN_FILES)
+    _WEIGHTS = load_tolerances(_settings.tolerances_file).quality.weights
 
 
 class SinkApp(BatchApp):
@@ -54,21 +85,57 @@ class SinkApp(BatchApp):
     clickhouse: ClickHouse
     queries: Queries
     loader: Loader
+    api: "ApiThread | None" = None
+    registry: Registry
+
+    def __init__(self, *args: Any, **kwargs: Any) -> None:
+        super().__init__(*args, **kwargs)
+        self.registry_waits = Waits("registry")
+        self.rejection_waits = Waits("rejections")
+
+    def paused(self) -> dict[str, str]:
+        """Reason by `topic/partition` of everything that waits for `make resume`."""
+        return _named(self.rejection_waits)
+
+    def waiting(self) -> dict[str, str]:
+        """Reason by `topic/partition` of everything that waits for a service to be put right."""
+        return _named(self.registry_waits)
 
     async def on_start(self) -> None:
         """Connect and make the tables before anything is read."""
         self.clickhouse = ClickHouse(_settings.clickhouse_url())
-        weights = load_tolerances(_settings.tolerances_file).quality.weights
-        await asyncio.to_thread(ensure_schema, self.clickhouse, weights)
+        await asyncio.to_thread(ensure_schema, self.clickhouse, _WEIGHTS)
+        self.registry = await asyncio.to_thread(
+            open_registry, _settings.kafka_bootstrap, _settings.schema_registry_url
+        )
         self.queries = Queries(_settings.clickhouse_url())
-        registry = Registry(_settings.schema_registry_url)
         REGISTRY.register(AssetCollector(self.clickhouse, _exports_assets))
-        self.loader = Loader(self.clickhouse, registry.writer_schema, _topic_uuid)
+        self.loader = Loader(
+            self.clickhouse,
+            self.registry.writer_schema,
+            _topic_uuid,
+            _settings.rejection_limits(),
+        )
+        if _settings.sink_serves_api and embedded_path(_settings.clickhouse_url()):
+            self._start_api()
         await super().on_start()
+
+    def _start_api(self) -> None:
+        """Serve the API from here: no other process can open the embedded engine."""
+        from streams.serve.server import ApiThread  # a second that a sink of a server need not take
+
+        try:
+            self.api = ApiThread(_settings)
+        except SettingsError as error:
+            logger.error("Loading goes on without the API: %s", error)
+            return
+        self.api.start()
 
     async def on_stop(self) -> None:
         """Let running inserts end, then close."""
         await super().on_stop()
+        if self.api is not None:
+            await asyncio.to_thread(self.api.stop)
         for opened in ("queries", "clickhouse"):
             if hasattr(self, opened):
                 await asyncio.to_thread(getattr(self, opened).close)
@@ -81,6 +148,7 @@ def _topic_uuid(topic: str) -> str:
 
 app = SinkApp(
     _settings.sink_app_id,
+    require_topics=partial(require_topics, _settings.kafka_bootstrap, SINK_TOPICS),
     **faust_settings(
         _settings,
         _settings.sink_state_dir(),
@@ -96,24 +164,90 @@ def _exports_assets() -> bool:
 
 
 async def _load(event: EventT) -> None:
-    if event.message.generation_id != app.consumer_generation_id:
+    topic = event.message.topic
+    try:
+        result = await _load_when_possible(event)
+    finally:
+        app.registry_waits.end(event.message.tp)
+        app.rejection_waits.end(event.message.tp)
+    if result is None:
         return  # delivered again after the rebalance
-    async for attempt in stamina.retry_context(
-        on=SinkError, attempts=None, timeout=RETRY_SECONDS, wait_max=10.0
-    ):
-        with attempt:
-            try:
-                result = await asyncio.to_thread(app.loader.load, event.value)
-            except SinkError as error:
-                logger.warning("Nothing acknowledged, trying again: %s", error)
-                raise
     failpoint("after_insert")
-    SINK_ROWS.labels(event.message.topic).inc(result.loaded)
-    SINK_INSERT_SECONDS.labels(event.message.topic).observe(result.seconds)
+    SINK_ROWS.labels(topic).inc(result.loaded)
+    SINK_INSERT_SECONDS.labels(topic).observe(result.seconds)
+    for rule_id, records in result.rules.items():
+        SINK_REJECTS.labels(topic, rule_id).inc(records)
+        logger.warning(
+            "%s/%d: %d records up to offset %d are no rows (%s): `make dlq` shows them",
+            *event.message.tp,
+            records,
+            event.message.offset,
+            rule_id,
+        )
     consumer = app.consumer
     assert isinstance(consumer, BatchConsumer)
     consumer.mark_applied(event.message.tp, event.message.offset)
     event.ack()
+
+
+async def _load_when_possible(event: EventT) -> LoadResult | None:
+    """Load a batch, waiting as long as it takes; None when it is not this worker's any more."""
+    tp, let_pass = event.message.tp, -1
+    while _is_current(event):
+        try:
+            return await _load_or_end(event.value, let_pass)
+        except RegistryError as error:
+            app.registry_waits.set(tp, str(error))
+            await asyncio.sleep(LOOK_SECONDS)
+        except RejectionLimitError as error:
+            app.registry_waits.end(tp)
+            app.rejection_waits.set(tp, str(error))
+            let_pass = await _wait_resumed(event)
+    return None
+
+
+async def _load_or_end(batch: Batch, let_pass: int) -> LoadResult:
+    with app.batches.running(batch) as running:
+        async for attempt in stamina.retry_context(
+            on=_is_outage, attempts=None, timeout=RETRY_SECONDS, wait_max=10.0
+        ):
+            with attempt:
+                try:
+                    return await asyncio.to_thread(app.loader.load, batch, let_pass)
+                except SinkError as error:
+                    if _is_outage(error):
+                        running.trouble = str(error)
+                        logger.warning("Nothing acknowledged, trying again: %s", error)
+                    raise
+    raise AssertionError("unreachable")
+
+
+def _is_outage(error: Exception) -> bool:
+    return isinstance(error, SinkError) and not isinstance(error, RejectionLimitError)
+
+
+async def _wait_resumed(event: EventT) -> int:
+    """Wait until a batch is resumed, or it is time to try it again; returns the resumed offset."""
+    offset = -1
+    for _ in range(_REJECTIONS_AGAIN_LOOKS):
+        try:
+            offset = await asyncio.to_thread(
+                resumed_offset, _settings.kafka_bootstrap, app.registry, *event.message.tp
+            )
+        except (BrokerError, RegistryError) as error:
+            logger.warning("Resumes of %s/%d could not be read: %s", *event.message.tp, error)
+        if offset >= event.message.offset or not _is_current(event):
+            break
+        await asyncio.sleep(LOOK_SECONDS)
+    return offset
+
+
+def _is_current(event: EventT) -> bool:
+    return bool(event.message.generation_id == app.consumer_generation_id)
+
+
+def _named(waits: Waits) -> dict[str, str]:
+    return {f"{tp.topic}/{tp.partition}": why for tp, why in waits.reasons.items()}
 
 
 def _reader(topic: Topic) -> Callable[[StreamT], Awaitable[None]]:
@@ -126,10 +260,20 @@ def _reader(topic: Topic) -> Callable[[StreamT], Awaitable[None]]:
 
 
 for _topic in SINK_TOPICS:
+    for _reason in REJECT_REASONS:  # from the start, so that the first one is an increase
+        SINK_REJECTS.labels(_topic.name, _reason)
     app.agent(app.batch_topic(_topic.name), name=f"load-{_topic.name}")(_reader(_topic))
 
-add_pages(app)
+
+@cache
+def _view_names() -> frozenset[str]:
+    return frozenset(view.name for view in views(_WEIGHTS))
+
+
+add_pages(app, _settings.kafka_bootstrap)
 add_query_page(app, lambda: app.queries)
+add_rejects_page(app, lambda choice: load_again(app.clickhouse, app.loader, choice))
+add_export_page(app, _settings.clickhouse_url(), _view_names)
 
 
 @app.page("/rows")  # type: ignore[untyped-decorator]
@@ -142,5 +286,6 @@ def _rows() -> dict[str, Any]:
     return {
         "current": dict(count_current(app.clickhouse)),
         "dead_letters": dict(count_dead_letters(app.clickhouse)),
+        "rejects": count_sink_rejects(app.clickhouse),
         "outcomes": sum(count.records for count in outcome_counts(app.clickhouse)),
     }

@@ -13,7 +13,7 @@ class AssetCollector(AskingCollector):
     """`infrastructure_assets_total{type, country}` from ClickHouse."""
 
     def __init__(self, clickhouse: ClickHouse, is_exporter: Callable[[], bool]) -> None:
-        super().__init__(is_exporter)
+        super().__init__("clickhouse", is_exporter)
         self._clickhouse = clickhouse
 
     def ask(self) -> Iterator[Metric]:

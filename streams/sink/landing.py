@@ -3,8 +3,7 @@
 ClickHouse decodes the records itself; in Python decoding alone would take two thirds of the time
 of a batch. A landing is a table without storage (engine Null) whose columns are fields of one
 writer schema, constraints that refuse what no row may be made of, and one materialized view for
-each storage table it feeds. One insert into the landing therefore fills every table, and its
-deduplication token holds for each of them.
+each storage table it feeds. One insert into the landing therefore fills every table.
 
 Each view costs an insert some milliseconds, rows or not. So the canonical kinds, which share a
 topic, have a landing each, and only the head of a record is decoded here to find its kind.
@@ -17,6 +16,7 @@ import hashlib
 import json
 from collections.abc import Callable, Iterator, Mapping
 from dataclasses import dataclass
+from functools import cache
 from io import BytesIO
 from typing import Any
 
@@ -30,10 +30,12 @@ from streams.clickhouse import prepared
 from streams.clickhouse.table import Table, quoted
 from streams.clickhouse.tables import (
     ASSETS,
+    CANDIDATES,
     CHANGES,
     DEAD_LETTERS,
     QUALITY_SCORES,
     RECORD_OUTCOMES,
+    REPLAYS,
     SERIES_KINDS,
     KindTables,
     kinds,
@@ -51,6 +53,9 @@ KAFKA_FIELDS: tuple[AvroSchema, ...] = (
     {"name": "kafka_topic_id", "type": "string"},
 )
 """Fields put before those of the writer schema: when and where the record was read."""
+
+_KEY_FIELD: AvroSchema = {"name": "kafka_key", "type": "string"}
+"""Put after them where a row is what a key stands for."""
 
 _POSITION = {
     "topic_id": "l.kafka_topic_id",
@@ -95,12 +100,15 @@ class Landing:
     Attributes:
         name: Table name; tells apart every definition.
         statements: Statements that create it; running them again changes nothing.
-        file_header: Head of an Avro file whose records are `KAFKA_FIELDS` and record.
+        file_header: Head of an Avro file whose records are `KAFKA_FIELDS`, perhaps the key, and
+            record.
+        keyed: Whether the key of a record is among its fields.
     """
 
     name: str
     statements: tuple[str, ...]
     file_header: bytes
+    keyed: bool = False
 
 
 @dataclass(frozen=True, slots=True)
@@ -179,10 +187,16 @@ def _incompatibility(reader: AvroSchema, writer_schema: AvroSchema) -> str:
 
 
 def _landing(
-    topic: str, schema: AvroSchema, unread: set[str], checks: list[str], feeds: tuple[Feed, ...]
+    topic: str,
+    schema: AvroSchema,
+    unread: set[str],
+    checks: list[str],
+    feeds: tuple[Feed, ...],
+    *,
+    keyed: bool = False,
 ) -> Landing:
     """A landing for all fields of a schema but the unread ones, which ClickHouse skips."""
-    fields = [*KAFKA_FIELDS, *schema["fields"]]
+    fields = [*KAFKA_FIELDS, *([_KEY_FIELD] if keyed else []), *schema["fields"]]
     parts = [
         f"`{field['name']}` {clickhouse_type(field['type'])}"
         for field in fields
@@ -207,6 +221,7 @@ def _landing(
             ),
         ),
         header.getvalue(),
+        keyed,
     )
 
 
@@ -277,6 +292,34 @@ def _single(table: Table, *checks: str) -> Callable[[str, AvroSchema], Route]:
     return build
 
 
+def _candidate_landing(topic: str, schema: AvroSchema, state: str) -> Landing:
+    written = {field["name"] for field in schema["fields"]}
+    time_ms = "toUInt64(toUnixTimestamp64Milli(l.kafka_time))"
+    values = {
+        **{name: f"l.{name}" for name in written},
+        "key": "l.kafka_key",
+        "open": state,
+        "published_at": "l.kafka_time",
+        # Several records of one key may have one time, and are one after the other then.
+        "version": f"toUInt64({time_ms} * 1048576 + l.kafka_offset % 1048576)",
+    }
+    feed = Feed(CANDIDATES, _of(CANDIDATES, values))
+    unread = {"kafka_partition", "kafka_topic_id"}
+    return _landing(topic, schema, unread, [], (feed,), keyed=True)
+
+
+def _candidates(topic: str, schema: AvroSchema) -> Route:
+    return Route({"": _candidate_landing(topic, schema, "true")})
+
+
+@cache
+def tombstone_landing(topic: str) -> Landing | None:
+    """Where a tombstone goes that ends what its key stands for; None: it is no row."""
+    if topic != "reconcile.candidates":
+        return None
+    return _candidate_landing(topic, {"type": "record", "name": "Tombstone", "fields": []}, "false")
+
+
 _BUILDERS: Mapping[str, Callable[[str, AvroSchema], Route]] = {
     "market.infrastructure": _infrastructure,
     "record.outcomes": _single(
@@ -284,6 +327,8 @@ _BUILDERS: Mapping[str, Callable[[str, AvroSchema], Route]] = {
     ),
     "dead_letters": _single(DEAD_LETTERS),
     "quality.scores": _single(QUALITY_SCORES, "version >= 0"),
+    "reconcile.candidates": _candidates,
+    "pipeline.replays": _single(REPLAYS),
 }
 TOPICS = tuple(_BUILDERS)
 """Topics the sink reads."""

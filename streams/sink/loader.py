@@ -1,21 +1,42 @@
 """Loads micro-batches into ClickHouse: plan, insert, then the caller acknowledges."""
 
 import time
-from collections.abc import Callable, Sequence
+from collections import Counter
+from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass
 
 from streams.avro.codec import UndecodableError
 from streams.avro.contracts import AvroSchema
 from streams.clickhouse.client import ClickHouse, RefusedError
 from streams.clickhouse.tables import LOADED, SINK_REJECTS
-from streams.core.errors import Rejected
+from streams.core.errors import Rejected, RejectionLimitError
+from streams.core.record_times import clamped_ms
+from streams.core.rejection_limits import NO_LIMITS, RecentVerdicts, RejectionLimits
 from streams.kafka.batch import Batch
-from streams.sink.landing import Landing, Route, route
-from streams.sink.plan import Insert, Reject, plan_batch
+from streams.sink.landing import (
+    BAD_AVRO,
+    INCOMPATIBLE_SCHEMA,
+    UNKNOWN_KIND,
+    Landing,
+    Route,
+    route,
+)
+from streams.sink.plan import BAD_FRAMING, Insert, Reject, plan_batch
 from streams.topics import MARKET_INFRASTRUCTURE
 
 REFUSED = "refused_by_clickhouse"
 UNKNOWN_SCHEMA_ID = "unknown_schema_id"
+REJECT_REASONS = (
+    BAD_AVRO,
+    BAD_FRAMING,
+    INCOMPATIBLE_SCHEMA,
+    REFUSED,
+    UNKNOWN_KIND,
+    UNKNOWN_SCHEMA_ID,
+)
+"""Reason codes of `sink_rejects`."""
+
+_SHOWN_LENGTH = 200
 
 
 @dataclass(frozen=True, slots=True)
@@ -24,13 +45,34 @@ class LoadResult:
 
     Attributes:
         loaded: Records that became rows.
-        rejected: Records that went to `sink_rejects`.
+        rules: Records that went to `sink_rejects`, by reason code.
         seconds: Time until ClickHouse had confirmed every insert.
     """
 
     loaded: int
-    rejected: int
+    rules: Mapping[str, int]
     seconds: float
+
+    @property
+    def rejected(self) -> int:
+        """Records that went to `sink_rejects`."""
+        return sum(self.rules.values())
+
+
+@dataclass(slots=True)
+class _Refusals:
+    """Inserts of one record each that ClickHouse refused one after the other."""
+
+    limit: int
+    consecutive: int = 0
+
+    def add(self) -> None:
+        """One more; raises `RejectionLimitError` at the limit: it refuses everything."""
+        self.consecutive += 1
+        if self.consecutive >= self.limit:
+            raise RejectionLimitError(
+                f"ClickHouse refused {self.consecutive:,} consecutive inserts of one record each"
+            )
 
 
 class Loader:
@@ -41,6 +83,7 @@ class Loader:
         clickhouse: ClickHouse,
         writer_schema: Callable[[int], AvroSchema | None],
         topic_id_of: Callable[[str], str],
+        limits: RejectionLimits,
     ) -> None:
         """Prepare; `ensure_schema` must have run.
 
@@ -48,47 +91,102 @@ class Loader:
             clickhouse: Where the rows go.
             writer_schema: Schema of an id, None when there is none (`Registry.writer_schema`).
             topic_id_of: UUID of a topic; a recreated topic has another one.
+            limits: Where a partition does not go on.
         """
         self._clickhouse = clickhouse
         self._writer_schema = writer_schema
         self._topic_id_of = topic_id_of
+        self._limits = limits
+        self._recent: dict[tuple[str, int], RecentVerdicts] = {}
         self._routes: dict[tuple[str, int], Route | Rejected] = {}
         self._created: set[str] = set()
 
-    def load(self, batch: Batch) -> LoadResult:
+    def load(self, batch: Batch, let_pass: int = -1) -> LoadResult:
         """Load one batch; returns when every row is stored. Loading it again changes nothing.
 
         Blocks: call it in an executor.
 
+        Args:
+            batch: The batch.
+            let_pass: Offset up to which any number may be rejected: somebody has looked.
+
         Raises:
+            RejectionLimitError: so many are no rows that something else is wrong; none of them was
+                put aside: do not acknowledge the batch.
             SinkError: ClickHouse failed or did not answer: do not acknowledge the batch.
-            RegistryError: the registry did not answer: do not acknowledge the batch.
+            RegistryError: the registry did not answer, or lacks a schema that this deployment has
+                used: do not acknowledge the batch.
         """
         started = time.monotonic()
+        is_let_pass = batch.last_offset <= let_pass
         topic_id = self._topic_id_of(batch.topic)
-        plan = plan_batch(batch, topic_id, self._route_of)
-        rejects = list(plan.rejects)
-        for insert in plan.inserts:
-            self._create(insert.landing)
-            rejects.extend(self._insert(insert))
+        rejects = self.insert_all(batch, topic_id, NO_LIMITS if is_let_pass else self._limits)
+        if is_let_pass:
+            self._recent.pop((batch.topic, batch.partition), None)
+        else:
+            self._keep_within_limits(batch, rejects)
         if rejects:
             self._store_rejects(topic_id, rejects)
         if batch.topic == MARKET_INFRASTRUCTURE.name and batch.records:
             self._store_loaded(topic_id, batch)
         return LoadResult(
-            len(batch.records) - len(rejects), len(rejects), time.monotonic() - started
+            len(batch.records) - len(rejects),
+            Counter(reject.reason.rule_id for reject in rejects),
+            time.monotonic() - started,
         )
 
-    def _insert(self, insert: Insert) -> Sequence[Reject]:
+    def insert_all(self, batch: Batch, topic_id: str, limits: RejectionLimits) -> list[Reject]:
+        """Insert a batch of a topic; returns the records that are no rows, which are not stored.
+
+        Raises:
+            RejectionLimitError, SinkError, RegistryError: as for `load`.
+        """
+        refusals = _Refusals(limits.consecutive)
+        plan = plan_batch(batch, topic_id, self._route_of)
+        rejects = list(plan.rejects)
+        try:
+            for insert in plan.inserts:
+                self._create(insert.landing)
+                rejects.extend(self._insert(insert, refusals))
+        except RejectionLimitError as error:
+            raise self._too_many(batch, str(error)) from error
+        return rejects
+
+    def _insert(self, insert: Insert, refusals: _Refusals) -> Sequence[Reject]:
         """Insert, halving what ClickHouse refuses until the refused records are alone."""
         avro_file = insert.avro_file()
         try:
-            self._clickhouse.insert(insert.landing.name, avro_file, insert.token(avro_file))
+            self._clickhouse.insert(insert.landing.name, avro_file)
         except RefusedError as error:
             if len(insert.records) == 1:
+                refusals.add()
                 return [Reject(insert.records[0], Rejected(REFUSED, str(error)))]
-            return [reject for half in insert.halves() for reject in self._insert(half)]
+            return [reject for half in insert.halves() for reject in self._insert(half, refusals)]
+        refusals.consecutive = 0
         return []
+
+    def _keep_within_limits(self, batch: Batch, rejects: Sequence[Reject]) -> None:
+        partition = (batch.topic, batch.partition)
+        if not rejects and len(batch.records) >= self._limits.of_records:
+            self._recent.pop(partition, None)  # nothing recent is rejected
+            return
+        recent = self._recent.get(partition) or RecentVerdicts(self._limits)
+        rejected = {reject.record.offset for reject in rejects}
+        verdicts = [record.offset in rejected for record in batch.records]
+        reason = recent.exceeded_by(verdicts)
+        if reason is not None:
+            first = rejects[0].reason
+            shown = first.message[:_SHOWN_LENGTH]
+            raise self._too_many(batch, f"{reason}, the first: {first.rule_id}: {shown}")
+        self._recent[partition] = recent.after(verdicts)
+
+    def _too_many(self, batch: Batch, reason: str) -> RejectionLimitError:
+        return RejectionLimitError(
+            f"{batch.topic}/{batch.partition}: {reason} (up to offset {batch.last_offset}). "
+            "Nothing of this batch is acknowledged. Look at ClickHouse and at what writes to the "
+            "topic: it is tried again by itself, and "
+            f"`make resume SOURCE={batch.topic}` puts the records aside in sink_rejects."
+        )
 
     def _store_rejects(self, topic_id: str, rejects: Sequence[Reject]) -> None:
         self._clickhouse.insert_rows(
@@ -99,6 +197,7 @@ class Loader:
                     topic_id,
                     reject.record.partition,
                     reject.record.offset,
+                    clamped_ms(reject.record.timestamp),
                     reject.record.timestamp,
                     reject.record.key,
                     reject.record.value,
@@ -112,7 +211,7 @@ class Loader:
     def _store_loaded(self, topic_id: str, batch: Batch) -> None:
         # A batch is several inserts: until all are stored, a reader of changes must not pass it.
         last = batch.records[-1]
-        row = (topic_id, last.partition, last.offset, last.timestamp)
+        row = (topic_id, last.partition, last.offset, clamped_ms(last.timestamp))
         self._clickhouse.insert_rows(LOADED, [row])
 
     def _route_of(self, topic: str, schema_id: int) -> Route | Rejected:

@@ -1,28 +1,18 @@
-"""From a batch of records to the inserts that load it: pure, and the same for the same batch.
+"""From a batch of records to the inserts that load it: pure, and the same for the same batch."""
 
-Why a token carries what it carries:
-
-    topic id     a recreated topic starts again at offset 0 with other records
-    partition    offsets are counted per partition
-    first-last   a batch cut elsewhere after a restart is another insert
-    hash         of the bytes and the landing: a new version of the sink may make other rows of
-                 the same bytes
-
-A repeated insert is skipped by its token while the tables remember it, and collapses in the
-ReplacingMergeTree otherwise.
-"""
-
-import hashlib
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 from functools import lru_cache
 
 from streams.avro.codec import frame_schema_id
 from streams.core.errors import Rejected
+from streams.core.record_times import clamped_ms
 from streams.kafka.batch import Batch, ConsumedRecord
-from streams.sink.landing import SYNC_MARKER, Landing, Route
+from streams.sink.landing import SYNC_MARKER, Landing, Route, tombstone_landing
 
 _FRAME_BYTES = 5
+
+BAD_FRAMING = "bad_framing"
 
 RouteOf = Callable[[str, int], Route | Rejected]
 """Route of a topic for a schema id."""
@@ -61,18 +51,18 @@ class Insert:
         place = _long(self.source.partition) + _long(len(topic_id)) + topic_id
         parts = [self.landing.file_header]
         for record in self.records:
-            assert record.value is not None  # framed, or it were a reject
-            when = _long(record.timestamp) + _new_long(record.offset)
-            length = _long(len(when) + len(place) + len(record.value) - _FRAME_BYTES)
-            parts += (_ONE, length, when, place, record.value[_FRAME_BYTES:], SYNC_MARKER)
+            body = b"" if record.value is None else record.value[_FRAME_BYTES:]
+            when = _long(clamped_ms(record.timestamp)) + _new_long(record.offset)
+            key = self._key(record)
+            length = _long(len(when) + len(place) + len(key) + len(body))
+            parts += (_ONE, length, when, place, key, body, SYNC_MARKER)
         return b"".join(parts)
 
-    def token(self, avro_file: bytes) -> str:
-        """Deduplication token: equal tokens mean equal rows."""
-        content = hashlib.blake2b(self.landing.name.encode(), digest_size=16)
-        content.update(avro_file)
-        offsets = f"{self.records[0].offset}-{self.records[-1].offset}"
-        return f"{self.source.topic_id}:{self.source.partition}:{offsets}:{content.hexdigest()}"
+    def _key(self, record: ConsumedRecord) -> bytes:
+        if not self.landing.keyed:
+            return b""
+        assert record.key is not None  # or it were a reject
+        return _long(len(record.key)) + record.key
 
     def halves(self) -> tuple["Insert", "Insert"]:
         """The same records as two inserts; needs at least two."""
@@ -116,17 +106,31 @@ def plan_batch(batch: Batch, topic_id: str, route_of: RouteOf) -> LoadPlan:
 
 
 def _route(record: ConsumedRecord, route_of: RouteOf) -> tuple[int, Landing] | Rejected:
+    schema_id, landing = _landing(record, route_of)
+    if isinstance(landing, Rejected):
+        return landing
+    if landing.keyed and record.key is None:
+        return _NO_KEY
+    return schema_id, landing
+
+
+def _landing(record: ConsumedRecord, route_of: RouteOf) -> tuple[int, Landing | Rejected]:
+    if record.value is None:
+        return _NO_SCHEMA, tombstone_landing(record.topic) or _BAD_FRAMING
     schema_id = frame_schema_id(record.value)
-    if record.value is None or schema_id is None:
-        return _BAD_FRAMING
+    if schema_id is None:
+        return _NO_SCHEMA, _BAD_FRAMING
     route = route_of(record.topic, schema_id)
     if isinstance(route, Rejected):
-        return route
-    landing = route.landing_of(record.value[_FRAME_BYTES:])
-    return landing if isinstance(landing, Rejected) else (schema_id, landing)
+        return schema_id, route
+    return schema_id, route.landing_of(record.value[_FRAME_BYTES:])
 
 
-_BAD_FRAMING = Rejected("bad_framing", "The value does not start with a schema id.")
+_NO_SCHEMA = -1
+
+_NO_KEY = Rejected(BAD_FRAMING, "The record has no key, which is what its row is found by.")
+
+_BAD_FRAMING = Rejected(BAD_FRAMING, "The value does not start with a schema id.")
 
 
 def _new_long(value: int) -> bytes:

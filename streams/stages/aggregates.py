@@ -10,7 +10,14 @@ from functools import lru_cache
 from streams.avro.codec import Decoder
 from streams.avro.topic_codecs import Encoders, StateCodec
 from streams.core import contract_types as avro
-from streams.core.aggregates import EMPTY, Day, Report, changed_verdicts, evaluate_totals
+from streams.core.aggregates import (
+    EMPTY,
+    Day,
+    Report,
+    changed_verdicts,
+    evaluate_totals,
+    neighbour_days,
+)
 from streams.core.history import ONE_DAY
 from streams.core.records import OrderKey, source_key
 from streams.core.tolerances import Tolerances
@@ -52,27 +59,33 @@ class Aggregates:
     def _apply(
         self, report: Report, record: ConsumedRecord, overlay: Overlay
     ) -> Iterator[Outgoing]:
-        day = self._stored_day(report.source_id, report.gas_day, overlay)
+        source_id, gas_day = report.source_id, report.gas_day
+        day = self._stored_day(source_id, gas_day, overlay)
         changed = day.with_report(report)
         if changed is day:
             return
-        self._put(report.source_id, report.gas_day, changed, overlay)
-        # The next day is compared with this one.
-        for gas_day in (report.gas_day, report.gas_day + ONE_DAY):
-            yield from self._evaluate(report.source_id, gas_day, record, overlay)
-
-    def _evaluate(
-        self, source_id: str, gas_day: date, record: ConsumedRecord, overlay: Overlay
-    ) -> Iterator[Outgoing]:
-        day = self._stored_day(source_id, gas_day, overlay)
-        previous = self._stored_day(source_id, gas_day - ONE_DAY, overlay)
-        verdicts = evaluate_totals(day, previous, self._tolerances)
-        if verdicts == day.verdicts:
-            return
-        for record_id, flags in changed_verdicts(day.verdicts, verdicts):
-            known_at = max(day.fetched_at, previous.fetched_at)
-            yield self._verdict(day.reports[record_id], flags, known_at, record)
-        self._put(source_id, gas_day, Day(day.reports, verdicts), overlay)
+        self._put(source_id, gas_day, changed, overlay)
+        # Days around it are compared with this one; each is read once for all comparisons.
+        reach = neighbour_days(self._tolerances)
+        near = {
+            distance: self._stored_day(source_id, gas_day + distance * ONE_DAY, overlay)
+            for distance in range(-2 * reach, 2 * reach + 1)
+            if distance
+        } | {0: changed}
+        for distance in range(-reach, reach + 1):
+            day = near[distance]
+            if day is EMPTY:
+                continue
+            before = [near[distance - step] for step in range(1, reach + 1)]
+            after = [near[distance + step] for step in range(1, reach + 1)]
+            verdicts = evaluate_totals(day, before, after, self._tolerances, report)
+            if verdicts == day.verdicts:
+                continue
+            known_at = max(one.fetched_at for one in (day, *before, *after))
+            for record_id, flags in changed_verdicts(day.verdicts, verdicts):
+                yield self._verdict(day.reports[record_id], flags, known_at, record)
+            evaluated = Day(day.reports, verdicts)
+            self._put(source_id, gas_day + distance * ONE_DAY, evaluated, overlay)
 
     def _stored_day(self, source_id: str, gas_day: date, overlay: Overlay) -> Day:
         stored = overlay.get(_key(source_id, gas_day))

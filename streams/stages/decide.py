@@ -12,8 +12,10 @@ from streams.avro.topic_codecs import Encoders
 from streams.core import contract_types as avro
 from streams.core.errors import Rejected
 from streams.core.reconcile.resolver import DECISION
+from streams.core.record_size import fits
 from streams.core.records import EPOCH, OrderKey
 from streams.core.regions import REGION_NAMES
+from streams.core.reject_rules import TOO_LARGE
 from streams.engine.overlay import Overlay
 from streams.engine.transactions import Outgoing
 from streams.kafka.batch import Batch, ConsumedRecord
@@ -39,8 +41,12 @@ class Decide:
                 decision = None if record.value is None else self._decoder.decode(record.value)
             except UndecodableError as error:
                 outputs.append(self._unreadable(record, Rejected(error.rule_id, str(error))))
+                continue
+            events = self._to_all_regions(record, decision)
+            if all(fits(event.key, event.value) for event in events):
+                outputs += events
             else:
-                outputs += self._to_all_regions(record, decision)
+                outputs.append(self._unreadable(record, TOO_LARGE.reject()))
         return outputs
 
     def _unreadable(self, record: ConsumedRecord, rejected: Rejected) -> Outgoing:
@@ -53,7 +59,7 @@ class Decide:
     ) -> list[Outgoing]:
         pair = (record.key or b"").decode("utf-8", "replace")
         # Only the place in the log orders decisions: clocks of those who decide may differ.
-        order = OrderKey(None, EPOCH, f"{record.offset:020d}")
+        order = OrderKey(None, EPOCH, "")
         return [
             Outgoing(
                 NORMALIZED_ASSETS.name,

@@ -8,19 +8,20 @@ from streams.core import contract_types as avro
 from streams.core.errors import Rejected
 from streams.core.normalize import Location, NormalizeOutcome, normalize
 from streams.core.quality_counts import UNKNOWN_KIND
+from streams.core.record_size import MOST_BYTES, fits
 from streams.core.records import (
     OrderKey,
     RawCoordinates,
     RawRecord,
     source_key,
 )
+from streams.core.reject_rules import TOO_LARGE
 from streams.core.rejection_limits import RecentVerdicts, RejectionLimits
 from streams.core.succession import Normalized
 from streams.engine.overlay import Overlay
 from streams.engine.pause import PauseRequest
 from streams.engine.transactions import Outgoing
 from streams.kafka.batch import Batch, ConsumedRecord
-from streams.metrics import RECORDS_PROCESSED
 from streams.stages.outcomes import (
     coordinates_of,
     dead_letter,
@@ -76,7 +77,6 @@ class Normalize:
             if not was_redriven(record):  # whoever redrives has looked
                 rejected.append(failed)
         self._keep_within_limits(batch, rejected)
-        RECORDS_PROCESSED.labels(self._reader.source_id).inc(len(batch.records))
         return outputs
 
     def _keep_within_limits(self, batch: Batch, rejected: list[bool]) -> None:
@@ -126,11 +126,17 @@ class Normalize:
             None if stored is None else Location.from_avro(self._state.decoder.decode(stored))
         )
         mapped = self._reader.evaluate(raw)
-        found = normalize(raw, mapped, self._reader.kind(raw), order, coordinates, previous)
+        again = was_redriven(record)
+        kind = self._reader.kind(raw)
+        found = normalize(raw, mapped, kind, order, coordinates, previous)
+        outputs = [self._outgoing(normalized, again=again) for normalized in found.normalized]
+        if not all(fits(output.key, output.value) for output in outputs):
+            largest = max(len(output.value or b"") for output in outputs)
+            mapped = TOO_LARGE.reject(f"{largest} bytes", limit=f"{MOST_BYTES} bytes")
+            found = normalize(raw, mapped, kind, order, coordinates, previous)
+            outputs = [self._outgoing(normalized, again=again) for normalized in found.normalized]
         if found.location is not None:
             overlay.put(key, self._state.encoder.encode(found.location.to_avro()))
-        again = was_redriven(record)
-        outputs = [self._outgoing(normalized, again=again) for normalized in found.normalized]
         if found.rejected is not None:
             outputs.append(
                 dead_letter(

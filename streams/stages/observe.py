@@ -9,7 +9,7 @@ from streams.avro.topic_codecs import Encoders, StateCodec
 from streams.core import contract_types as avro
 from streams.core.aggregates import Report
 from streams.core.canonical import canonical_record
-from streams.core.observe import Change, Observed, Point, observe
+from streams.core.observe import Observed, Point, Reevaluated, observe
 from streams.core.records import RawCoordinates, source_key
 from streams.core.succession import StoredRecord
 from streams.core.tolerances import Tolerances
@@ -76,7 +76,8 @@ class Observe:
             if change.published is not None:
                 outputs.append(self._canonical(change.stored, change.published, change.known_at))
             if change.reevaluated is not None:
-                outputs.append(self._reevaluated(source_id, change, change.stored))
+                identity = change.stored.canonical_id
+                outputs.append(self._reevaluated(change.reevaluated, identity))
         if observed.report is not None:
             outputs.append(self._report(observed.report))
         if observed.outcome is not None:
@@ -108,21 +109,20 @@ class Observe:
         value = self._encoders.gas_days.encode(report.to_avro())
         return Outgoing(LNG_GAS_DAYS.name, report.gas_day.isoformat().encode(), value)
 
-    def _reevaluated(self, source_id: str, change: Change, stored: StoredRecord) -> Outgoing:
-        assert change.published is not None
-        assert change.reevaluated is not None
+    def _reevaluated(self, reevaluated: Reevaluated, canonical_id: str) -> Outgoing:
+        brought = reevaluated.brought
         return outcome(
             self._encoders,
-            stored.lineage,
-            source_id=source_id,
-            record_id=change.record_id,
-            kind=change.published["kind"],
+            RawCoordinates.from_avro(brought["lineage"]),
+            source_id=brought["source_id"],
+            record_id=brought["record_id"],
+            kind=brought["kind"],
             result="changed",
             stage=STAGE,
             generation=self._generation,
-            record_time=stored.order.fetched_at,
-            canonical=[(stored.canonical_id, stored.version)],
-            flags=change.reevaluated,
+            record_time=brought["order"]["fetched_at"],
+            canonical=[(canonical_id, reevaluated.version)],
+            flags=reevaluated.flags,
             again=True,
         )
 

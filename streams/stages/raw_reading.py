@@ -4,10 +4,14 @@ from producers.connector import InfrastructureConnector
 from streams.avro.codec import Decoder, UndecodableError
 from streams.core import contract_types as avro
 from streams.core.errors import Rejected
-from streams.core.records import Mapped, RawRecord
+from streams.core.record_times import EARLIEST, LATEST, is_storable
+from streams.core.records import Mapped, RawCoordinates, RawRecord
+from streams.core.redrive import original_of
 from streams.core.tolerances import Tolerances
 from streams.core.validate import validate
 from streams.kafka.batch import ConsumedRecord
+
+_RECORD_ID_LENGTH = 1000
 
 
 class RawReader:
@@ -35,10 +39,17 @@ class RawReader:
 
     def read(self, record: ConsumedRecord) -> RawRecord | Rejected:
         """The envelope of a record and the item in it."""
+        own = RawCoordinates(record.topic, record.partition, record.offset)
+        original = original_of(own, record.headers)
+        if isinstance(original, Rejected):
+            return original
         try:
             raw = RawRecord.from_avro(self._decoder.decode(record.value))
         except UndecodableError as error:
             return Rejected(error.rule_id, str(error))
+        return self._envelope_problem(raw) or raw
+
+    def _envelope_problem(self, raw: RawRecord) -> Rejected | None:
         if raw.source_id != self._connector.source_id:
             return Rejected(
                 "bad_envelope",
@@ -55,11 +66,27 @@ class RawReader:
                 raw.stream[:200],
                 ", ".join(self._kinds),
             )
+        if len(raw.record_id) > _RECORD_ID_LENGTH:
+            return Rejected(
+                "bad_envelope",
+                "No source has ids that long: look at what writes to this topic.",
+                "record_id",
+                raw.record_id[:200],
+                f"{_RECORD_ID_LENGTH} characters",
+            )
+        if not is_storable(raw.fetched_at):
+            return Rejected(
+                "bad_envelope",
+                "Nobody fetched it then: look at what writes to this topic.",
+                "fetched_at",
+                raw.fetched_at.isoformat(),
+                f"{EARLIEST:%Y-%m-%d} to {LATEST:%Y-%m-%d}",
+            )
         if (raw.item is None) != (raw.event == "no_longer_listed"):
             return Rejected(
                 "bad_envelope", "Only a no_longer_listed record has no item.", "event", raw.event
             )
-        return raw
+        return None
 
     def evaluate(self, raw: RawRecord) -> Mapped | Rejected | None:
         """Its typed content, validated; None for a record that only says it is gone."""

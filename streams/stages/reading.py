@@ -6,6 +6,8 @@ from typing import Any, TypeVar
 from streams.avro.codec import Decoder, UndecodableError
 from streams.avro.topic_codecs import Encoders
 from streams.core.errors import Rejected
+from streams.core.record_size import MOST_BYTES, fits
+from streams.core.reject_rules import TOO_LARGE
 from streams.engine.transactions import Outgoing
 from streams.kafka.batch import Batch, ConsumedRecord
 from streams.stages.outcomes import dead_letter
@@ -33,14 +35,22 @@ def readable(
         source_id: Source of the topic; empty for one that several sources share.
     """
     for record in batch.records:
-        try:
-            content = decoder.decode(record.value)
-        except UndecodableError as error:
-            rejected = Rejected(error.rule_id, str(error))
+        content = _decoded(record, decoder)
+        if isinstance(content, Rejected):
             outputs.append(
                 dead_letter(
-                    encoders, record, rejected, source_id=source_id, record_id=None, stage=stage
+                    encoders, record, content, source_id=source_id, record_id=None, stage=stage
                 )
             )
         else:
             yield record, content
+
+
+def _decoded(record: ConsumedRecord, decoder: Decoder[_Record]) -> _Record | Rejected:
+    if not fits(record.key, record.value):
+        size = len(record.key or b"") + len(record.value or b"")
+        return TOO_LARGE.reject(f"{size} bytes", limit=f"{MOST_BYTES} bytes")
+    try:
+        return decoder.decode(record.value)
+    except UndecodableError as error:
+        return Rejected(error.rule_id, str(error))

@@ -12,13 +12,14 @@ from streams.avro.topic_codecs import Encoders, StateCodec
 from streams.core import contract_types as avro
 from streams.core.reconcile.resolver import Resolution, Resolver
 from streams.core.reconcile.state import StateEntry, entry_from_avro
+from streams.core.record_size import fits, shortened
 from streams.core.records import RawCoordinates
 from streams.engine.overlay import Overlay
 from streams.engine.transactions import Outgoing
 from streams.kafka.batch import Batch
 from streams.stages.outcomes import outcome
 from streams.stages.reading import readable
-from streams.topics import MARKET_INFRASTRUCTURE
+from streams.topics import CANDIDATES, MARKET_INFRASTRUCTURE
 
 STAGE = "reconcile"
 
@@ -100,14 +101,15 @@ class Region:
         return outputs
 
     def _outgoing(self, event: avro.NormalizedAsset, resolution: Resolution) -> list[Outgoing]:
-        outputs = [
+        outputs = [self._canonical(canonical) for canonical in resolution.published]
+        outputs += (
             Outgoing(
-                MARKET_INFRASTRUCTURE.name,
-                canonical["record_id"].encode(),
-                self._encoders.canonical.encode(canonical),
+                CANDIDATES.name,
+                key.encode(),
+                None if candidate is None else self._encoders.candidates.encode(candidate),
             )
-            for canonical in resolution.published
-        ]
+            for key, candidate in resolution.candidates.items()
+        )
         if resolution.outcome is not None:
             outputs.append(
                 outcome(
@@ -126,3 +128,11 @@ class Region:
                 )
             )
         return outputs
+
+    def _canonical(self, canonical: avro.InfrastructureRecord) -> Outgoing:
+        """A canonical record, shortened where Kafka would not take it."""
+        encode = self._encoders.canonical.encode
+        value = encode(canonical)
+        if not fits(None, value):
+            value = encode(shortened(canonical, lambda record: len(encode(record))))
+        return Outgoing(MARKET_INFRASTRUCTURE.name, canonical["record_id"].encode(), value)

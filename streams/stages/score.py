@@ -11,17 +11,21 @@ from datetime import datetime
 from streams.avro.codec import Decoder
 from streams.avro.topic_codecs import Encoders, StateCodec
 from streams.core import contract_types as avro
+from streams.core.all_rules import RULES
 from streams.core.quality import TOTAL, Weights, scores
 from streams.core.quality_counts import WINDOW, QualityCounts, total
 from streams.core.versions import first_version
 from streams.engine.overlay import Overlay
 from streams.engine.transactions import Outgoing
 from streams.kafka.batch import Batch
-from streams.metrics import QUALITY_SCORE, VALIDATION_FAILURES
+from streams.metrics import QUALITY_SCORE, RECORDS_PROCESSED, VALIDATION_FAILURES
 from streams.stages.reading import readable
 from streams.topics import QUALITY_SCORES
 
 STAGE = "score"
+
+UNKNOWN_SEVERITY = "unknown"
+"""Severity of a rule that only another version of the code knows."""
 
 _Parts = dict[int, avro.PartitionCounts]
 """Counts of a window by partition."""
@@ -77,6 +81,7 @@ class Windows:
 
     def close(self) -> None:
         """Stop exporting: another worker may do it now."""
+        RECORDS_PROCESSED.clear()
         QUALITY_SCORE.clear()
         VALIDATION_FAILURES.clear()
 
@@ -90,7 +95,7 @@ class Windows:
             if key not in after:
                 after[key] = self._parts(overlay.get(key))
                 before[key] = _sum(after[key])
-            after[key][counts["partition"]] = counts
+            after[key][counts["partition"]] = _stored_form(counts)
         for key, parts in after.items():
             entry: avro.ScoreState = {"partitions": [parts[number] for number in sorted(parts)]}
             overlay.put(key, self._state.encoder.encode(entry))
@@ -145,10 +150,20 @@ class Windows:
         failures: Counter[str] = Counter()
         for counts in windows.values():
             failures.update(counts.rules)
+        records = sum(counts.record_count for counts in windows.values())
+        RECORDS_PROCESSED.labels(source_id).set(records)
         exported = self._exported_rules.setdefault(source_id, set())
         exported.update(failures)
         for rule_id in exported:  # one that nothing fails any more is 0 now
-            VALIDATION_FAILURES.labels(source_id, rule_id).set(failures[rule_id])
+            severity = RULES[rule_id].severity if rule_id in RULES else UNKNOWN_SEVERITY
+            VALIDATION_FAILURES.labels(source_id, rule_id, severity).set(failures[rule_id])
+
+
+def _stored_form(counts: avro.QualityCounts) -> avro.PartitionCounts:
+    """Counts as the table has them, whose record need not have every field of the topic's."""
+    figures = QualityCounts.from_avro(counts)
+    window = figures.to_avro(counts["source_id"], counts["window_start"])
+    return {**window, "partition": counts["partition"]}
 
 
 def _sum(parts: _Parts) -> QualityCounts:

@@ -7,8 +7,8 @@ from typing import Any
 
 import pytest
 
-from streams.avro.compatibility import Finding, check, freeze
-from streams.avro.contracts import AvroSchema, contract
+from streams.avro.compatibility import Finding, check, check_compatibility, freeze
+from streams.avro.contracts import AvroSchema, Contract, contract, contract_names
 
 OUTCOMES = "record.outcomes"
 RAW = "raw.alsi_lng"
@@ -66,7 +66,7 @@ def test_a_new_field_without_a_default_is_refused(avro_dir: Path, name: str) -> 
     fields.append(NEW)
     (finding,) = new_version(avro_dir, name, schema)
     assert (finding.contract, finding.version, finding.problem) == (name, 2, "incompatible")
-    assert "v2 cannot read what v1 wrote" in finding.message
+    assert "v2 cannot read what v1 wrote: added is new and has no default" in finding.message
 
 
 @pytest.mark.parametrize(("name", "refused"), [(OUTCOMES, True), (RAW, False)])
@@ -77,6 +77,8 @@ def test_a_required_field_may_go_only_where_readers_are_upgraded_first(
     fields.remove(field_of(fields, "source_id"))
     findings = new_version(avro_dir, name, schema)
     assert [finding.problem for finding in findings] == ["incompatible"] * refused
+    said = "v1 cannot read what v2 wrote: source_id is gone, and readers of before need it: keep it"
+    assert all(finding.message.startswith(said) for finding in findings)
 
 
 def test_every_kept_version_counts_not_only_the_one_before(avro_dir: Path) -> None:
@@ -88,7 +90,92 @@ def test_every_kept_version_counts_not_only_the_one_before(avro_dir: Path) -> No
     third["fields"].append({"name": "run_id", "type": "long", "default": 0, "doc": "Number."})
     (finding,) = new_version(avro_dir, RAW, third, version=3)
     assert finding.version == 3
-    assert "v3 cannot read what v1 wrote" in finding.message
+    assert "v3 cannot read what v1 wrote: run_id was written as string" in finding.message
+
+
+def test_a_field_inside_a_union_of_records_is_named(avro_dir: Path) -> None:
+    """Avro's own checker says only that a branch of the union is missing."""
+    schema, fields = changed(RAW)
+    item = field_of(fields, "item")["type"][1]["fields"]
+    field_of(item, "status")["type"] = ["null", "long"]
+    item.append(NEW)
+    first, second = new_version(avro_dir, RAW, schema)
+    assert "item.status was written as string, is read as null, long: keep its type" in (
+        first.message
+    )
+    assert 'item.added is new and has no default: make it nullable, `"default": null`' in (
+        second.message
+    )
+
+
+ENUM = {"name": "level", "doc": "How.", "type": {"type": "enum", "name": "L", "symbols": ["A"]}}
+
+
+@pytest.mark.parametrize(
+    ("change", "said"),
+    [
+        (
+            {"name": "Other"},
+            "the record is called Other, was RecordOutcome: keep the name, or list",
+        ),
+        (
+            {"symbols": ["A", "B"]},
+            "level has the new symbol B, and no default for readers of befor",
+        ),
+        ({"symbols": ["C"]}, "level lacks the symbol A: keep it"),
+        ({"type": {"type": "map", "values": "string"}}, "source_id was written as string, is read"),
+    ],
+)
+def test_each_reason_names_its_field_and_what_to_do(
+    avro_dir: Path, change: dict[str, Any], said: str
+) -> None:
+    for path in (avro_dir / OUTCOMES).iterdir():
+        path.unlink()
+    (avro_dir / "frozen.json").unlink()
+    first, fields = changed(OUTCOMES)
+    fields.append(ENUM)
+    write(avro_dir, OUTCOMES, 1, first)
+    second = deepcopy(first)
+    if "name" in change:
+        second |= change
+    elif "symbols" in change:
+        field_of(second["fields"], "level")["type"] |= change
+    else:
+        field_of(second["fields"], "source_id").update(change)
+    findings = new_version(avro_dir, OUTCOMES, second)
+    assert any(said in finding.message for finding in findings), findings
+
+
+@pytest.mark.parametrize("name", contract_names())
+def test_whatever_is_incompatible_is_explained(name: str) -> None:
+    """First and last fields of every contract: gone, of another type, or another one required."""
+    latest = contract(name).latest
+    for index in (0, -1):
+        field = latest["fields"][index]
+        for changes in ({"type": "bytes"}, {"name": "other"}, {"name": "other", "type": "long"}):
+            second = deepcopy(latest)
+            second["fields"][index] |= changes
+            if "name" in changes:
+                second["fields"][index].pop("default", None)
+            findings = check_compatibility(Contract(name, (latest, second)))
+            assert findings or changes == {"type": "bytes"}
+            for finding in findings:
+                names = (field["name"], changes.get("name", field["name"]))
+                said = finding.message.rpartition("wrote: ")[2]
+                # Its own name, or that of a field inside it.
+                assert said.startswith(tuple(f"{one}{end}" for one in names for end in " .[")), said
+
+
+def test_a_field_without_a_doc_is_refused(avro_dir: Path) -> None:
+    schema, fields = changed(RAW)
+    item = field_of(fields, "item")["type"][1]
+    item["fields"].append({"name": "added", "type": ["null", "string"], "default": None})
+    item["doc"] = " "
+    found = new_version(avro_dir, RAW, schema)
+    assert [(one.problem, one.message.partition(" has")[0]) for one in found] == [
+        ("undocumented", "item"),
+        ("undocumented", "item.added"),
+    ]
 
 
 def test_another_logical_type_is_refused(avro_dir: Path) -> None:

@@ -4,7 +4,7 @@ import logging
 import os
 import platform
 import shutil
-from collections.abc import Mapping, Sequence
+from collections.abc import Iterable, Mapping, Sequence
 from enum import StrEnum
 from pathlib import Path
 from typing import Annotated
@@ -22,6 +22,7 @@ from streams.local.ports import StackPorts
 from streams.local.stack import LocalStack
 from streams.settings import settings
 from streams.topics import Topic
+from tests import browser
 from tests.bench.codec import READ_GOAL, WRITE_GOAL, codec_cost, codec_table, slow_contracts
 from tests.bench.compare import (
     CONTENDERS,
@@ -36,10 +37,13 @@ from tests.bench.flow import insert_alone, topic_to_insert, whole_way
 from tests.bench.job import RAW
 from tests.bench.load import publish
 from tests.bench.measure import Arena, Contender
+from tests.bench.page import looked_at
 from tests.bench.produce import produce_release
 from tests.bench.reads import ReadTime, read_times
 from tests.bench.reconcile import reconcile_cost
+from tests.bench.serving import GET_WRK, Served, served
 from tests.bench.serving_data import Size
+from tests.bench.storage import storage_table, stored_sizes
 from tests.bench.validation import (
     MOST_MICROSECONDS,
     rule_table,
@@ -51,6 +55,7 @@ from tests.real_files import how_to_get, real_data_dir
 _EXIT_MISSED = 1
 _EXIT_FAILED = 3
 _RECONCILE_MS = 0.35
+_SERVE_SECONDS = 30
 
 # The clock of every figure is the broker's, whichever client wrote.
 _BROKER = {"log.message.timestamp.type": "LogAppendTime"}
@@ -73,6 +78,9 @@ class Part(StrEnum):
     RECONCILE = "reconcile"
     READS = "reads"
     CODEC = "codec"
+    SERVE = "serve"
+    PAGE = "page"
+    STORAGE = "storage"
 
 
 def main(
@@ -88,7 +96,9 @@ def main(
     to acknowledged insert. insert: ClickHouse alone. validation: what the rules cost the pure core.
     reads: each query of the product on 60,000 assets and five years of 60 series. reconcile: one
     more record while 52,000 are in state. codec: the compiled Avro writer and reader beside
-    fastavro. Exit code 1 when a goal is missed, 3 when a figure is void.
+    fastavro. serve: the API under load, on the same data as reads. page: each view in Chromium, on
+    these and 11,000 lines. storage: what the raw topic of each source takes on disk, at first and
+    in a year. Exit code 1 when a goal is missed, 3 when a figure is void.
     """
     logging.basicConfig(level="WARNING", format="%(levelname)s %(message)s")
     logging.getLogger("stamina").setLevel(logging.ERROR)  # retries are its warnings
@@ -104,8 +114,14 @@ def main(
             problems += _measure_validation(repeats)
         if Part.READS in only:
             _measure_reads(home / "reads")
+        if Part.STORAGE in only:
+            out.print(storage_table(stored_sizes(home / "storage")))
         if Part.CODEC in only:
             problems += _measure_codec(repeats)
+        if Part.SERVE in only:
+            problems += _measure_serving(home / "serve")
+        if Part.PAGE in only:
+            problems += _measure_page(home / "page")
     except InfrastructureError as error:
         # Its message names a log in the directory, which therefore stays.
         out.print(f"[red]{error}[/red]")
@@ -192,6 +208,37 @@ def _measure_reads(home: Path) -> None:
             out.print(found)
     out.print(table)
     out.print(f"One client, one thread, caches warm; {_machine()}.")
+
+
+def _measure_serving(home: Path) -> list[str]:
+    if shutil.which("wrk") is None:
+        out.print(f"serve: skipped, {GET_WRK}")
+        return []
+    return _show_served(served(home, Size(), _SERVE_SECONDS))
+
+
+def _measure_page(home: Path) -> list[str]:
+    path = browser.chromium()
+    if path is None:
+        out.print(f"page: skipped, {browser.HOW_TO_GET}")
+        return []
+    return _show_served(looked_at(home, path))
+
+
+def _show_served(figures: Iterable[str | Served]) -> list[str]:
+    table = Table("asked for", "load", "measured", "goal", "", "limit", show_lines=True)
+    problems = []
+    for found in figures:
+        if isinstance(found, str):
+            out.print(found)
+            continue
+        reached = "" if found.reached is None else verdict(found.reached)
+        table.add_row(found.what, found.load, found.measured, found.goal, reached, found.limit)
+        if found.reached is False:
+            problems.append(f"{found.what}, {found.load}: {found.measured} instead of {found.goal}")
+    out.print(table)
+    out.print(f"Shares are of one processor; {_machine()}.")
+    return problems
 
 
 def _measure_validation(repeats: int) -> list[str]:

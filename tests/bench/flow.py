@@ -153,7 +153,7 @@ def insert_alone(home: Path, records: int) -> float:
         def load(inserts: Sequence[Insert]) -> None:
             for insert in inserts:
                 avro_file = insert.avro_file()
-                clickhouse.insert(insert.landing.name, avro_file, insert.token(avro_file))
+                clickhouse.insert(insert.landing.name, avro_file)
 
         began = time.monotonic()
         with ThreadPoolExecutor(PARTITIONS) as writers:

@@ -7,7 +7,6 @@ As a program it is that process: it polls once and prints what it measured as JS
 
 import json
 import os
-import re
 import subprocess
 import sys
 import time
@@ -21,6 +20,7 @@ from streams.local.ports import StackPorts
 from streams.local.stack import LocalStack
 from streams.settings import Settings
 from tests.bench.measure import VoidRunError
+from tests.peak_memory import peak_kb
 from tests.producers.live import fresh_database
 from tests.producers.sandbox_server import running_sandbox
 from tests.real_files import real_data_dir
@@ -108,15 +108,12 @@ def main() -> None:
     began = time.process_time()
     summary = run_once(SOURCE, RunOptions(), services, dict(os.environ))
     processor_seconds = time.process_time() - began
-    # Not ru_maxrss: a child starts with the size of the process that forked it.
-    status = Path("/proc/self/status").read_text(encoding="utf-8")
-    peak = re.search(r"VmHWM:\s+(\d+)", status)
     figures = {
         "polled": summary.polled,
         "published": summary.published,
         "seconds": summary.elapsed_seconds,
         "processor_seconds": processor_seconds,
-        "peak_kb": int(peak[1]) if peak else 0,
+        "peak_kb": peak_kb(),
     }
     sys.stdout.write(json.dumps(figures))
 

@@ -29,13 +29,18 @@ from streams.clickhouse.series_queries import (
     series_known_at,
     series_vintages,
 )
-from streams.core.errors import InfrastructureError
 from streams.topics import PARTITIONS
-from tests.bench.serving_data import FIRST_DAY, Size, asset_ids, entity_ids, fill
+from tests.bench.serving_data import (
+    FIRST_DAY,
+    Size,
+    asset_ids,
+    entity_ids,
+    fill,
+    parts_of,
+    wait_merged,
+)
 from tests.sink.records import WEIGHTS
 
-_MERGE_SECONDS = 600.0
-_LOOK_SECONDS = 1.0
 _SETTINGS = {**READ_SETTINGS, "max_threads": 1}
 _RUNS = 200
 _WARM_UP = 10
@@ -70,8 +75,8 @@ def read_times(home: Path, size: Size) -> Iterator[str | ReadTime]:
         began = time.monotonic()
         versions = fill(clickhouse, size)
         yield f"{versions:,} versions loaded in {time.monotonic() - began:.0f} s"
-        yield f"parts right after: {_parts(clickhouse)}"
-        yield f"parts {_wait_merged(clickhouse):.0f} s later: {_parts(clickhouse)}"
+        yield f"parts right after: {parts_of(clickhouse)}"
+        yield f"parts {wait_merged(clickhouse):.0f} s later: {parts_of(clickhouse)}"
         for what, ask in _queries(size).items():
             yield _timed(clickhouse, what, ask)
     finally:
@@ -158,27 +163,3 @@ def _queries(size: Size) -> dict[str, Ask]:
         ),
         "no changes": lambda random: changes_between(loaded, loaded),
     }
-
-
-def _parts(clickhouse: ClickHouse) -> str:
-    rows = clickhouse.query(
-        "SELECT table, count(), round(sum(bytes_on_disk) / 1e6, 1) FROM system.parts "
-        "WHERE active AND rows AND table LIKE 'store\\_%' GROUP BY table ORDER BY table"
-    ).rows
-    return ", ".join(
-        f"{table.removeprefix('store_')} {parts} ({size} MB)" for table, parts, size in rows
-    )
-
-
-def _wait_merged(clickhouse: ClickHouse) -> float:
-    """Wait until the tables of current versions are one part each; nobody calls OPTIMIZE."""
-    began = time.monotonic()
-    while time.monotonic() - began < _MERGE_SECONDS:
-        rows = clickhouse.query(
-            "SELECT max(parts) FROM (SELECT count() AS parts FROM system.parts WHERE active "
-            "AND (table LIKE '%\\_latest' OR table = 'store_assets') GROUP BY table)"
-        ).rows
-        if rows == [(1,)]:
-            return time.monotonic() - began
-        time.sleep(_LOOK_SECONDS)
-    raise InfrastructureError(f"Not merged within {_MERGE_SECONDS:.0f} s: {_parts(clickhouse)}")

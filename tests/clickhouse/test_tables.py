@@ -4,11 +4,10 @@ from streams.clickhouse.views import views
 from tests.sink.records import WEIGHTS, kind_schema
 
 
-def test_every_table_remembers_tokens() -> None:
-    """ClickHouse's default window is 0: a repeated insert would be stored twice."""
+def test_what_is_loaded_twice_collapses_in_every_table() -> None:
     for table in tables():
-        assert "non_replicated_deduplication_window = 10000" in table.create()
         assert "ENGINE = ReplacingMergeTree" in table.create()
+        assert "non_replicated_deduplication_window = 0" in table.create()
 
 
 def test_every_payload_field_is_a_documented_column_of_both_tables() -> None:

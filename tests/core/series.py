@@ -13,7 +13,7 @@ from streams.avro.codec import AvroRecord
 from streams.core import contract_types as avro
 from streams.core.normalize import Location, normalize
 from streams.core.observe import Observed, Point, observe
-from streams.core.records import Mapped, OrderKey, RawCoordinates, RawRecord
+from streams.core.records import Mapped, OrderKey, Outcome, RawCoordinates, RawRecord
 from streams.core.validate import validate
 from streams.tolerance_file import load_tolerances
 
@@ -34,7 +34,6 @@ def raw_day(
     entity |= scope or {}
     item: dict[str, Any] = {
         "terminal_id": None,
-        "virtual": False,
         **entity,
         "name": "Spain",
         "code": "ES",
@@ -102,19 +101,25 @@ class Arrival:
     offset: int
 
 
-def arrivals(raws: Iterable[RawRecord]) -> list[Arrival]:
-    """Rows as they would be in the raw topic."""
-    return [Arrival(raw, offset) for offset, raw in enumerate(raws)]
+def arrivals(raws: Iterable[RawRecord], first: int = 0) -> list[Arrival]:
+    """Rows as they would be in the raw topic, from an offset on."""
+    return [Arrival(raw, offset) for offset, raw in enumerate(raws, first)]
 
 
 @dataclass(slots=True)
 class Series:
-    """State of both stages, and what readers of the canonical topic see."""
+    """State of both stages, and what readers of the canonical topic see.
+
+    Attributes:
+        outcomes: Last outcome and flags of every raw record.
+    """
 
     locations: dict[str, Location] = field(default_factory=dict)
     points: dict[str, Point] = field(default_factory=dict)
     published: dict[str, AvroRecord] = field(default_factory=dict)
     observed: list[Observed] = field(default_factory=list)
+    outcomes: dict[RawCoordinates, tuple[Outcome, tuple[str, ...]]] = field(default_factory=dict)
+    _framed: dict[bytes, avro.NormalizedObservation] = field(default_factory=dict)
 
     def arrive(self, arrival: Arrival) -> None:
         """One raw row on its way through both stages."""
@@ -124,7 +129,7 @@ class Series:
     def normalize(self, arrival: Arrival) -> tuple[avro.NormalizedObservation, ...]:
         """What the normalize stage sends on."""
         raw = arrival.raw
-        mapped = AlsiLngConnector.map_to_schema(raw)
+        mapped = AlsiLngConnector.map_to_schema(raw) if raw.item is not None else None
         if isinstance(mapped, Mapped):
             mapped = validate(mapped, raw, TOLERANCES)
         order = OrderKey(None, raw.fetched_at, sha256(repr(raw.item).encode()).hexdigest())
@@ -132,24 +137,36 @@ class Series:
         outcome = normalize(raw, mapped, KIND, order, at, self.locations.get(raw.record_id))
         if outcome.location is not None:
             self.locations[raw.record_id] = outcome.location
+        if outcome.outcome is not None:
+            self.outcomes[at] = (outcome.outcome, ())
         return tuple(one for one in outcome.normalized if "region" not in one)
 
     def observe(self, record: avro.NormalizedObservation) -> Observed:
         """One normalized record, as the observe stage does it."""
         framed = repr(record).encode()
+        self._framed[framed] = record
         found = observe(record, framed, self.points.get, 1, TOLERANCES)
         for change in found.changes:
             assert change.stored is not None
-            own = change.record_id == record["record_id"] and record["event"] == "upsert"
-            kept = record if own else self.points[change.record_id].normalized
+            brought = self._framed[change.stored.record]
             self.points[change.record_id] = Point.of(
-                change.stored, kept, change.aggregate_flags, change.aggregate_known_at, TOLERANCES
+                change.stored,
+                brought,
+                change.aggregate_flags,
+                change.aggregate_known_at,
+                TOLERANCES,
             )
             if change.published is not None:
                 self.published[change.record_id] = {
                     **change.published,
                     "status": change.stored.status,
                 }
+            if change.reevaluated is not None:
+                raw = RawCoordinates.from_avro(change.reevaluated.brought["lineage"])
+                self.outcomes[raw] = ("changed", change.reevaluated.flags)
+        if found.outcome is not None:
+            raw = RawCoordinates.from_avro(record["lineage"])
+            self.outcomes[raw] = (found.outcome, found.flags)
         self.observed.append(found)
         return found
 

@@ -1,6 +1,7 @@
 """Conservation closes exactly when every raw record has one outcome for each output kind."""
 
-from streams.core.audit import AuditCounts
+from streams.core.audit import AuditCounts, NewestVersion, Published
+from streams.core.live_assets import SourceRecord
 from streams.core.records import Outcome, RawCoordinates
 
 TOPICS = {"raw.wri_powerplants": "wri_powerplants"}
@@ -62,3 +63,13 @@ def test_rebuild_decides_again_without_a_problem() -> None:
     audit = found.close(TOPICS)
     assert audit.problems == ()
     assert audit.sources[0].outcomes == {"unchanged": 1}
+
+
+def test_one_version_with_two_contents_is_named() -> None:
+    record = SourceRecord("wri_powerplants", "P1")
+    newest = {"id": NewestVersion(1, "current", "power_plant", frozenset({record}), 7)}
+    assert list(Published(newest=newest).problems({record})) == []
+    twice = Published(newest=newest, ambiguous=frozenset({"id"}))
+    assert list(twice.problems({record})) == [
+        "1 canonical record with two contents at one version: id"
+    ]

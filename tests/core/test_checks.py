@@ -234,7 +234,7 @@ FAILING: tuple[tuple[str, Payload], ...] = (
     ("months_against_year", replace(RESOURCE, monthly_ghi_kwh_per_m2_day=(8.0,) * 12)),
     ("energy_against_volume", replace(DAY, inventory_gwh=3000.0)),
     ("capacity_implausible", replace(PLANT, capacity_mw=60_000.0)),
-    ("eic_check_character", replace(DAY, company_eic="21X000000001109G")),
+    ("eic_check_character", replace(TERMINAL, company_eic="21X000000001109G")),
     ("eic_check_character", replace(LINE, line_eic="10T-DE-FR-00005X")),
 )
 
@@ -269,9 +269,15 @@ def test_a_short_line_may_be_longer_than_the_distance_of_its_ends() -> None:
     assert flags(replace(LINE, to_latitude=50.01, length_km=6.0)) == set()
 
 
-def test_estimates_of_generation_are_no_evidence_against_the_capacity() -> None:
-    estimate = (GenerationYear(2014, None, 14_993.0, "v"),)
-    assert flags(replace(PLANT, generation=estimate)) == set()
+def test_an_estimate_above_what_the_capacity_can_give_is_flagged_like_a_report() -> None:
+    assert PLANT.capacity_mw is not None
+    most_gwh = PLANT.capacity_mw * 8.784
+    for estimate, expected in (
+        (most_gwh * 1.001, {"generation_above_capacity"}),
+        (most_gwh * 0.999, set()),
+    ):
+        years = (GenerationYear(2014, None, estimate, "v"),)
+        assert flags(replace(PLANT, generation=years)) == expected
 
 
 @pytest.mark.parametrize(
@@ -312,3 +318,8 @@ def test_every_check_is_by_a_listed_rule_that_flags_and_is_listed_once() -> None
         ids = [check.rule.id for check in checks]
         assert len(ids) == len(set(ids))
         assert all(RULES[rule_id].severity == "flag" for rule_id in ids)
+
+
+def test_a_wrong_code_of_an_operator_flags_the_terminal_and_none_of_its_gas_days() -> None:
+    assert "eic_check_character" in flags(replace(TERMINAL, company_eic="21X000000001109G"))
+    assert flags(replace(DAY, company_eic="21X000000001109G")) == flags(DAY) == set()

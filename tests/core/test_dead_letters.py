@@ -8,6 +8,7 @@ import pytest
 from streams.core import contract_types as avro
 from streams.core.audit import AuditCounts
 from streams.core.dead_letters import Choice, Group, dead_letters, groups
+from streams.core.errors import Rejected
 from streams.core.records import Outcome, RawCoordinates
 from streams.core.redrive import REDRIVEN_FROM, original_of, without_redrive_header
 
@@ -27,6 +28,7 @@ def dead(offset: int, rule_id: str = "bad_avro", **changes: Any) -> avro.DeadLet
         "key": b"k",
         "value": b"v",
         "headers": [{"name": "run", "value": b"1"}],
+        "cuts": [],
         "record_time": DAY,
         "stage": "normalize",
         "rule_id": rule_id,
@@ -84,14 +86,29 @@ def test_dead_letters_are_grouped_by_rule_and_day() -> None:
     assert groups(found)[0] == (first, 2)
 
 
-def test_a_copy_names_its_original_in_the_same_partition_only() -> None:
+def test_a_copy_names_an_earlier_record_of_its_partition() -> None:
     header = (REDRIVEN_FROM, at(7).key.encode())
-    assert original_of(TOPIC, 1, [("run", b"1"), header]) == at(7)
-    assert original_of(TOPIC, 2, [header]) is None
-    assert original_of("raw.alsi_lng", 1, [header]) is None
-    assert original_of(TOPIC, 1, [(REDRIVEN_FROM, b"raw.wri_powerplants:1:x")]) is None
-    assert original_of(TOPIC, 1, []) is None
+    assert original_of(at(9), [("run", b"1"), header]) == at(7)
+    assert original_of(at(9), []) is None
     assert without_redrive_header([("run", b"1"), header]) == [("run", b"1")]
+
+
+@pytest.mark.parametrize(
+    "text",
+    [
+        b"raw.wri_powerplants:2:7",
+        b"raw.alsi_lng:1:7",
+        b"raw.wri_powerplants:1:x",
+        b"raw.wri_powerplants:1:9",
+        b"raw.wri_powerplants:1:" + b"9" * 5000,
+        b"\xff",
+        None,
+    ],
+)
+def test_a_header_that_names_no_such_record_is_a_rejection(text: bytes | None) -> None:
+    found = original_of(at(9), [(REDRIVEN_FROM, text)])
+    assert isinstance(found, Rejected)
+    assert found.rule_id == "bad_redrive"
 
 
 def audit_counts(*outcomes: tuple[str, Outcome, bool]) -> AuditCounts:

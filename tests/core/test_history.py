@@ -114,6 +114,27 @@ def test_flags_of_the_record_itself_and_of_its_neighbours_stand_in_the_outcome()
     assert series.observed[1].flags == ("energy_against_volume", "inventory_jump")
 
 
+def test_what_neighbours_found_leaves_the_outcome_of_a_record_that_is_replaced() -> None:
+    series = series_of([raw_day(day(0)), raw_day(day(1), gwh="67000")])
+    first = RawCoordinates("raw.alsi_lng", 0, 1)
+    assert series.outcomes[first] == ("changed", ("energy_against_volume", "inventory_jump"))
+    corrected = raw_day(day(1), fetched=datetime(2026, 3, 6, tzinfo=UTC), gwh="6701")
+    series.arrive(Arrival(corrected, 2))
+    assert series.outcomes[first] == ("changed", ("energy_against_volume",))
+
+
+def test_a_record_that_says_the_same_again_is_unchanged_even_when_it_shows_a_gap() -> None:
+    series = series_of([raw_day(day(0)), raw_day(day(1), gwh="67000")])
+    again = raw_day(day(1), fetched=datetime(2026, 3, 9, tzinfo=UTC), gwh="67000")
+    series.arrive(Arrival(again, 2))
+    first, repeat = (RawCoordinates("raw.alsi_lng", 0, offset) for offset in (1, 2))
+    assert series.outcomes[repeat] == ("unchanged", ("energy_against_volume",))
+    assert series.outcomes[first] == ("changed", ("energy_against_volume", "inventory_jump"))
+    shown = series.published[f"ES/{day(1)}"]
+    assert "next_day_overdue" in shown["flags"]
+    assert shown["lineage"] == first.to_avro()
+
+
 def test_a_withdrawn_day_is_no_neighbour_any_more() -> None:
     series = series_of([raw_day(day(0)), raw_day(day(1), lng="2000", gwh="13400")])
     rejected = raw_day(day(0), fetched=datetime(2026, 3, 4, tzinfo=UTC), status="?")

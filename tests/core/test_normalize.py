@@ -1,8 +1,8 @@
 """The normalize outcome."""
 
-from dataclasses import replace
 from itertools import permutations
 
+import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
@@ -30,9 +30,24 @@ def test_first_record_goes_to_the_region_of_its_position() -> None:
 
 
 def test_older_record_is_superseded_and_changes_nothing() -> None:
-    stored = evaluate(raw(fetched=5), mapped(), 1, None).location
-    outcome = evaluate(raw(fetched=1), mapped(), 2, stored)
+    """A redriven record comes later, under the coordinates of its original."""
+    stored = evaluate(raw(fetched=5), mapped(), 2, None).location
+    outcome = evaluate(raw(fetched=1), mapped(), 1, stored)
     assert outcome == NormalizeOutcome(None, (), "superseded", KIND)
+
+
+MONTH = 30 * 24 * 60
+
+
+@pytest.mark.parametrize("minutes", [MONTH, -MONTH], ids=["ahead", "behind"])
+def test_one_run_with_a_wrong_clock_hides_nothing_that_is_fetched_after_it(minutes: int) -> None:
+    before = evaluate(raw(fetched=0), mapped(), 0, None).location
+    wrong = evaluate(raw(fetched=minutes), mapped(plant(55.0)), 1, before)
+    assert [payload_fields(one)["capacity_mw"] for one in wrong.normalized] == [55.0]
+    changed = evaluate(raw(fetched=1), mapped(plant(60.0)), 2, wrong.location)
+    assert [payload_fields(one)["capacity_mw"] for one in changed.normalized] == [60.0]
+    gone = evaluate(raw(fetched=2, listed=False), None, 3, changed.location)
+    assert [one["cause"] for one in gone.normalized] == ["no_longer_listed"]
 
 
 def test_source_update_time_beats_a_later_fetch() -> None:
@@ -129,7 +144,13 @@ def test_arrival_order_and_repeats_do_not_change_which_record_is_stored(
     assert stored.lineage == at(7)
 
 
-def test_two_records_fetched_at_once_are_ordered_by_their_bytes() -> None:
-    one, other = order_of(raw(), "a"), order_of(raw(), "b")
-    assert (one < other) != (other < one)
-    assert not one < replace(one)
+@given(st.permutations(list(range(6))), st.lists(st.integers(-MONTH, MONTH), min_size=6))
+def test_whatever_the_clocks_said_the_last_of_the_log_is_stored(
+    arrivals: list[int], clocks: list[int]
+) -> None:
+    stored: Location | None = None
+    for offset in arrivals:
+        outcome = evaluate(raw(fetched=clocks[offset]), mapped(), offset, stored)
+        stored = outcome.location or stored
+    assert stored is not None
+    assert stored.lineage == at(5)

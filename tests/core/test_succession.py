@@ -20,14 +20,14 @@ def events(*arrivals: tuple[int, Mapped | Rejected | None]) -> list[Normalized]:
     """Normalized events of raw records given as (minute, content); content None delists."""
     stored: Location | None = None
     found: list[Normalized] = []
-    for minute, content in arrivals:
+    for offset, (minute, content) in enumerate(arrivals):
         record = raw(fetched=minute, listed=content is not None)
         decision = normalize(
             record,
             content,
             "power_plant",
             order_of(record, str(minute)),
-            at(minute),
+            at(offset),
             stored,
         )
         stored = decision.location or stored
@@ -136,6 +136,21 @@ def test_replayed_old_event_is_superseded() -> None:
     stored = apply(new, apply(old, None).stored).stored
     again = apply(old, stored)
     assert (again.stored, again.published, again.outcome) == (stored, None, "superseded")
+
+
+def test_one_run_with_a_wrong_clock_hides_nothing_that_is_fetched_after_it() -> None:
+    month = 30 * 24 * 60
+    found = events((0, mapped()), (month, mapped(plant(5.0))), (1, mapped(plant(6.0))), (2, None))
+    stored, published, outcomes = run(found)
+    assert [payload_fields(content_of(one))["capacity_mw"] for one in published] == [
+        100.0,
+        5.0,
+        6.0,
+        6.0,
+    ]
+    assert outcomes == ["changed", "changed", "changed", "withdrawn"]
+    assert stored is not None
+    assert stored.status == "withdrawn"
 
 
 def test_final_content_does_not_depend_on_the_order_of_events() -> None:

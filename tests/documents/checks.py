@@ -120,6 +120,10 @@ def _problems_of(line: str) -> Iterator[str]:
         yield from _PROGRAMS[program](shlex.split(arguments))
 
 
+_CONDITION = re.compile(r"\$\(if \$\((\w+)\),((?:[^()]|\$\(\w+\))*)\)")
+"""What a recipe says where a variable is given."""
+
+
 def _problems_of_make(words: list[str]) -> Iterator[str]:
     (target, *arguments), recipes = words, _recipes()
     if target not in recipes:
@@ -134,7 +138,8 @@ def _problems_of_make(words: list[str]) -> Iterator[str]:
     for variable in set(given) - {*re.findall(r"\$\((\w+)\)", written)}:
         if variable.lower() not in _words():
             yield f"make {target} takes no {variable}"
-    line = re.sub(r"\$\((\w+)\)", lambda match: given.get(match[1], ""), written)
+    chosen = _CONDITION.sub(lambda match: match[2] if given.get(match[1]) else "", written)
+    line = re.sub(r"\$\((\w+)\)", lambda match: given.get(match[1], ""), chosen)
     if given:
         yield from _problems_of_command(runs[1], shlex.split(line))
 

@@ -10,8 +10,9 @@ import asyncio
 import io
 import sys
 from streams.engine import app as engine_app
+from streams.engine import process
 
-engine_app.EXIT_SECONDS = 0.3
+process.EXIT_SECONDS = 0.3
 
 
 class Hanging(engine_app.BatchApp):

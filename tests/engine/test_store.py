@@ -1,6 +1,7 @@
 """The local store: changes and position go together, and damage is never read as content."""
 
 import os
+import re
 import signal
 import subprocess
 import sys
@@ -90,6 +91,38 @@ os.kill(os.getpid(), signal.SIGKILL)
     assert position is not None
     assert 0 < position.next_offset < 60_000
     assert whole(store)
+
+
+def test_a_full_disk_is_said_and_what_was_stored_before_is_used_when_there_is_room(
+    tmp_path: Path,
+) -> None:
+    """As a limit on the size of files, which every user may set; a disk says it another way."""
+    program = f"""
+import resource
+from random import Random
+from pathlib import Path
+from streams.core.errors import StateError
+from streams.engine.store import PartitionStore, Position
+_, hard = resource.getrlimit(resource.RLIMIT_FSIZE)
+resource.setrlimit(resource.RLIMIT_FSIZE, (5_000_000, hard))
+store = PartitionStore(Path({str(tmp_path / "0")!r}))
+random = Random(2)
+for number in range(6_000):
+    position = Position("changelog", "uuid", 0, number + 1, 1.0)
+    try:
+        store.write({{b"%06d" % number: random.randbytes(4000)}}, position)
+    except StateError as error:
+        print(error)
+        break
+"""
+    ended = subprocess.run(
+        [sys.executable, "-c", program], capture_output=True, text=True, timeout=120
+    )
+    assert re.fullmatch(r"There is no room for .*: make room and start again; .*\.\n", ended.stdout)
+    store = open_store(tmp_path / "0")
+    assert store.position() is not None
+    assert whole(store)
+    assert not list(tmp_path.glob("*.damaged-*"))
 
 
 # -- damage --------------------------------------------------------------------------------------

@@ -18,13 +18,12 @@ class Undisturbed:
 
     load: Load
     snapshot: Snapshot
-    clickhouse: dict[str, str]
 
 
 @pytest.fixture(scope="session")
 def load(request: pytest.FixtureRequest) -> Load:
     """The load of the fault tests: 200,000 records in full size."""
-    records = 200_000 if request.config.getoption("--soak") else 9_000
+    records = 200_000 if request.config.getoption("--soak") else 4_000
     return Load(records, plants=records // 4)
 
 
@@ -36,13 +35,27 @@ def undisturbed(
     with fresh_cluster(stack, tmp_path_factory.mktemp("undisturbed")) as cluster:
         cluster.load(load)
         cluster.pipeline()
-        cluster.sink()
-        cluster.wait_drained(sink=True)
+        cluster.wait_drained()
         cluster.stop_all()
         snapshot = take_snapshot(cluster.settings)
         assert snapshot.problems == ()
         assert snapshot.published_twice() == 0
-        return Undisturbed(load, snapshot, clickhouse_content(cluster.clickhouse_dir))
+        return Undisturbed(load, snapshot)
+
+
+@pytest.fixture(scope="session")
+def undisturbed_clickhouse(
+    stack: LocalStack, load: Load, tmp_path_factory: pytest.TempPathFactory
+) -> dict[str, str]:
+    """What ClickHouse has after a run without any fault."""
+    folder = tmp_path_factory.mktemp("undisturbed_clickhouse")
+    with fresh_cluster(stack, folder, ",".join(STAGES)) as cluster:
+        cluster.load(load)
+        cluster.pipeline()
+        cluster.sink()
+        cluster.wait_drained(sink=True)
+        cluster.stop_all()
+        return clickhouse_content(cluster.clickhouse_dir)
 
 
 @pytest.fixture

@@ -57,9 +57,7 @@ class Load:
     def publish(self, bootstrap: str, registry: Registry) -> None:
         """Send everything to the raw topic, each record to the partition of its key."""
         encoder = topic_encoder(registry, RAW, avro.RawRecord)
-        producer = Producer(
-            {"bootstrap.servers": bootstrap, "linger.ms": 20, "enable.idempotence": True}
-        )
+        producer = Producer({"bootstrap.servers": bootstrap, "linger.ms": 20})
         for index, (key, value) in enumerate(self._messages(encoder), self.first):
             while True:
                 try:
@@ -97,14 +95,15 @@ def _raw(plant: int, index: int, random: Random) -> RawRecord:
     own = Random(plant)
     latitude += own.uniform(-_SPREAD_DEGREES, _SPREAD_DEGREES)
     longitude += own.uniform(-_SPREAD_DEGREES, _SPREAD_DEGREES)
-    capacity = "-5" if chance > 0.98 else str(random.randrange(1, 4) * 100)
+    name = " " if chance > 0.98 else None
     record = plant_record(
         record_id,
+        name=name,
         country=country,
-        capacity=capacity,
+        capacity=str(random.randrange(1, 4) * 100),
         latitude=str(latitude),
         longitude=str(longitude),
-        # Now and then a record is older than one that came before.
+        # Now and then a clock has gone back: that hides nothing.
         fetched_at=_START + timedelta(seconds=index - (500 if chance < 0.02 else 0)),
     )
     if 0.95 < chance <= 0.97:

@@ -9,7 +9,10 @@ from concurrent.futures import ThreadPoolExecutor
 from dataclasses import dataclass
 from pathlib import Path
 
+from streams.avro.codec import Registry
+from streams.avro.topic_codecs import topic_decoder
 from streams.commands.audit import run_audit
+from streams.core import contract_types as avro
 from streams.engine.store import APPLIED_KEY
 from streams.kafka.topic_reader import Record, read_all
 from streams.settings import Settings
@@ -17,6 +20,7 @@ from streams.topics import (
     DEAD_LETTERS,
     MARKET_INFRASTRUCTURE,
     NORMALIZED_ASSETS,
+    QUALITY_SCORES,
     RECORD_OUTCOMES,
     Topic,
 )
@@ -94,6 +98,31 @@ def _state(entries: Iterable[Record]) -> dict[tuple[str, bytes], bytes]:
         else:
             state[key] = record.value
     return state
+
+
+def newest_records(bootstrap: str, registry: Registry) -> dict[str, avro.InfrastructureRecord]:
+    """Every canonical record by id, at its highest version."""
+    newest: dict[str, avro.InfrastructureRecord] = {}
+    decoder = topic_decoder(registry, MARKET_INFRASTRUCTURE, avro.InfrastructureRecord)
+    for record in read_all(bootstrap, MARKET_INFRASTRUCTURE.name):
+        asset = decoder.decode(record.value)
+        if asset["version"] >= newest.get(asset["record_id"], asset)["version"]:
+            newest[asset["record_id"]] = asset
+    return newest
+
+
+def newest_scores(
+    bootstrap: str, registry: Registry
+) -> dict[tuple[str, str, str], avro.QualityScore]:
+    """Every score by source, dimension and start of its window, at its highest version."""
+    newest: dict[tuple[str, str, str], avro.QualityScore] = {}
+    decoder = topic_decoder(registry, QUALITY_SCORES, avro.QualityScore)
+    for record in read_all(bootstrap, QUALITY_SCORES.name):
+        score = decoder.decode(record.value)
+        key = (score["source_id"], score["dimension"], score["window_start"].isoformat())
+        if score["version"] >= newest.get(key, score)["version"]:
+            newest[key] = score
+    return newest
 
 
 def clickhouse_content(path: Path) -> dict[str, str]:

@@ -2,6 +2,8 @@
 
 import shutil
 from collections.abc import Callable
+from functools import partial
+from itertools import cycle
 from pathlib import Path
 
 import pytest
@@ -35,18 +37,28 @@ def put_a_file_in_the_way(partition: Path) -> None:
     partition.write_text("not a store")
 
 
-DAMAGES: tuple[Callable[[Path], None], ...] = (
-    flip_bytes,
-    lose_current,
-    lose_tables,
-    put_a_file_in_the_way,
-)
+DAMAGES = (flip_bytes, lose_current, lose_tables, put_a_file_in_the_way)
 
 
-def partitions(cluster: Cluster) -> list[Path]:
-    """Directories of the stores."""
-    (tables,) = cluster.state_dir("a").glob("*/tables")
-    return [one for one in tables.glob("*/*") if one.name.isdecimal() and any(one.glob("*.sst"))]
+def damage_each_in_another_way(stores: list[Path]) -> None:
+    for store, damage in zip(stores, cycle(DAMAGES), strict=False):
+        damage(store)
+
+
+def damage_all(damage: Callable[[Path], None], stores: list[Path]) -> None:
+    for store in stores:
+        damage(store)
+
+
+def swap_two(stores: list[Path]) -> None:
+    """Each gets the store of another partition."""
+    one, other = (
+        store for store in stores if store.parent.name == "reconcile" and store.name in "01"
+    )
+    kept = one.with_name("kept")
+    one.rename(kept)
+    other.rename(one)
+    kept.rename(other)
 
 
 def run_to_the_end(cluster: Cluster) -> None:
@@ -64,34 +76,19 @@ def run_to_the_end(cluster: Cluster) -> None:
 
 
 def test_damaged_stores_are_set_aside_and_restored(
-    cluster: Cluster, undisturbed: Undisturbed
+    cluster: Cluster, undisturbed: Undisturbed, request: pytest.FixtureRequest
 ) -> None:
-    *load, last = undisturbed.load.split(len(DAMAGES) + 1)
-    for part, damage in zip(load, DAMAGES, strict=True):
+    rounds: list[Callable[[list[Path]], None]] = [damage_each_in_another_way, swap_two]
+    if request.config.getoption("--soak"):
+        rounds += [partial(damage_all, damage) for damage in DAMAGES]
+    *load, last = undisturbed.load.split(len(rounds) + 1)
+    for part, damage in zip(load, rounds, strict=True):
         cluster.load(part)
         run_to_the_end(cluster)
-        damaged = partitions(cluster)
-        assert damaged
-        for partition in damaged:
-            damage(partition)
+        damage(cluster.stores())
     cluster.load(last)
     run_to_the_end(cluster)
     (tables,) = cluster.state_dir("a").glob("*/tables")
-    assert len(list(tables.glob("reconcile/*.damaged-*"))) >= len(DAMAGES)
-    finish(cluster, undisturbed)
-
-
-def test_store_of_another_partition_is_not_taken(
-    cluster: Cluster, undisturbed: Undisturbed
-) -> None:
-    first, second = undisturbed.load.split(2)
-    cluster.load(first)
-    run_to_the_end(cluster)
-    (tables,) = cluster.state_dir("a").glob("*/tables")
-    one, other = tables / "reconcile" / "0", tables / "reconcile" / "1"
-    one.rename(tables / "kept")
-    other.rename(one)
-    (tables / "kept").rename(other)
-    cluster.load(second)
-    run_to_the_end(cluster)
+    set_aside = {path.name.partition(".")[0] for path in tables.glob("reconcile/*.damaged-*")}
+    assert set_aside == {"0", "1", "2", "3"}
     finish(cluster, undisturbed)

@@ -1,10 +1,14 @@
 """A worker that cannot trust its state refuses to start; a rebuild brings everything back."""
 
+from typing import cast
+
 import pytest
 
 from streams.avro.codec import AvroRecord, Registry
 from streams.avro.contracts import contract
-from streams.commands.rebuild import rebuild
+from streams.avro.topic_codecs import topic_encoder
+from streams.commands.rebuild import finish_rebuild, rebuild
+from streams.core import contract_types as avro
 from streams.kafka.topic_reader import read_all
 from streams.settings import Settings
 from streams.topics import MARKET_INFRASTRUCTURE
@@ -29,6 +33,22 @@ def newest(settings: Settings) -> dict[str, AvroRecord]:
     return found
 
 
+def published_by_earlier_code(cluster: Cluster, before: dict[str, AvroRecord]) -> tuple[str, str]:
+    """Ids of two assets of the generation before: one that code of today rejects, and one whose
+    member is in another asset now."""
+    encoder = topic_encoder(cluster.registry, MARKET_INFRASTRUCTURE, avro.InfrastructureRecord)
+    asset = next(one for one in before.values() if one["status"] == "current")
+    (member,) = asset["members"]
+    rejected = {**asset, "record_id": "rejected", "members": [{**member, "record_id": "no more"}]}
+    elsewhere = {**asset, "record_id": "elsewhere"}
+    records = [
+        (str(one["record_id"]).encode(), encoder.encode(cast(avro.InfrastructureRecord, one)))
+        for one in (rejected, elsewhere)
+    ]
+    cluster.publish_again(MARKET_INFRASTRUCTURE, records)
+    return "rejected", "elsewhere"
+
+
 def test_lost_changelog_stops_the_worker_and_a_rebuild_restores_the_content(
     cluster: Cluster,
 ) -> None:
@@ -49,7 +69,13 @@ def test_lost_changelog_stops_the_worker_and_a_rebuild_restores_the_content(
     cluster.pipeline(GENERATION=str(generation))
     cluster.wait_drained()
     cluster.stop_all()
+    left = published_by_earlier_code(cluster, before)
+    assert finish_rebuild(cluster.settings) == {"withdrawn": 1, "merged": 1}
+    assert finish_rebuild(cluster.settings) == {}
     after = newest(cluster.settings)
+    gone, merged = (after.pop(record_id) for record_id in left)
+    assert (gone["status"], gone["replaced_by"]) == ("withdrawn", None)
+    assert (merged["status"], after[merged["replaced_by"]]["status"]) == ("merged", "current")
     current = {key: one for key, one in before.items() if one["status"] == "current"}
     assert {key for key, one in after.items() if one["status"] == "current"} == current.keys()
     for key, record in current.items():

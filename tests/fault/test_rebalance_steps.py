@@ -12,19 +12,20 @@ from functools import partial
 from pathlib import Path
 
 import httpx
+import psutil
 import pytest
 from confluent_kafka import ConsumerGroupState, Producer
 from confluent_kafka.admin import AdminClient
 from prometheus_client.parser import text_string_to_metric_families
 
-from streams.avro.topic_codecs import topic_decoder, topic_encoder
+from streams.avro.topic_codecs import topic_encoder
 from streams.core import contract_types as avro
-from streams.kafka.topic_reader import read_all
 from streams.local.stack import LocalStack
 from streams.local.workers import LocalWorker
-from streams.topics import MARKET_INFRASTRUCTURE, NORMALIZED_ASSETS, QUALITY_SCORES
+from streams.topics import NORMALIZED_ASSETS
 from tests.core.reconcile.builders import gem
 from tests.fault.cluster import Cluster, fresh_cluster
+from tests.fault.snapshot import newest_records, newest_scores
 
 pytestmark = [pytest.mark.integration, pytest.mark.fault, pytest.mark.timeout(1800)]
 
@@ -42,9 +43,11 @@ ACQUIRING = (
     "in_index@score:1",
     "after_index@score:1",
 )
-REVOKING = ("before_revoke:2", "in_revoke@reconcile:1", "in_revoke@score:1", "after_revoke:2")
-FEW = (ACQUIRING[3], ACQUIRING[4], ACQUIRING[6], REVOKING[1])
-"""What is tried when not in full size."""
+REVOKING = ("before_revoke:1", "in_revoke@reconcile:1", "in_revoke@score:1", "after_revoke:1")
+FEW = {
+    "join": (ACQUIRING[4], REVOKING[1]),
+}
+"""Steps of each action that are tried when not in full size."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -89,23 +92,11 @@ def publish(cluster: Cluster, records: list[avro.NormalizedAsset]) -> None:
 
 def content(cluster: Cluster) -> Content:
     bootstrap = cluster.settings.kafka_bootstrap
-    newest: dict[str, avro.InfrastructureRecord] = {}
-    decoder = topic_decoder(cluster.registry, MARKET_INFRASTRUCTURE, avro.InfrastructureRecord)
-    for record in read_all(bootstrap, MARKET_INFRASTRUCTURE.name):
-        asset = decoder.decode(record.value)
-        if asset["version"] >= newest.get(asset["record_id"], asset)["version"]:
-            newest[asset["record_id"]] = asset
-    scores: dict[tuple[str, str, str], avro.QualityScore] = {}
-    score_decoder = topic_decoder(cluster.registry, QUALITY_SCORES, avro.QualityScore)
-    for record in read_all(bootstrap, QUALITY_SCORES.name):
-        score = score_decoder.decode(record.value)
-        key = (score["source_id"], score["dimension"], score["window_start"].isoformat())
-        if score["version"] >= scores.get(key, score)["version"]:
-            scores[key] = score
+    scores = newest_scores(bootstrap, cluster.registry)
     return Content(
         {
             identity: tuple(sorted(member["record_id"] for member in asset["members"]))
-            for identity, asset in newest.items()
+            for identity, asset in newest_records(bootstrap, cluster.registry).items()
             if asset["status"] == "current"
         },
         {
@@ -159,20 +150,17 @@ def loaded(stack: LocalStack, tmp_path: Path) -> Iterator[Cluster]:
         yield cluster
 
 
-def chosen_steps(request: pytest.FixtureRequest) -> tuple[str, ...]:
-    return ACQUIRING + REVOKING if request.config.getoption("--soak") else FEW
-
-
-def parts(steps: tuple[str, ...]) -> Iterator[tuple[str, list[avro.NormalizedAsset]]]:
-    """Each step with the last units of some of the plants, which are read around it."""
-    size = -(-PLANTS // len(steps))
-    for number, step in enumerate(steps):
-        first = number * size
-        yield step, units(first, min(size, PLANTS - first), UNITS_BEFORE, 1)
+def chosen(request: pytest.FixtureRequest) -> list[tuple[str, str]]:
+    """Actions and the steps they happen at."""
+    full = dict.fromkeys(ACTIONS, ACQUIRING + REVOKING)
+    steps = full if request.config.getoption("--soak") else FEW
+    return [(action, step) for action, at in steps.items() for step in at]
 
 
 def start(cluster: Cluster, step: str, action: str) -> LocalWorker:
     """A worker that comes to a step; to one of revoking only when another worker joins."""
+    if step.startswith("in_restore"):
+        cluster.forget_state("a")  # what it has kept may be all there is
     worker = cluster.pipeline("a", STAGES=STAGES, FAILPOINT=f"{step}:{action}")
     if step in REVOKING:
         cluster.wait_for(lambda: cluster.assigned(worker) > 0)
@@ -192,65 +180,60 @@ def is_rebalancing(cluster: Cluster) -> bool:
     return bool(described.state == ConsumerGroupState.PREPARING_REBALANCING)
 
 
-def finish(cluster: Cluster, expected: Content) -> None:
-    """Nothing is missing, and a worker that starts now exports the score of everything."""
-    last = cluster.pipeline("c", STAGES=STAGES)
-    cluster.wait_drained()
-    cluster.wait_for(lambda: exported(last) == expected.total)
-    cluster.stop_all()
-    found = content(cluster)
-    assert found.members == expected.members
-    assert found.scores == expected.scores
-
-
-def test_another_worker_joins_at_each_step(
-    loaded: Cluster, undisturbed: Content, request: pytest.FixtureRequest
-) -> None:
-    hold = loaded.home / "hold"
-    for step, records in parts(chosen_steps(request)):
-        publish(loaded, records)
-        start(loaded, step, f"hold={hold}")
-        loaded.wait_for(hold.exists)
-        join(loaded, step)
-        loaded.wait_for(lambda: is_rebalancing(loaded))
-        hold.unlink()
-        loaded.wait_drained()
-        loaded.stop_all()
-    finish(loaded, undisturbed)
-
-
-def test_killed_at_each_step(
-    loaded: Cluster, undisturbed: Content, request: pytest.FixtureRequest
-) -> None:
-    for step, records in parts(chosen_steps(request)):
-        publish(loaded, records)
-        worker = start(loaded, step, "kill")
-        loaded.wait_ended(worker)
-        join(loaded, step)
-        loaded.wait_drained()
-        loaded.stop_all()
-    finish(loaded, undisturbed)
-
-
-def test_stopped_at_each_step_until_another_worker_has_everything(
-    loaded: Cluster, undisturbed: Content, request: pytest.FixtureRequest
-) -> None:
-    for step, records in parts(chosen_steps(request)):
-        publish(loaded, records)
-        worker = start(loaded, step, "stop")
-        pid = worker.process.pid
-        assert pid is not None
-        loaded.wait_for(partial(is_stopped, pid))
-        join(loaded, step)
-        loaded.wait_drained()
-        os.kill(pid, signal.SIGCONT)
-        # Awake again it may fence the other, and finds itself fenced: a fresh one goes on.
-        loaded.pipeline("c", STAGES=STAGES)
-        publish(loaded, records)  # the same content again
-        loaded.wait_drained()
-        loaded.stop_all()
-    finish(loaded, undisturbed)
-
-
 def is_stopped(pid: int) -> bool:
-    return Path(f"/proc/{pid}/stat").read_text().rsplit(")", 1)[1].split()[0] == "T"
+    return psutil.Process(pid).status() == psutil.STATUS_STOPPED
+
+
+def join_at(cluster: Cluster, step: str, records: list[avro.NormalizedAsset]) -> None:
+    """Another worker joins while the first one is at a step."""
+    hold = cluster.home / "hold"
+    publish(cluster, records)
+    start(cluster, step, f"hold={hold}")
+    cluster.wait_for(hold.exists)
+    join(cluster, step)
+    cluster.wait_for(lambda: is_rebalancing(cluster))
+    hold.unlink()
+
+
+def kill_at(cluster: Cluster, step: str, records: list[avro.NormalizedAsset]) -> None:
+    """A worker is killed at a step."""
+    publish(cluster, records)
+    worker = start(cluster, step, "kill")
+    cluster.wait_ended(worker)
+    join(cluster, step)
+
+
+def stop_at(cluster: Cluster, step: str, records: list[avro.NormalizedAsset]) -> None:
+    """A worker is stopped at a step until another one has everything."""
+    publish(cluster, records)
+    worker = start(cluster, step, "stop")
+    pid = worker.process.pid
+    assert pid is not None
+    cluster.wait_for(partial(is_stopped, pid))
+    join(cluster, step)
+    cluster.wait_drained()
+    os.kill(pid, signal.SIGCONT)
+    # Awake again it may fence the other, and finds itself fenced: a fresh one goes on.
+    cluster.pipeline("c", STAGES=STAGES)
+    publish(cluster, records)  # the same content again
+
+
+ACTIONS = {"join": join_at, "kill": kill_at, "stop": stop_at}
+
+
+def test_nothing_is_missing_whatever_happens_at_each_step(
+    loaded: Cluster, undisturbed: Content, request: pytest.FixtureRequest
+) -> None:
+    pairs = chosen(request)
+    for number, (action, step) in enumerate(pairs):
+        first, end = (PLANTS * each // len(pairs) for each in (number, number + 1))
+        ACTIONS[action](loaded, step, units(first, end - first, UNITS_BEFORE, 1))
+        loaded.wait_drained()
+        loaded.stop_all()
+    # A worker that starts now exports the score of everything.
+    last = loaded.pipeline("d", STAGES=STAGES)
+    loaded.wait_for(lambda: exported(last) == undisturbed.total)
+    loaded.stop_all()
+    found = content(loaded)
+    assert found.members == undisturbed.members
+    assert found.scores == undisturbed.scores

@@ -11,20 +11,22 @@ from streams.topology import changelogs
 from tests.fault.cluster import Cluster
 from tests.fault.load import CONNECTOR, Load
 
-pytestmark = [pytest.mark.integration, pytest.mark.fault, pytest.mark.timeout(1800)]
+pytestmark = [
+    pytest.mark.integration,
+    pytest.mark.fault,
+    pytest.mark.soak,
+    pytest.mark.timeout(1800),
+]
 
 EMPTY_LIMIT_SECONDS = 25.0
 KEPT_LIMIT_SECONDS = 12.0
 _LATE_RECORDS = 100
 
 
-def test_first_acknowledgement_after_a_kill(
-    cluster: Cluster, request: pytest.FixtureRequest, figures: list[str]
-) -> None:
+def test_first_acknowledgement_after_a_kill(cluster: Cluster, figures: list[str]) -> None:
     """With an empty state directory, then with a kept one; the group's session wait apart."""
-    soak = request.config.getoption("--soak")
     # Each raw record makes one entry at normalize, and a record and an asset at reconcile.
-    load = Load(360_000 if soak else 9_000, plants=100_000_000)
+    load = Load(360_000, plants=100_000_000)
     cluster.load(load)
     worker = cluster.pipeline(STAGES="")
     cluster.wait_drained()

@@ -33,6 +33,7 @@ def test_two_workers_share_the_load_and_one_is_killed(
     finish(cluster, undisturbed)
 
 
+@pytest.mark.soak
 def test_workers_of_different_stages_end_as_one_of_all_would(
     cluster: Cluster, undisturbed: Undisturbed
 ) -> None:

@@ -8,6 +8,7 @@ import subprocess
 import time
 from collections import Counter
 from collections.abc import Iterator
+from contextlib import contextmanager
 from datetime import UTC, date, datetime, timedelta
 from pathlib import Path
 
@@ -15,13 +16,15 @@ import psycopg
 import pytest
 import stamina
 from confluent_kafka import Producer
+from confluent_kafka.admin import AdminClient, AlterConfigOpType, ConfigEntry, ConfigResource
 
-from producers.checkpoint import open_store
+from producers.checkpoint import KILLED, open_store
 from producers.errors import (
     AlreadyRunningError,
     AuthenticationError,
     CheckpointError,
     ConfigurationError,
+    LossError,
     PartlyReadError,
     RateLimitedError,
     TruncatedError,
@@ -38,14 +41,19 @@ from producers.sources.reexplorer.streams import NLR_STREAMS
 from producers.sources.wri_powerplants import WriPowerPlantsConnector
 from streams.avro.codec import Registry
 from streams.avro.contracts import contract
-from streams.core.errors import BrokerError, RegistryError, TopicMismatchError
+from streams.core.errors import (
+    BrokerError,
+    RecordTooLargeError,
+    RegistryError,
+    TopicMismatchError,
+)
 from streams.core.payloads import LngInventory, RenewableResource
 from streams.core.records import Mapped
-from streams.kafka.topic_admin import delete_topics, ensure_topics
+from streams.kafka.topic_admin import delete_topics, end_offsets, ensure_topics
 from streams.kafka.topic_writer import TopicWriter
 from streams.local.stack import LocalStack
 from streams.settings import settings
-from streams.topics import MARKET_INFRASTRUCTURE, Topic
+from streams.topics import MARKET_INFRASTRUCTURE, Topic, raw_topic
 from tests.avro.examples import to_record
 from tests.producers.live import Live, live_producers
 from tests.producers.sandbox_server import KEY, PLANTS, Sandbox, free_port, running_sandbox
@@ -193,6 +201,9 @@ class TestALSILNGConnector:
         process.kill()
         ended(process)
         assert live.history(ALSI) == []
+        with open_store(live.environment["POSTGRES_DSN"]) as store:
+            (killed,) = store.health()
+        assert (killed.succeeded, killed.errors) == (False, {KILLED: 1})
         before = live.count(ALSI)
         assert 600 <= before < DAYS
 
@@ -287,6 +298,23 @@ class TestWRIPowerPlantsConnector:
             live.poll(WRI)
         assert live.count(WRI) == PLANTS
         assert len(live.history(WRI)) == 1
+
+    def test_a_release_that_lost_more_than_a_fifth_waits_for_a_person(
+        self, live: Live, tmp_path: Path
+    ) -> None:
+        """Also at another address, of which no checkpoint knows how long it was."""
+        release = tmp_path / "plants.csv"
+        local = live.with_variables(WRI_LOCATION=str(release), WRI_MINIMUM_ROWS="0")
+        write_plants(release, url={})
+        live.poll(WRI)
+        forget = "UPDATE producers.checkpoints SET checkpoint = '{}'"
+        with psycopg.connect(live.environment["POSTGRES_DSN"], autocommit=True) as connection:
+            connection.execute(forget)
+        lost = rf"{PLANTS:,} of {PLANTS:,} records of stream plants.*SOURCE={WRI} ARGS=--accept"
+        with pytest.raises(LossError, match=lost):
+            local.poll(WRI)
+        assert [run.delisted for run in live.history(WRI)] == [0]
+        assert local.poll(WRI, RunOptions(accept_loss=True)).delisted == PLANTS
 
     def test_a_limited_run_delists_nothing_and_leaves_the_checkpoint(self, live: Live) -> None:
         assert live.poll(WRI, RunOptions(limit=10)).published == 10
@@ -395,34 +423,102 @@ class TestWRIPowerPlantsConnector:
                 live.with_variables(WRI_LOCATION="/nowhere.csv").poll(WRI)
         with open_store(live.environment["POSTGRES_DSN"]) as store:
             (failing,) = store.health()
-            assert (failing.source_id, failing.up, failing.last_published_at) == (WRI, False, None)
+            assert (failing.source_id, failing.succeeded) == (WRI, False)
+            assert failing.last_published_at is None
             began = datetime.now(UTC)
             live.sandbox.control("fault", path="/wri", fault="limited", retry_after="0", times=2)
             live.poll(WRI)
             (healed,) = store.health()
-            assert healed.up
+            assert healed.succeeded
             assert healed.last_published_at is not None
             assert healed.last_published_at >= began
             assert healed.rate_limit_hits == 2
             assert healed.errors == {"RegistryError": 1, "UnreachableError": 2}
             live.poll(WRI)
             (idle,) = store.health()
-            assert idle == healed, "an unchanged release publishes nothing"
+            assert idle.last_published_at == healed.last_published_at, "an unchanged release"
+            assert (idle.succeeded, idle.runs, idle.errors) == (True, 5, healed.errors)
 
     def test_a_missing_topic_is_named(self, live: Live) -> None:
         with pytest.raises(TopicMismatchError, match=r"raw\.undeclared.*make topics"):
             TopicWriter(live.environment["KAFKA_BOOTSTRAP"], ["raw.undeclared"])
 
-    def test_a_record_the_broker_refuses_fails_the_run(self, live: Live) -> None:
-        topic = Topic("raw.narrow", config=(("max.message.bytes", "1000"),))
+    def test_what_a_topic_does_not_take_is_not_sent_and_the_rest_is(self, live: Live) -> None:
+        topic = Topic("raw.narrow", config=(("max.message.bytes", "4000"),))
         ensure_topics(live.environment["KAFKA_BOOTSTRAP"], [topic], 1)
         with TopicWriter(live.environment["KAFKA_BOOTSTRAP"], [topic.name]) as writer:
-            writer.send(topic.name, b"small", b"small")
-            writer.send(topic.name, b"large", secrets.token_bytes(2000))
-            with pytest.raises(BrokerError, match=r"of 2 records .*Message size too large"):
-                writer.finish()
+            with pytest.raises(RecordTooLargeError, match=r"raw\.narrow.*max\.message\.bytes"):
+                writer.send(topic.name, b"large", secrets.token_bytes(4000))
+            for _ in range(20):
+                writer.send(topic.name, b"small", secrets.token_bytes(3400))
+            writer.finish()
+            assert writer.confirmed == 20
+
+    def test_an_item_above_the_limit_is_named_and_counted_and_stays_listed(
+        self, live: Live, tmp_path: Path, caplog: pytest.LogCaptureFixture
+    ) -> None:
+        release = tmp_path / "plants.csv"
+        local = live.with_variables(WRI_LOCATION=str(release), WRI_MINIMUM_ROWS="0")
+        write_plants(release, url={})
+        assert local.poll(WRI).published == 2
+        write_plants(release, url={"P1": "x" * 60_000})
+        with limited_topic(live, raw_topic(WRI).name, 50_000):
+            summary = local.poll(WRI)
+        assert (summary.polled, summary.published, summary.delisted) == (2, 1, 0)
+        assert summary.left_out == local.history(WRI)[0].left_out == {"too_large": 1}
+        assert "P1 of stream plants is not published" in caplog.text
+        assert "max.message.bytes" in caplog.text
+        with open_store(live.environment["POSTGRES_DSN"]) as store:
+            assert store.health()[0].left_out == {"too_large": 1}
+        assert local.poll(WRI).unchanged
+        assert local.poll(WRI, RunOptions(whole=True)).published == 2
+
+    def test_a_recreated_topic_is_filled_again(
+        self, live: Live, caplog: pytest.LogCaptureFixture
+    ) -> None:
+        live.poll(WRI)
+        bootstrap, topic = live.environment["KAFKA_BOOTSTRAP"], raw_topic(WRI)
+        delete_topics(bootstrap, [topic.name])
+        ensure_topics(bootstrap, [topic], 1)
+        assert live.poll(WRI).published == PLANTS
+        assert "raw.wri_powerplants was recreated since the last run" in caplog.text
+        assert sum(end_offsets(bootstrap, [topic.name]).values()) == PLANTS
+        assert live.poll(WRI).unchanged
+
+    def test_fetch_times_never_go_back_until_a_person_says_so(
+        self, live: Live, caplog: pytest.LogCaptureFixture
+    ) -> None:
+        live.poll(WRI)
+        ahead = datetime.now(UTC).replace(microsecond=0) + timedelta(days=30)
+        with psycopg.connect(live.environment["POSTGRES_DSN"], autocommit=True) as connection:
+            connection.execute("UPDATE producers.checkpoints SET fetched_until = %s", (ahead,))
+        live.sandbox.control("wri", change=["SBX0000004"])
+        held = live.poll(WRI)
+        assert "behind the last fetch" in caplog.text
+        again = live.poll(WRI, RunOptions(whole=True))
+        times: dict[str, set[datetime]] = {}
+        for one in live.published(WRI):
+            times.setdefault(one.record.run_id, set()).add(one.record.fetched_at)
+        assert times[held.run_id] == {ahead}
+        assert max(times[again.run_id]) < ahead - timedelta(days=29)
+
+    def test_tables_of_an_earlier_version_are_brought_to_this_one(self, live: Live) -> None:
+        live.poll(WRI)
+        added = ("topic_id", "topic_ends", "fetched_until", "left_out")
+        with psycopg.connect(live.environment["POSTGRES_DSN"], autocommit=True) as connection:
+            for column in added:
+                connection.execute(f"ALTER TABLE producers.checkpoints DROP COLUMN {column}")
+            connection.execute(
+                "ALTER TABLE producers.attempts DROP COLUMN left_out, DROP COLUMN began_at, "
+                "ALTER COLUMN ended_at SET NOT NULL"
+            )
+        assert live.poll(WRI).unchanged
+        newest, before = live.history(WRI)
+        assert (before.raw_log.topic_id, newest.raw_log.topic_id is None) == (None, False)
+        assert before.fetched_until == before.finished_at
 
     @pytest.mark.real_data
+    @pytest.mark.soak
     def test_the_real_release_flows_within_the_memory_limit(
         self, stack: LocalStack, real_data: Path
     ) -> None:
@@ -557,6 +653,34 @@ def publish_plants(live: Live) -> None:
     assert producer.flush(30) == 0
 
 
+def write_plants(path: Path, url: dict[str, str]) -> None:
+    """A release of two plants; some have an address of their own."""
+    rows = [
+        f"DEU,Germany,Plant {name},{name},100,50.{name[-1]},9.5,Gas,{url.get(name, '')}"
+        for name in ("P1", "P2")
+    ]
+    header = "country,country_long,name,gppd_idnr,capacity_mw,latitude,longitude,primary_fuel,url"
+    path.write_text("\n".join([header, *rows]) + "\n", encoding="utf-8")
+
+
+@contextmanager
+def limited_topic(live: Live, topic: str, most_bytes: int) -> Iterator[None]:
+    """A topic that takes smaller records for a while."""
+    admin = AdminClient({"bootstrap.servers": live.environment["KAFKA_BOOTSTRAP"]})
+
+    def alter(operation: AlterConfigOpType, value: str | None) -> None:
+        entry = ConfigEntry("max.message.bytes", value, incremental_operation=operation)
+        resource = ConfigResource(ConfigResource.Type.TOPIC, topic, incremental_configs=[entry])
+        for future in admin.incremental_alter_configs([resource]).values():
+            future.result()
+
+    alter(AlterConfigOpType.SET, str(most_bytes))
+    try:
+        yield
+    finally:
+        alter(AlterConfigOpType.DELETE, None)
+
+
 def end_other_connections(live: Live) -> None:
     """What a restart of the database does to a running producer."""
     with psycopg.connect(live.environment["POSTGRES_DSN"], autocommit=True) as connection:
@@ -619,6 +743,25 @@ class TestGEMTransmissionConnector:
         assert gone == {"line:10000"} | upgrades
         assert live.poll(GEM).unchanged
 
+    def test_a_stream_that_lost_more_than_a_fifth_keeps_its_records_and_the_others_go_on(
+        self, live: Live, tmp_path: Path
+    ) -> None:
+        live.poll(GEM)
+        before = live.history(GEM)[0].checkpoint
+        few = tmp_path / "few.csv"
+        header = "combo_id,name,status,country,lat,lng,capacity_text,facility_type"
+        few.write_text(f"{header}\nT900001,Toy,operating,India,20.8,87.0,5 MTPA,import\n")
+        live.sandbox.control("gem", drop=["G900000000100"])
+        moved = live.with_variables(GEM_LNG_FILE=str(few), GEM_LNG_MINIMUM_ROWS="1")
+        with pytest.raises(PartlyReadError, match=r"records of stream lng_terminals are not"):
+            moved.poll(GEM)
+        newest = live.history(GEM)[0]
+        assert newest.delisted == 1
+        assert newest.checkpoint["lng_terminals"] == before["lng_terminals"]
+        gone = [one.key for one in live.published(GEM) if one.record.event == "no_longer_listed"]
+        assert gone == ["G900000000100"]
+        assert moved.poll(GEM, RunOptions(accept_loss=True)).delisted > LNG_UNITS * 0.9
+
     def test_a_limited_run_delists_nothing_of_the_stream_it_stopped_in(self, live: Live) -> None:
         live.poll(GEM)
         live.sandbox.control("gem", drop=["T900001", "G900000000100"])
@@ -627,6 +770,7 @@ class TestGEMTransmissionConnector:
         assert live.poll(GEM).delisted == 1
 
     @pytest.mark.real_data
+    @pytest.mark.soak
     def test_the_real_lists_flow_within_the_memory_limit(
         self, stack: LocalStack, real_data: Path
     ) -> None:

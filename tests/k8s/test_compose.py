@@ -1,47 +1,35 @@
 """The image and compose files speak of settings, commands and files that exist."""
 
-import os
 import re
-import shlex
 import subprocess
 import sys
-from collections.abc import Iterator, Mapping
-from dataclasses import dataclass
+from collections.abc import Mapping
 from fnmatch import fnmatch
 from functools import cache
+from pathlib import Path
+from typing import cast
 from urllib.parse import urlsplit
 
 import pytest
 import yaml
 
-from producers.__main__ import app as producers_cli
-from producers.config import CONFIG_FOLDER, load_config
+from producers.config import load_config
 from producers.connectors import CONNECTORS
 from producers.sandbox.settings import SandboxSettings
 from producers.sandbox.upstreams import UPSTREAMS, environment_without_limits
-from streams.__main__ import app as streams_cli
 from streams.settings import PROJECT_ROOT, Settings
+from tests.k8s.programs import K8S, PRODUCT_IMAGE, Service, assert_commands_exist, settings_names
 
-K8S = PROJECT_ROOT / "k8s"
-PRODUCT_IMAGE = "infrastructure-streams"
+MODULES = [
+    "streams.__main__",
+    "streams.app",
+    "streams.serve.server",
+    "streams.sink.app",
+    "producers.__main__",
+]
+"""What the processes of the image import."""
+
 _REFERENCE = re.compile(r"\$\{(\w+)(?::-([^}]*))?\}")
-
-
-@dataclass(frozen=True, slots=True)
-class Service:
-    """One service of the product's own image, `${VAR:-default}` replaced by the default."""
-
-    name: str
-    command: tuple[str, ...]
-    environment: Mapping[str, str]
-
-    def programs(self) -> Iterator[list[str]]:
-        """Each program it runs with its arguments; those of a shell line one by one."""
-        if self.command[:2] == ("sh", "-c"):
-            for line in self.command[2].split("&&"):
-                yield shlex.split(line)
-        else:
-            yield list(self.command)
 
 
 def _defaults(text: str) -> str:
@@ -66,7 +54,8 @@ def _environment(service: Mapping[str, object]) -> dict[str, str]:
     return {name: _defaults(value) for name, value in found.items()}
 
 
-def _own_services() -> list[Service]:
+def own_services() -> list[Service]:
+    """Processes of the product."""
     return [
         Service(name, tuple(_list(service["command"])), _environment(service))
         for name, service in _services().items()
@@ -79,28 +68,26 @@ def _list(value: object) -> list[str]:
     return value
 
 
+def _mappings(value: object) -> list[dict[str, str]]:
+    found = _list(value)
+    assert all(isinstance(one, dict) for one in found)
+    return cast(list[dict[str, str]], found)
+
+
 def _own(name: str) -> Service:
-    return next(service for service in _own_services() if service.name == name)
+    return next(service for service in own_services() if service.name == name)
 
 
-def _settings_names() -> set[str]:
-    names = {name.upper() for name in Settings.model_fields}
-    names |= {f"SANDBOX_{name.upper()}" for name in SandboxSettings.model_fields}
-    for file in CONFIG_FOLDER.glob("*.yaml"):
-        names |= {match[1] for match in _REFERENCE.finditer(file.read_text())}
-    return names
+each_service = pytest.mark.parametrize("service", own_services(), ids=lambda one: one.name)
 
 
-own_services = pytest.mark.parametrize("service", _own_services(), ids=lambda one: one.name)
-
-
-@own_services
+@each_service
 def test_every_variable_is_a_setting(service: Service) -> None:
-    assert set(service.environment) <= _settings_names()
+    assert set(service.environment) <= settings_names()
 
 
 def test_settings_accept_every_value(monkeypatch: pytest.MonkeyPatch) -> None:
-    for service in _own_services():
+    for service in own_services():
         with monkeypatch.context() as patch:
             for name, value in service.environment.items():
                 patch.setenv(name, value)
@@ -111,7 +98,7 @@ def test_settings_accept_every_value(monkeypatch: pytest.MonkeyPatch) -> None:
 def test_every_source_is_polled_and_its_configuration_complete() -> None:
     polled = {
         program[3]: service
-        for service in _own_services()
+        for service in own_services()
         for program in service.programs()
         if program[:3] == ["python", "-m", "producers"] and program[3] in CONNECTORS
     }
@@ -130,7 +117,7 @@ def test_every_poll_is_pointed_to_the_sandbox_as_in_a_local_run() -> None:
         service.command[3]: {
             name: value for name, value in service.environment.items() if name not in common
         }
-        for service in _own_services()
+        for service in own_services()
         if service.name.startswith("poll-")
     }
     assert polls == expected
@@ -140,44 +127,12 @@ def test_the_sandbox_lets_itself_be_asked_as_often_as_in_a_local_run() -> None:
     assert environment_without_limits().items() <= _own("sandbox").environment.items()
 
 
-@own_services
+@each_service
 def test_every_command_exists(service: Service) -> None:
-    commands = {
-        "streams": {_command_name(c.name, c.callback) for c in streams_cli.registered_commands},
-        "producers": {_command_name(c.name, c.callback) for c in producers_cli.registered_commands},
-    }
-    for program in service.programs():
-        match program:
-            case ["python", "-m", package, command]:
-                assert command in commands[package]
-            case ["faust", "-A", _, "worker", *options]:
-                _assert_worker_starts_up_to_help(service, program[: -len(options)], options)
-            case _:
-                pytest.fail(f"unknown program: {program}")
+    assert_commands_exist(service)
 
 
-def _command_name(name: str | None, callback: object) -> str:
-    return name or str(getattr(callback, "__name__", ""))
-
-
-def _assert_worker_starts_up_to_help(
-    service: Service, worker: list[str], options: list[str]
-) -> None:
-    """The app can be imported with the service's variables, and the worker knows the options."""
-    answer = subprocess.run(
-        [sys.executable, "-m", *worker, "--help"],
-        env={**os.environ, **service.environment},
-        capture_output=True,
-        text=True,
-        timeout=60,
-    )
-    assert answer.returncode == 0, answer.stderr
-    for option in options:
-        if option.startswith("-"):
-            assert re.search(rf"(^|[\s,]){re.escape(option)}[\s,]", answer.stdout), option
-
-
-@own_services
+@each_service
 def test_every_address_is_that_of_a_service(service: Service) -> None:
     hosts = [
         urlsplit(value).hostname for value in service.environment.values() if "://" in value
@@ -293,3 +248,66 @@ def test_image_has_locked_packages_and_an_ordinary_user() -> None:
     assert users[-1][0] not in ("0", "root")
     # The caller names the command.
     assert not any(instruction == "ENTRYPOINT" for instruction, *_ in instructions)
+
+
+def test_image_is_built_without_a_complaint() -> None:
+    checked = subprocess.run(
+        [Path(sys.executable).with_name("hadolint"), str(K8S / "Dockerfile")],
+        capture_output=True,
+        text=True,
+        timeout=60,
+    )
+    assert checked.returncode == 0, checked.stdout
+
+
+def test_image_has_one_base_pinned_by_its_digest_and_asks_whether_it_is_healthy() -> None:
+    bases = [arguments for instruction, *arguments in _dockerfile() if instruction == "FROM"]
+    (outside, *own) = bases
+    assert re.fullmatch(r"python:3\.\d+-slim@sha256:[0-9a-f]{64}", outside[0])
+    assert {base for base, *_ in own} == {outside[-1]}
+    assert len([line for line in _dockerfile() if line[0] == "HEALTHCHECK"]) == 1
+
+
+def test_what_the_image_leaves_out_is_not_needed_by_what_it_runs() -> None:
+    removed = next(line for line in _dockerfile() if "uninstall" in line)
+    names = removed[removed.index("--yes") + 1 :]
+    locked = (PROJECT_ROOT / "requirements.lock").read_text(encoding="utf-8")
+    assert all(f"\n{name}==" in f"\n{locked}" for name in names)
+    script = (
+        "import importlib, sys\n"
+        f"for name in {[name.replace('-', '_') for name in names]}: sys.modules[name] = None\n"
+        f"for name in {MODULES}: importlib.import_module(name)\n"
+    )
+    imported = subprocess.run(
+        [sys.executable, "-c", script], capture_output=True, text=True, timeout=120
+    )
+    assert imported.returncode == 0, imported.stderr
+
+
+def test_own_processes_have_no_rights_and_a_read_only_file_system() -> None:
+    for service in own_services():
+        declared = _services()[service.name]
+        assert declared["read_only"] is True
+        assert declared["cap_drop"] == ["ALL"]
+        assert declared["security_opt"] == ["no-new-privileges:true"]
+
+
+def test_prometheus_scrapes_what_runs_and_has_the_rules_beside_it() -> None:
+    config = yaml.safe_load((K8S / "monitoring" / "prometheus.yaml").read_text())
+    for scraped in config["scrape_configs"]:
+        ((target,),) = (one["targets"] for one in scraped["static_configs"])
+        host, _, port = target.partition(":")
+        assert scraped["job_name"] == host
+        assert port in str(_services()[host]["ports"])
+    mounted = {
+        one["source"]: one["target"] for one in _mappings(_services()["prometheus"]["configs"])
+    }
+    folder, _, rules = mounted["alerts"].rpartition("/")
+    assert config["rule_files"] == [rules]
+    assert mounted["prometheus"].rpartition("/")[0] == folder
+
+
+def test_every_mounted_file_exists() -> None:
+    files = [one["file"] for one in _mappings([*_compose()["configs"].values()]) if "file" in one]
+    assert files
+    assert [file for file in files if not (K8S / file).is_file()] == []

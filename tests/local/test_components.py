@@ -2,6 +2,7 @@
 
 import gc
 import logging
+import pwd
 import shutil
 import signal
 import subprocess
@@ -13,7 +14,12 @@ from pathlib import Path
 import pytest
 
 from streams.local.components import Components, fetch_components
-from streams.local.errors import ChecksumMismatchError, DiskTooFullError, DownloadFailedError
+from streams.local.errors import (
+    ChecksumMismatchError,
+    DiskTooFullError,
+    DownloadFailedError,
+    UnsuitableSystemError,
+)
 from streams.local.lock import read_lock, write_lock
 from tests.local.conditions import wait_for
 from tests.local.maven_server import KAFKA_PATH, REGISTRY_PATH, MavenServer, serving
@@ -52,6 +58,16 @@ def assert_complete(components: Components, cache: Path) -> None:
     assert (components.registry_jar.parent / "lib" / "main" / "one.jar").read_bytes() == b"12345"
     assert components.java.is_file()
     assert not (cache / "incoming").exists()
+
+
+def test_a_user_without_a_home_is_told_to_name_one(
+    lock: Path, cache: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """As in a container that runs as a number."""
+    monkeypatch.delenv("HOME")
+    monkeypatch.setattr(pwd, "getpwuid", {}.__getitem__)
+    with pytest.raises(UnsuitableSystemError, match="HOME=<path>"):
+        fetch_components(cache, lock_file=lock)
 
 
 def test_fetched_once_then_used_without_a_network(

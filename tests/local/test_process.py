@@ -13,6 +13,7 @@ from pathlib import Path
 import psutil
 import pytest
 
+from streams.ending import ended_line
 from streams.local.errors import ComponentFailedError, StartTimeoutError
 from streams.local.process import ManagedProcess
 from tests.local.conditions import DEADLINE_SECONDS, wait_for
@@ -78,6 +79,17 @@ def test_the_end_of_the_log_is_in_the_message_when_it_ends_by_itself(
         process.wait_until(lambda: False, DEADLINE_SECONDS)
     assert "no such setting" in str(failure.value)
     assert str(process.log_path) in str(failure.value)
+
+
+def test_the_reason_that_it_said_comes_first_and_without_the_lines_around_it(
+    process: ManagedProcess,
+) -> None:
+    said = "raw.x/0: the input topic was recreated. Run `make rebuild`."
+    program = f"print('noise'); print({ended_line(said)!r}); print('Traceback'); exit(3)"
+    process.spawn(python(program))
+    with pytest.raises(ComponentFailedError) as failure:
+        process.wait_until(lambda: False, DEADLINE_SECONDS)
+    assert str(failure.value) == (f"The component ended: {said} Its log is {process.log_path}.")
 
 
 def test_a_crash_names_the_signal(process: ManagedProcess) -> None:
@@ -224,6 +236,17 @@ def test_what_a_killed_run_left_is_ended(
     process.end_orphan()
     assert is_gone(stranger.pid)
     assert not (tmp_path / "run" / "component.json").exists()
+
+
+def test_what_a_killed_run_left_is_ended_behind_a_link_to_the_directory(
+    stranger: psutil.Process, tmp_path: Path
+) -> None:
+    """As on macOS, where the folders of temporary files are links."""
+    record(tmp_path, stranger.pid, stranger.create_time())
+    link = tmp_path.with_name("link")
+    link.symlink_to(tmp_path)
+    ManagedProcess("The component", "component", link).end_orphan()
+    assert is_gone(stranger.pid)
 
 
 def test_another_process_with_the_recorded_id_is_left_alone(

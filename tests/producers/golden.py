@@ -14,6 +14,7 @@ from pathlib import Path
 from producers.connector import InfrastructureConnector, RawItem
 from producers.run import Envelope
 from streams.core.errors import Rejected
+from streams.core.flag_rules import FLAG_RULES
 from streams.core.records import Mapped
 from streams.core.validate import validate
 from streams.tolerance_file import load_tolerances
@@ -64,3 +65,16 @@ def assert_golden(payload: Path, lines: list[object]) -> None:
 def _iso(value: object) -> str:
     assert isinstance(value, date | datetime)
     return value.isoformat()
+
+
+FALSE_ALARMS = 0.02
+"""Most of the rows of a real file, in which hardly anything is wrong, that may be doubted."""
+
+_PROVEN = frozenset({"capacity_not_positive", "length_against_ends"})
+"""Flags of rows that contradict themselves: zero, or a line shorter than its ends are apart."""
+
+
+def doubted(mapped: Mapped) -> set[str]:
+    """Flags that say something may be wrong, not that it is missing or that the row proves it."""
+    missing = {rule.id for rule in FLAG_RULES if rule.dimension == "completeness"}
+    return set(mapped.flags) - missing - _PROVEN

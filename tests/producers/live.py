@@ -30,11 +30,9 @@ from tests.producers.sandbox_server import Sandbox
 ALL = RunOptions()
 _WAIT_SECONDS = 60.0
 _MEASURED = """
-import atexit, pathlib, re, runpy
-# Not ru_maxrss: a child starts with the size of the process that forked it.
-status = pathlib.Path("/proc/self/status")
-peak = lambda: print(re.search(r"VmHWM:\\s+(\\d+)", status.read_text())[1])
-atexit.register(peak)
+import atexit, runpy
+from tests.peak_memory import peak_kb
+atexit.register(lambda: print(peak_kb()))
 runpy.run_module("producers", run_name="__main__", alter_sys=True)
 """
 

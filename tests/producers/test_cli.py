@@ -1,14 +1,27 @@
 """The command line, as a person or a CronJob sees it. Needs no broker."""
 
+import logging
 import os
+import re
 import subprocess
 import sys
 from collections.abc import Mapping
+from datetime import timedelta
 from pathlib import Path
 
 import pytest
 
+from producers.__main__ import _repeat
+from producers.errors import UnreachableError
+from producers.run import RunOptions
 from tests.producers.sandbox_server import Sandbox, free_port
+
+GEM = {
+    "GEM_STREAMS": "power_units",
+    "GEM_ASSET_TYPES": "none",
+    "GEM_GEOTHERMAL_FILE": "none",
+    "GEM_AFRICA_FILE": "none",
+}
 
 
 def run(*arguments: str, **variables: str) -> "subprocess.CompletedProcess[str]":
@@ -64,6 +77,7 @@ def test_a_dry_run_shows_the_rule_that_rejects(tmp_path: Path) -> None:
         (["wri_powerplants", "--since", "2024-02-02"], {}, 2, "without days"),
         (["reexplorer", "--until", "2024-02-02"], {}, 2, "without days"),
         (["wri_powerplants", "--dry-run"], {"WRI_LOCATION": "/no/file"}, 3, "/no/file"),
+        (["gem_transmission", "--dry-run"], {**GEM, "GEM_POWER_FILE": "/no/file"}, 3, "/no/file"),
         (["checkpoints", "alsi_lng"], {"POSTGRES_DSN": "postgresql://127.0.0.1:1/x"}, 5, "reached"),
         (
             ["alsi_lng"],
@@ -79,7 +93,38 @@ def test_a_failure_is_one_sentence_and_an_exit_code(
     ended = run(*arguments, **variables)
     assert ended.returncode == code, ended.stderr
     assert message in ended.stderr
+    assert len(re.findall(r"\bERROR\b", ended.stderr)) <= 1
     assert "Traceback" not in ended.stderr
+
+
+def test_a_dry_run_refuses_the_file_that_a_run_would_refuse(tmp_path: Path) -> None:
+    path = tmp_path / "units.csv"
+    rows = [f"{number},Plant {number},coal,operating" for number in range(200)]
+    path.write_text("\n".join(["key,plant_name,fuel,status", *rows]), encoding="utf-8")
+    ended = run("gem_transmission", "--dry-run", **GEM, GEM_POWER_FILE=str(path))
+    assert ended.returncode == 3, ended.stderr
+    assert "another form" in ended.stderr
+    assert ended.stdout == ""
+
+
+def test_polling_again_and_again_survives_what_nobody_foresaw(
+    monkeypatch: pytest.MonkeyPatch, caplog: pytest.LogCaptureFixture
+) -> None:
+    ends: list[BaseException] = [TypeError("unforeseen"), UnreachableError("down"), SystemExit(143)]
+    runs: list[str] = []
+
+    def end(name: str, options: RunOptions) -> None:
+        runs.append(name)
+        raise ends.pop(0)
+
+    monkeypatch.setattr("producers.__main__._poll", end)
+    with pytest.raises(SystemExit):
+        _repeat("alsi_lng", RunOptions(), timedelta())
+    assert runs == ["alsi_lng"] * 3
+    assert [one.message for one in caplog.records if one.levelno >= logging.ERROR] == [
+        "alsi_lng: this run failed",
+        "down",
+    ]
 
 
 def test_debug_shows_requests_without_the_key(sandbox: Sandbox) -> None:

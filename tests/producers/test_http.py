@@ -17,6 +17,7 @@ from producers.config import HttpConfig
 from producers.errors import (
     AuthenticationError,
     BudgetSpentError,
+    DownloadFolderError,
     RateLimitedError,
     SourceError,
     UnexpectedAnswerError,
@@ -79,9 +80,15 @@ def test_lasting_trouble_ends_the_run_after_the_configured_attempts(
     trouble: httpx.Response, error: type[SourceError]
 ) -> None:
     with source(answers(trouble)) as http:
-        with pytest.raises(error, match="run again"):
+        with pytest.raises(error, match="Run again"):
             http.get_json(URL)
         assert http.requests_sent == 3
+
+
+def test_a_download_that_cannot_be_written_names_the_folder_to_change(tmp_path: Path) -> None:
+    answer = httpx.Response(200, content=b"release")
+    with source(answers(answer)) as http, pytest.raises(DownloadFolderError, match="TMPDIR=<path>"):
+        http.download(URL, tmp_path / "missing" / "release.csv")
 
 
 @pytest.mark.parametrize("status", [401, 403])
@@ -317,3 +324,29 @@ def test_a_port_nobody_listens_on_is_unreachable() -> None:
         url = f"http://127.0.0.1:{listener.getsockname()[1]}/"
     with HttpSource(QUICK) as http, pytest.raises(UnreachableError, match="refused"):
         http.get_json(url)
+
+
+@pytest.mark.parametrize("status", [401, 403])
+def test_a_refused_key_names_its_variable(status: int) -> None:
+    transport = httpx.MockTransport(lambda request: httpx.Response(status))
+    config = HttpConfig(requests_per_minute=60_000)
+    with (
+        HttpSource(config, key_variable="TOY_API_KEY", transport=transport) as http,
+        pytest.raises(AuthenticationError, match="Check the key in TOY_API_KEY"),
+    ):
+        http.get_json("https://toy.example/x")
+    with (
+        HttpSource(config, transport=transport) as http,
+        pytest.raises(AuthenticationError, match="needs no key"),
+    ):
+        http.get_json("https://toy.example/x")
+
+
+def test_a_run_sends_no_more_requests_after_its_time() -> None:
+    config = HttpConfig(requests_per_minute=60_000, longest_run_seconds=1e-9)
+    transport = httpx.MockTransport(lambda request: httpx.Response(200, json={}))
+    with (
+        HttpSource(config, transport=transport) as http,
+        pytest.raises(BudgetSpentError, match="longest_run_seconds"),
+    ):
+        http.get_json("https://toy.example/x")

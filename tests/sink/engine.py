@@ -7,17 +7,19 @@ from typing import Any
 from streams.avro.contracts import contract
 from streams.clickhouse.client import ClickHouse
 from streams.clickhouse.tables import KINDS
+from streams.core.rejection_limits import RejectionLimits
 from streams.kafka.batch import Batch
 from streams.sink.loader import Loader
 from tests.sink.records import batch, framed, kind_schema, plant, schemas
 
 CANONICAL = "market.infrastructure"
+LIMITS = RejectionLimits(share=0.9, of_records=1000, consecutive=100)
 OLDER_ID, NEWER_ID = 101, 102
 
 
 def loader_of(clickhouse: ClickHouse, topic_id: str) -> Loader:
     known = schemas() | {OLDER_ID: older_schema(), NEWER_ID: newer_schema()}
-    return Loader(clickhouse, known.get, lambda topic: topic_id)
+    return Loader(clickhouse, known.get, lambda topic: topic_id, LIMITS)
 
 
 def older_schema() -> dict[str, Any]:
@@ -56,7 +58,8 @@ def content(clickhouse: ClickHouse) -> dict[str, Sequence[tuple[Any, ...]]]:
         name: clickhouse.query(f"SELECT * EXCEPT (topic_id) FROM {name} ORDER BY ALL").rows
         for name in names
     }
-    names = ["infrastructure", "assets", "record_outcomes", "dead_letters", "quality_scores"]
+    names = ["infrastructure", "assets", "record_outcomes", "dead_letters"]
+    names += ["quality_scores", "pipeline_replays", "reconcile_candidates"]
     return found | {
         name: clickhouse.query(f"SELECT * FROM {name} ORDER BY ALL").rows for name in names
     }

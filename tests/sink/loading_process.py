@@ -1,9 +1,9 @@
 """A sink in a process of its own, to be killed: loads numbered batches and says after each one.
 
-    python -m tests.sink.loading_process DIRECTORY FIRST_BATCH END
+    python -m tests.sink.loading_process DIRECTORY FIRST_BATCH END [API_PORT]
 
 Prints `loaded <batch>` for each batch and at the end `content <JSON>`: a fingerprint of what
-analysts see.
+analysts see. With a port it serves the API, too, and ends when nothing more is typed to it.
 """
 
 import json
@@ -11,6 +11,9 @@ import sys
 
 from streams.clickhouse.client import ClickHouse
 from streams.clickhouse.schema import ensure_schema
+from streams.core.rejection_limits import NO_LIMITS
+from streams.serve.server import ApiThread
+from streams.settings import Settings
 from streams.sink.loader import Loader
 from tests.sink.records import WEIGHTS, batch, framed, outcome, plant, schemas
 
@@ -21,10 +24,11 @@ RECORD_IDS = 1_500
 VIEWS = ("power_plants", "power_plants_history", "infrastructure", "record_outcomes")
 
 
-def main(directory: str, first: int, end: int) -> None:
+def main(directory: str, first: int, end: int, api_port: int | None = None) -> None:
     clickhouse = ClickHouse(f"chdb://{directory}")
     ensure_schema(clickhouse, WEIGHTS)
-    loader = Loader(clickhouse, schemas().get, lambda topic: "uuid")
+    api = _api(directory, api_port) if api_port is not None else None
+    loader = Loader(clickhouse, schemas().get, lambda topic: "uuid", NO_LIMITS)
     for number in range(first, end):
         offsets = range(number * BATCH_RECORDS, (number + 1) * BATCH_RECORDS)
         records = [plant(offset % RECORD_IDS, version=offset) for offset in offsets]
@@ -45,8 +49,17 @@ def main(directory: str, first: int, end: int) -> None:
         for view in VIEWS
     }
     print("content", json.dumps(content), flush=True)  # noqa: T201
+    if api is not None:
+        sys.stdin.read()
+        api.stop()
     clickhouse.close()
 
 
+def _api(directory: str, port: int) -> ApiThread:
+    api = ApiThread(Settings(clickhouse_dsn=f"chdb://{directory}", api_port=port))
+    api.start()
+    return api
+
+
 if __name__ == "__main__":
-    main(sys.argv[1], int(sys.argv[2]), int(sys.argv[3]))
+    main(sys.argv[1], *(int(argument) for argument in sys.argv[2:]))

@@ -61,13 +61,14 @@ def batch(
     first_offset: int = 0,
     partition: int = 0,
     timestamp: int = KAFKA_TIME,
+    key: bytes | None = b"key",
 ) -> Batch:
-    """Values at consecutive offsets."""
+    """Values of one key at consecutive offsets."""
     return Batch(
         topic,
         partition,
         [
-            KafkaRecord(topic, partition, offset, value, timestamp)
+            KafkaRecord(topic, partition, offset, value, timestamp, key)
             for offset, value in enumerate(values, start=first_offset)
         ],
     )
@@ -107,6 +108,7 @@ def plant(number: int = 1, *, version: int = 1, **changes: Any) -> RECORD:
         "operator": None,
         "other_ids": [],
         "units": [],
+        "capacity_rating": None,
     }
     return canonical("power_plant", f"plant-{number}", payload, version, changes)
 
@@ -216,6 +218,29 @@ def dead_letter(offset: int = 7, **changes: Any) -> RECORD:
         "limit": None,
         "message": "It's no record.",
         "code_version": "0.1.0",
+    } | changes
+
+
+def candidate(one: str, other: str, score: float = 0.25, **changes: Any) -> RECORD:
+    """An undecided pair: entities of GEM and of GPPD, named like their assets."""
+    return {
+        "kind": "power_plant",
+        "region": 0,
+        "one_source_id": "gem_transmission",
+        "one_entity_id": f"entity of {one}",
+        "one_asset_id": one,
+        "other_source_id": "wri_powerplants",
+        "other_entity_id": f"entity of {other}",
+        "other_asset_id": other,
+        "joined": False,
+        "match_score": score,
+        "threshold": 0.0,
+        "parts": [
+            {"evidence": "name", "weight": 5.8},
+            {"evidence": "capacity", "weight": score - 5.8},
+        ],
+        "would_decide": ["years"],
+        "generation": 1,
     } | changes
 
 

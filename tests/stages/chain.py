@@ -1,9 +1,10 @@
 """The stages behind observe in one process: topics are lists, tables are dicts."""
 
 from collections import defaultdict, deque
-from collections.abc import Iterable, Mapping
+from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass, field
 from datetime import datetime
+from random import Random
 from typing import Any
 
 from streams.avro.codec import AvroRecord, Encoder, Registry
@@ -104,16 +105,37 @@ class Chain:
         for event in normalized:
             self._append(NORMALIZED_OBSERVATIONS.name, None, self._observations.encode(event))
         while self._waiting:
-            record = self._waiting.popleft()
-            table = self._tables[record.topic]
-            overlay = Overlay(table.get)
-            for out in self._stages[record.topic](Batch(record.topic, 0, [record]), overlay):
-                self._append(out.topic, out.key, out.value)
-            for key, value in overlay.changes.items():
-                if value is None:
-                    table.pop(key, None)
-                else:
-                    table[key] = value
+            self._run(self._waiting.popleft())
+
+    def feed_interleaved(
+        self, partitions: Iterable[Sequence[avro.NormalizedObservation]], random: Random
+    ) -> None:
+        """Run the stages, each as far as it happens to come between the events of partitions."""
+        assert self._observations is not None
+        sources = [deque(events) for events in partitions]
+        while self._waiting or any(sources):
+            arriving = [source for source in sources if source]
+            # The next record of each topic; later ones wait behind it.
+            first = {record.topic: record for record in reversed(self._waiting)}
+            chosen = random.randrange(len(arriving) + len(first))
+            if chosen < len(arriving):
+                event = self._observations.encode(arriving[chosen].popleft())
+                self._append(NORMALIZED_OBSERVATIONS.name, None, event)
+            else:
+                record = first[sorted(first)[chosen - len(arriving)]]
+                self._waiting.remove(record)
+                self._run(record)
+
+    def _run(self, record: Record) -> None:
+        table = self._tables[record.topic]
+        overlay = Overlay(table.get)
+        for out in self._stages[record.topic](Batch(record.topic, 0, [record]), overlay):
+            self._append(out.topic, out.key, out.value)
+        for key, value in overlay.changes.items():
+            if value is None:
+                table.pop(key, None)
+            else:
+                table[key] = value
 
     def _append(self, topic: str, key: bytes | None, value: bytes | None) -> None:
         record = Record(topic, len(self.topics[topic]), key, value)

@@ -17,9 +17,9 @@ DAY = date(2026, 3, 2)
 FETCHED = [datetime(2026, 3, 3 + number, 19, 45, tzinfo=UTC) for number in range(4)]
 
 
-def normalized(*raws: RawRecord) -> list[avro.NormalizedObservation]:
+def normalized(*raws: RawRecord, first: int = 0) -> list[avro.NormalizedObservation]:
     series = Series()
-    return [record for row in arrivals(raws) for record in series.normalize(row)]
+    return [record for row in arrivals(raws, first) for record in series.normalize(row)]
 
 
 def versions(chain: Chain, day: date, entity: str = "") -> list[AvroRecord]:
@@ -58,7 +58,8 @@ def test_a_total_is_flagged_when_the_part_was_fetched_that_shows_it() -> None:
         normalized(
             raw_day(
                 second, scope={"country": CODES[0]}, fetched=FETCHED[3], gwh="90000", lng="13432"
-            )
+            ),
+            first=1_000,
         )
     )
     *_, before, flagged = versions(chain, second, "eu")

@@ -128,3 +128,31 @@ def test_scores_count_what_neighbours_and_scopes_found_later_in_any_order() -> N
         assert sum(failed.values()) > 0
         assert expected in (None, failed)
         expected = failed
+
+
+@given(st.randoms(use_true_random=False))
+@settings(max_examples=8, deadline=None)
+def test_outcomes_and_scores_are_the_same_however_topics_interleave(random: Random) -> None:
+    """Totals are revised before their parts are heard, or after."""
+    later = {"ES": "2000", "FR": "6800"}
+    raws = [*rows(eu_gwh=50_000, later=later), *rows(later=later)]
+    for offset, event in enumerate(raws):
+        event["lineage"] = {**event["lineage"], "offset": offset}
+    partitions: dict[str, list[avro.NormalizedObservation]] = {}
+    for event in raws:
+        partitions.setdefault(event["record_id"], []).append(event)
+    expected, chain = Chain(), Chain()
+    expected.feed(raws)
+    chain.feed_interleaved(partitions.values(), random)
+    assert told(chain) == told(expected)
+
+
+def told(chain: Chain) -> tuple[dict[int, tuple[str, list[str]]], dict[tuple[str, str], int]]:
+    """Last outcome and flags of every raw record, and failed records of every score."""
+    return (
+        {one["raw"]["offset"]: (one["outcome"], one["flags"]) for one in chain.outcomes()},
+        {
+            (f"{window:%d}", dimension): score["failed_count"]
+            for (_, window, dimension), score in chain.scores().items()
+        },
+    )

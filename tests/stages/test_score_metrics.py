@@ -31,9 +31,13 @@ def counts(partition: int, failed: dict[str, int], day: datetime = DAY) -> avro.
     }
 
 
-def failures(rule_id: str) -> float | None:
-    labels = {"source_id": SOURCE, "validation_type": rule_id}
+def failures(rule_id: str, severity: str = "reject") -> float | None:
+    labels = {"source_id": SOURCE, "validation_type": rule_id, "severity": severity}
     return REGISTRY.get_sample_value("connector_validation_failures", labels)
+
+
+def processed() -> float | None:
+    return REGISTRY.get_sample_value("connector_records_processed", {"source_id": SOURCE})
 
 
 def total() -> float | None:
@@ -65,15 +69,23 @@ def test_metrics_follow_the_windows_and_survive_a_restart() -> None:
     earlier = datetime(2026, 5, 1, tzinfo=UTC)
     feed(first, counts(0, {"bad_avro": 4}), counts(3, {}), counts(1, {"bad_avro": 1}, earlier))
     assert failures("bad_avro") == 5
+    assert processed() == 30
     assert total() == 100 - 25 * 4 / 20
 
     first.close()
-    assert failures("bad_avro") is None
+    assert failures("bad_avro") is processed() is None
     assert total() is None
 
     restarted = stage()
     assert failures("bad_avro") == 5
+    assert processed() == 30
     assert total() == 100 - 25 * 4 / 20
     feed(restarted, counts(0, {}), counts(1, {}, earlier))
     assert failures("bad_avro") == 0
     assert total() == 100
+
+    feed(restarted, counts(0, {"start_year_conflict": 2, "rule_of_a_later_version": 1}))
+    assert failures("start_year_conflict", "flag") == 2
+    assert failures("rule_of_a_later_version", "unknown") == 1
+    assert processed() == 30
+    restarted.close()

@@ -5,31 +5,42 @@ Host: https://alsi.gie.eu. Key: free, header `x-key`. Limit: 60 requests a minut
 v009 and the service's data definition.
 """
 
+import json
 import logging
-from collections.abc import Iterator, Mapping
+from collections.abc import Iterable, Iterator, Mapping
 from dataclasses import dataclass
 from datetime import date, timedelta
 from typing import Annotated, Any, ClassVar, Literal
 
-from pydantic import BeforeValidator, Field, SecretStr
+from pydantic import BeforeValidator, Field, SecretStr, field_validator
 
 from producers.config import SourceConfig
 from producers.connector import InfrastructureConnector, Pull, PullRequest, RawItem, StreamInfo
 from producers.errors import (
+    AuthenticationError,
     BudgetSpentError,
     CheckpointError,
+    PartlyReadError,
     RateLimitedError,
     SourceError,
     TruncatedError,
     UnexpectedAnswerError,
+    UnreachableError,
 )
-from producers.formats.reading import NOT_REPORTED, json_text
+from producers.formats.reading import UnreadableNumberError, json_text, number
 from producers.http import HttpSource, JsonObject
 from producers.sources.alsi_lng.days import EU, DayReader, Scope, refuse_error_body
 from producers.sources.alsi_lng.listing import ListedTerminal, read_listing
-from producers.sources.alsi_lng.mapping import gas_day, map_gas_day, map_terminal, update_time
+from producers.sources.alsi_lng.mapping import (
+    REPORTING_OPERATOR,
+    gas_day,
+    map_gas_day,
+    map_terminal,
+    update_time,
+)
 from producers.sources.alsi_lng.outages import read_outages
 from producers.sources.alsi_lng.terminals import known_terminals, new_terminal_id
+from producers.sources.alsi_lng.upstream_fields import UPSTREAM_FIELDS
 from streams.core.errors import Rejected
 from streams.core.records import Mapped, RawRecord
 
@@ -59,6 +70,15 @@ _CAPACITY_FIELDS = ("gasDayStart", "updatedAt", "dtmi", "dtrs")
 _NEWEST = "newest_gas_day"
 _TERMINAL_ID = "terminal_id"
 _LISTED = "listed_terminals"
+_CAPACITY = "capacity"
+_OUTAGES = "outages"
+_UNREAD = "unread"
+
+_ENDS_THE_RUN = (AuthenticationError, RateLimitedError, BudgetSpentError)
+"""What is said of one entity by these holds for all that come after it."""
+
+_UNREACHED_IN_A_ROW = 3
+"""Entities without an answer before the service counts as down."""
 
 Granularity = Literal["terminal", "country", "eu"]
 
@@ -95,6 +115,11 @@ class AlsiConfig(SourceConfig):
     minimum_reporting: float = Field(0.5, ge=0, le=1)
     largest_loss: float = Field(0.2, ge=0, le=1)
 
+    @field_validator("base_url")
+    @classmethod
+    def _without_slash(cls, address: str) -> str:
+        return address.rstrip("/")
+
 
 @dataclass(slots=True)
 class _Run:
@@ -127,7 +152,9 @@ class AlsiLngConnector(InfrastructureConnector):
     source_id = "alsi_lng_inventory"
     licence = "LicenseRef-GIE-free-use-with-credit"
     attribution = "GIE ALSI (Gas Infrastructure Europe, Aggregated LNG Storage Inventory)"
+    key_variable = "ALSI_API_KEY"
     has_days = True
+    upstream_fields = UPSTREAM_FIELDS
     config_model: ClassVar[type[SourceConfig]] = AlsiConfig
     config: AlsiConfig
 
@@ -137,6 +164,10 @@ class AlsiLngConnector(InfrastructureConnector):
     def secret_headers(self) -> Mapping[str, SecretStr]:
         """The key, in a header written in lower case: another spelling has been refused."""
         return {"x-key": self.config.api_key}
+
+    def is_checkpoint_of(self, key: str, stream: str) -> bool:
+        """Only the listing is ever complete."""
+        return stream == "terminals" and key == _LISTED
 
     @classmethod
     def discover(cls) -> tuple[StreamInfo, ...]:
@@ -158,10 +189,14 @@ class AlsiLngConnector(InfrastructureConnector):
         days or a limit leaves the checkpoint where it is, so that no gap can hide behind it. Gas
         days are revised, never delisted; the listing is a complete release of its stream.
 
+        Each scope and each entity is read for itself: one that cannot be read, or gives fewer days
+        than it must have, is noted in `pull.failures`, keeps its place in the checkpoint, and is
+        the first of its scope in the next run.
+
         Raises:
             AuthenticationError: the key is refused, in any of the forms the service knows.
-            TruncatedError: fewer days, entities or terminals than the service must hold.
-            SourceError: see `HttpSource.get_json`.
+            RateLimitedError, BudgetSpentError: nothing more can be asked.
+            SourceError: nothing could be read.
         """
         reader = DayReader(http, self.config.base_url, self.config.page_size)
         run = _Run(reader, request, pull, request.until or request.today)
@@ -172,16 +207,30 @@ class AlsiLngConnector(InfrastructureConnector):
                 pull.checkpoint = dict(request.checkpoint)
                 pull.complete_streams.clear()
                 return
+        if not run.items and pull.failures:
+            raise next(iter(pull.failures.values()))
 
     def _items(self, http: HttpSource, run: _Run) -> Iterator[RawItem]:
         chosen = self.config.granularity
+        run.pull.checkpoint.pop(_UNREAD, None)
         if "eu" in chosen:
-            yield from self._eu(run)
+            try:
+                yield from self._eu(run)
+            except _ENDS_THE_RUN:
+                raise
+            except SourceError as error:
+                self._note(run, "eu", error, [EU.entity_id])
         if "country" not in chosen and "terminal" not in chosen:
             return
-        terminals = self._listing(http, run)
-        if run.reader.newest_published is None:
-            run.reader.probe()
+        try:
+            terminals = self._listing(http, run)
+            if run.reader.newest_published is None:
+                run.reader.probe()
+        except _ENDS_THE_RUN:
+            raise
+        except SourceError as error:
+            self._note(run, "terminals", error, ())
+            return
         countries = sorted({terminal.country_code for terminal in terminals})
         scopes = [Scope("country", {"country": code}, code) for code in countries]
         if "country" in chosen:
@@ -210,17 +259,27 @@ class AlsiLngConnector(InfrastructureConnector):
         capacities: dict[str, Mapping[str, Any]] = {}
         yield from self._details(run, "terminal", scopes, capacities)
         # The capacities of a range in the past are not those of today.
-        if run.own_range:
+        if run.own_range or isinstance(run.pull.failures.get("terminal"), TruncatedError):
             return
         outages = self._outages(http, run)
+        newest = _newest_capacities(capacities, run.pull.checkpoint)
+        unread = run.pull.checkpoint.get(_UNREAD, "").split()
+        reporters = _reporting_operators(scopes, newest)
+        skipped = 0
         for scope, terminal in zip(scopes, terminals, strict=True):
+            if scope.entity_id in unread and scope.entity_id not in newest:
+                skipped += 1  # what was published of it is better than nothing
+                continue
             item = _empty_item(scope)
-            capacity = capacities.get(scope.entity_id, {})
-            item |= {field: capacity[field] for field in _CAPACITY_FIELDS if field in capacity}
-            item |= {"facility": terminal.facility, "extra": terminal.extra}
+            item |= newest.get(scope.entity_id, {})
+            item |= {"facility": terminal.facility, "extra": dict(terminal.extra)}
+            reporter = reporters.get(terminal.facility_eic, terminal.company_eic)
+            if reporter != terminal.company_eic:
+                item["extra"][REPORTING_OPERATOR] = reporter
             item["outages"] = outages.get(scope.entity_id, [])
             yield RawItem("terminals", scope.entity_id, item, None, None, self.config.base_url)
-        run.pull.complete_streams.add("terminals")
+        if not skipped:
+            run.pull.complete_streams.add("terminals")
         run.pull.checkpoint[_LISTED] = str(len(terminals))
 
     def _details(
@@ -232,34 +291,75 @@ class AlsiLngConnector(InfrastructureConnector):
     ) -> Iterator[RawItem]:
         """Days of countries or terminals. Some of them report nothing, but not most.
 
+        Those that could not be read the last time come first, and one that cannot be read does not
+        stop the others, unless the service is down.
+
         Args:
             run: The pull.
             name: Scope.
             scopes: The entities.
             capacities: Gets the newest row with a DTMI of each entity.
         """
-        reporting = 0
+        reporting, unreached = 0, 0
+        failed: dict[str, SourceError] = {}
+        unread = run.request.checkpoint.get(_UNREAD, "").split()
+        scopes = sorted(scopes, key=lambda scope: scope.entity_id not in unread)
         default = run.last_published - timedelta(days=self.config.detail_backfill_days - 1)
         firsts = [run.request.since or self._first_day(run, scope) or default for scope in scopes]
         ahead = sum(_days(first, run.last_published) for first in firsts)
         run.pull.expected = run.items + ahead
         for scope, first in zip(scopes, firsts, strict=True):
             days: set[date] = set()
-            for item in self._days(run, scope, first, days):
-                if capacities is not None and _has_capacity(item.item):
-                    capacities.setdefault(scope.entity_id, item.item)
-                yield item
             ahead -= _days(first, run.last_published)
+            if unreached == _UNREACHED_IN_A_ROW:
+                failed[scope.entity_id] = next(reversed(failed.values()))
+                continue
+            try:
+                for item in self._days(run, scope, first, days):
+                    if capacities is not None and _has_capacity(item.item):
+                        capacities.setdefault(scope.entity_id, item.item)
+                    yield item
+            except _ENDS_THE_RUN:
+                raise
+            except SourceError as error:
+                failed[scope.entity_id] = error
+                unreached = unreached + 1 if isinstance(error, UnreachableError) else 0
+                continue
+            unreached = 0
             run.pull.expected = run.items + ahead
             reporting += bool(days)
+        if failed:
+            reason = next(iter(failed.values()))
+            entities = ", ".join(sorted(failed))
+            named = f"{len(failed)} of {len(scopes)} entities, {entities}: {reason}"
+            self._note(run, name, PartlyReadError(named), failed)
+            return
         # Long ago there were few of them.
         least = 1 if run.own_range else self.config.minimum_reporting * len(scopes)
         published = any(_days(first, run.last_published) for first in firsts)
         if published and reporting < least:
-            raise TruncatedError(
+            too_few = TruncatedError(
                 f"ALSI gave days of {reporting} of {len(scopes)} entities of scope {name}. Run "
                 "again later; if that repeats, check `base_url` and `minimum_reporting`."
             )
+            self._note(run, name, too_few, ())
+
+    def _note(self, run: _Run, stream: str, error: SourceError, entities: Iterable[str]) -> None:
+        """A scope, or some of its entities, could not be read: say so and go on.
+
+        Their places in the checkpoint stay where they were.
+        """
+        log.debug("%s cannot be read: %s", stream, error)  # the run ends with it
+        run.pull.failures[stream] = error
+        unread = run.pull.checkpoint.get(_UNREAD, "").split()
+        for entity in entities:
+            unread.append(entity)
+            key = f"{_NEWEST}/{entity}"
+            run.pull.checkpoint.pop(key, None)
+            if key in run.request.checkpoint:
+                run.pull.checkpoint[key] = run.request.checkpoint[key]
+        if unread:
+            run.pull.checkpoint[_UNREAD] = " ".join(unread)
 
     def _days(self, run: _Run, scope: Scope, first: date, days: set[date]) -> Iterator[RawItem]:
         """Days of one scope, collected in `days`; then its place in the checkpoint."""
@@ -288,7 +388,7 @@ class AlsiLngConnector(InfrastructureConnector):
             ) from error
 
     def _listing(self, http: HttpSource, run: _Run) -> tuple[ListedTerminal, ...]:
-        url = f"{self.config.base_url.rstrip('/')}/about"
+        url = f"{self.config.base_url}/about"
         document = http.get_json_value(url, {"show": "listing"})
         refuse_error_body(document, http)
         terminals = read_listing(document)
@@ -297,26 +397,35 @@ class AlsiLngConnector(InfrastructureConnector):
                 f"{url} lists no terminal with country and EIC. Check `base_url`."
             )
         before = int(run.request.checkpoint.get(_LISTED, "0"))
-        if len(terminals) < before * (1 - self.config.largest_loss):
+        loss = 1.0 if run.request.accept_loss else self.config.largest_loss
+        if len(terminals) < before * (1 - loss):
             raise TruncatedError(
                 f"The listing has {len(terminals)} terminals where it had {before}: it looks cut "
-                "short. If they are really gone, raise `largest_loss`."
+                "short. If they are really gone, run once with --accept-loss."
             )
         _give_terminal_ids(terminals, run.pull.checkpoint)
         return terminals
 
     def _outages(self, http: HttpSource, run: _Run) -> Mapping[str, list[Mapping[str, Any]]]:
-        """Recent and coming unavailabilities by terminal; none where the service offers none."""
+        """Recent and coming unavailabilities by terminal; none where the service offers none.
+
+        Those of the run before when the service does not answer.
+        """
         first = run.last_published - timedelta(days=self.config.lookback_days)
         last = run.last_published + timedelta(days=_OUTAGE_HORIZON_DAYS)
-        url = f"{self.config.base_url.rstrip('/')}/unavailability"
+        url = f"{self.config.base_url}/unavailability"
         try:
-            return read_outages(http, url, first, last, self.config.page_size)
+            found = read_outages(http, url, first, last, self.config.page_size)
         except (RateLimitedError, BudgetSpentError):
             raise
         except SourceError as error:
-            log.warning("No unavailabilities: %s", error)
-            return {}
+            log.warning("No new unavailabilities, those of before stay: %s", error)
+            before: dict[str, list[Mapping[str, Any]]] = json.loads(
+                run.request.checkpoint.get(_OUTAGES, "{}")
+            )
+            return before
+        run.pull.checkpoint[_OUTAGES] = json.dumps(found)
+        return found
 
     def _item(self, scope: Scope, row: JsonObject) -> RawItem:
         item = _empty_item(scope)
@@ -384,10 +493,48 @@ def _give_terminal_ids(terminals: tuple[ListedTerminal, ...], checkpoint: dict[s
             taken.add(new)
 
 
+def _newest_capacities(
+    found: Mapping[str, Mapping[str, Any]], checkpoint: dict[str, str]
+) -> dict[str, dict[str, Any]]:
+    """Fields of the newest day with a capacity of each entity, of this run or an earlier one.
+
+    The checkpoint keeps them: a terminal may be silent for longer than the days that are read.
+    """
+    for entity, item in found.items():
+        fields = {field: item[field] for field in _CAPACITY_FIELDS}
+        checkpoint[f"{_CAPACITY}/{entity}"] = json.dumps(fields)
+    return {
+        key.removeprefix(f"{_CAPACITY}/"): json.loads(text)
+        for key, text in checkpoint.items()
+        if key.startswith(f"{_CAPACITY}/")
+    }
+
+
+def _reporting_operators(
+    scopes: Iterable[Scope], newest: Mapping[str, Mapping[str, Any]]
+) -> dict[str, str]:
+    """Operator that reported last of each facility of which any has reported."""
+    last: dict[str, tuple[str, str]] = {}
+    for scope in scopes:
+        day = newest.get(scope.entity_id, {}).get("gasDayStart")
+        if day and scope.facility_eic and scope.company_eic:
+            one = (day, scope.company_eic)
+            last[scope.facility_eic] = max(one, last.get(scope.facility_eic, one))
+    return {facility: company for facility, (_, company) in last.items()}
+
+
 def _has_capacity(item: Mapping[str, Any]) -> bool:
     dtmi = item["dtmi"]
     parts = dtmi.values() if isinstance(dtmi, Mapping) else (dtmi,)
-    return any(part is not None and part not in NOT_REPORTED for part in parts)
+    return any(map(_is_figure, parts))
+
+
+def _is_figure(text: str | None) -> bool:
+    """Words in place of a capacity do not take the place of the last one that was reported."""
+    try:
+        return number(text, "dtmi") is not None
+    except UnreadableNumberError:
+        return False
 
 
 def _raw_measure(value: object) -> dict[str, str | None] | str | None:

@@ -8,9 +8,10 @@ from functools import lru_cache
 from typing import Any, Literal
 from zoneinfo import ZoneInfo
 
-from producers.formats.reading import NOT_REPORTED, UnreadableNumberError, number
+from producers.formats.odd_cells import OddCells
+from producers.formats.reading import NOT_REPORTED
 from producers.sources.alsi_lng.terminals import is_virtual, known_terminals, plain_name
-from streams.core import reject_rules
+from streams.core import flag_rules, reject_rules
 from streams.core.errors import Rejected
 from streams.core.payloads import LngInventory, LngTerminal, LngUnavailability
 from streams.core.records import Mapped, RawRecord
@@ -31,6 +32,10 @@ _STATUS: Mapping[str | None, Literal["confirmed", "estimated", "no_data"]] = {
 
 _PLANNED: Mapping[str | None, bool] = {"Planned": True, "Unplanned": False}
 _END_CONFIRMED: Mapping[str | None, bool] = {"Confirmed": True, "Estimate": False}
+
+
+REPORTING_OPERATOR = "reporting_operator"
+"""Key of a raw item's `extra`: the operator of a facility that reports instead of this one."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -86,7 +91,8 @@ def map_gas_day(raw: RawRecord) -> Mapped | Rejected:
 
     Units: GWh, 10^3 m3 LNG, GWh/d. A dash, an empty text, null and a missing key mean "not
     reported" and become None, never zero. A flat inventory or DTMI (rows of before 2024) is a
-    volume. Key: (entity, gas day). Source: GIE API manual v009, data fields.
+    volume. What is no number is null and flags the day. Key: (entity, gas day). Source: GIE API
+    manual v009, data fields.
     """
     item = raw.item or {}
     text = item.get("gasDayStart")
@@ -96,10 +102,7 @@ def map_gas_day(raw: RawRecord) -> Mapped | Rejected:
     status = _STATUS.get(item.get("status"))
     if status is None:
         return reject_rules.UNKNOWN_STATUS.reject(item.get("status"), limit="C, E or N")
-    try:
-        return _inventory(item, day, status)
-    except UnreadableNumberError as error:
-        return _unreadable(error)
+    return _inventory(item, day, status)
 
 
 def map_terminal(raw: RawRecord) -> Mapped | Rejected:
@@ -107,8 +110,10 @@ def map_terminal(raw: RawRecord) -> Mapped | Rejected:
 
     The facility is the entity: under a former and a present operator it is one terminal.
     The listing has no position, no tracker capacity and no status: a terminal is retired after its
-    last day of operation and under construction before its first one, as of the fetch time.
-    Reference capacities are those of the newest gas day that has them.
+    last day of operation, and under an operator when another one reports it; it is under
+    construction before its first day, as of the fetch time.
+    Reference capacities are those of the newest gas day that has them; what is no number is null
+    and flags the terminal.
     """
     item = raw.item or {}
     facility = item.get("facility")
@@ -118,11 +123,9 @@ def map_terminal(raw: RawRecord) -> Mapped | Rejected:
     if not name:
         return reject_rules.MISSING_NAME.reject(name)
     name = plain_name(name)
-    try:
-        dtmi_lng, dtmi_gwh = _measure(item["dtmi"], "dtmi")
-        dtrs = number(item["dtrs"], "dtrs")
-    except UnreadableNumberError as error:
-        return _unreadable(error)
+    odd = OddCells()
+    dtmi_lng, dtmi_gwh = _measure(item["dtmi"], odd)
+    dtrs = odd.number(item["dtrs"], flag_rules.FIGURE_UNREADABLE)
     known = known_terminals().get(item["facility_eic"] or "")
     names = {facility["short_name"], *(known.other_names if known else ())} - {None, name}
     started = iso_day(facility["operational_start_date"] or "")
@@ -135,7 +138,9 @@ def map_terminal(raw: RawRecord) -> Mapped | Rejected:
             latitude=None,
             longitude=None,
             position_accuracy=None,
-            status=_operation(facility, raw.fetched_at.date()),
+            status="retired"
+            if REPORTING_OPERATOR in item["extra"]
+            else _operation(facility, raw.fetched_at.date()),
             terminal_type="import",
             floating=True if any("FSRU" in one.upper() for one in (name, *names)) else None,
             capacity_mtpa=None,
@@ -153,6 +158,7 @@ def map_terminal(raw: RawRecord) -> Mapped | Rejected:
             virtual=is_virtual(item["facility_eic"] or "", name),
             unavailabilities=_unavailabilities(item["outages"]),
         ),
+        odd.flags,
     )
 
 
@@ -196,8 +202,13 @@ def _operation(facility: Mapping[str, Any], today: date) -> str:
 def _inventory(
     item: Mapping[str, Any], day: GasDayBounds, status: Literal["confirmed", "estimated", "no_data"]
 ) -> Mapped:
-    inventory_lng, inventory_gwh = _measure(item["inventory"], "inventory")
-    dtmi_lng, dtmi_gwh = _measure(item["dtmi"], "dtmi")
+    odd = OddCells()
+
+    def figure(field: str) -> float | None:
+        return odd.number(item[field], flag_rules.FIGURE_UNREADABLE)
+
+    inventory_lng, inventory_gwh = _measure(item["inventory"], odd)
+    dtmi_lng, dtmi_gwh = _measure(item["dtmi"], odd)
     scope, country = item["scope"], item["country"]
     company, facility = item["company_eic"], item["facility_eic"]
     entity = entity_id(scope, country, company, facility)
@@ -217,19 +228,18 @@ def _inventory(
             status=status,
             inventory_gwh=inventory_gwh,
             inventory_thousand_m3_lng=inventory_lng,
-            send_out_gwh_per_day=number(item["sendOut"], "sendOut"),
+            send_out_gwh_per_day=figure("sendOut"),
             dtmi_gwh=dtmi_gwh,
             dtmi_thousand_m3_lng=dtmi_lng,
-            dtrs_gwh_per_day=number(item["dtrs"], "dtrs"),
-            contracted_capacity_gwh_per_day=number(
-                item["contractedCapacity"], "contractedCapacity"
-            ),
-            available_capacity_gwh_per_day=number(item["availableCapacity"], "availableCapacity"),
-            covered_capacity_pct=number(item["coveredCapacity"], "coveredCapacity"),
+            dtrs_gwh_per_day=figure("dtrs"),
+            contracted_capacity_gwh_per_day=figure("contractedCapacity"),
+            available_capacity_gwh_per_day=figure("availableCapacity"),
+            covered_capacity_pct=figure("coveredCapacity"),
             fullness_pct=_fullness_pct(inventory_gwh, dtmi_gwh, inventory_lng, dtmi_lng),
             terminal_id=item["terminal_id"],
             virtual=facility is not None and is_virtual(facility, name),
         ),
+        odd.flags,
     )
 
 
@@ -243,17 +253,12 @@ def _fullness_pct(
     return None
 
 
-def _measure(value: Any, field: str) -> tuple[float | None, float | None]:
+def _measure(value: Any, odd: OddCells) -> tuple[float | None, float | None]:
     """Volume (10^3 m3 LNG) and energy (GWh) of a raw measure."""
+    rule = flag_rules.FIGURE_UNREADABLE
     if isinstance(value, Mapping):
-        return number(value["lng"], f"{field}.lng"), number(value["gwh"], f"{field}.gwh")
-    return number(value, field), None
-
-
-def _unreadable(error: UnreadableNumberError) -> Rejected:
-    return reject_rules.UNREADABLE_NUMBER.reject(
-        error.text, field=error.field, limit="a number, or a dash for not reported"
-    )
+        return odd.number(value["lng"], rule), odd.number(value["gwh"], rule)
+    return odd.number(value, rule), None
 
 
 def _gas_day_start(day: date) -> datetime:

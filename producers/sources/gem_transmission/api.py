@@ -7,17 +7,25 @@ checked as a whole before its first row is used, and compared with the one befor
 
 import hashlib
 import json
+import logging
 from collections.abc import Iterator
 from dataclasses import dataclass
 from pathlib import Path
-from typing import Any
+from typing import Any, Final
 
 from producers.errors import TruncatedError, UnexpectedAnswerError
 from producers.formats.reading import json_text
 from producers.formats.tracker_files import Row
 from producers.http import HttpSource, bare_address
 
+log = logging.getLogger(__name__)
+
 LARGEST_PAGE = 500
+_PASSES = 3
+
+
+ASSETS: Final = "/assets"
+"""Path of the lists below the address of the API."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -42,34 +50,53 @@ def spool_assets(
 ) -> Spool:
     """Read every page of an asset type, or as many as hold `limit` units.
 
+    A page begins with the last unit of the one before. When it does not, or the total differs, the
+    list has moved: a unit that slipped to a page already read would be lost. All is read again.
+
     Raises:
         UnexpectedAnswerError: total 0, or another shape of answer.
-        TruncatedError: fewer different units than the answers' total: pages shifted while reading,
-            or one came back empty.
+        TruncatedError: the list kept moving, or has fewer different units than its total.
         SourceError: see `HttpSource.get_json`.
     """
-    url = f"{base_url.rstrip('/')}/assets"
+    url = f"{base_url.rstrip('/')}{ASSETS}"
     path = folder / f"{asset_type}.jsonl"
+    for _ in range(_PASSES):
+        spool = _pass(http, url, asset_type, path, limit)
+        if spool is not None:
+            return spool
+        log.info("%s: %s changed while it was read, reading again", bare_address(url), asset_type)
+    raise TruncatedError(
+        f"{bare_address(url)} gave other units of {asset_type} than it counts, {_PASSES} times: "
+        "the list changed while it was read. Run again."
+    )
+
+
+def _pass(
+    http: HttpSource, url: str, asset_type: str, path: Path, limit: int | None
+) -> Spool | None:
+    """One reading of all pages; None when the list has moved."""
     seen: set[bytes] = set()
-    received, total = 0, 1
+    received, last = 0, ""
+    total: int | None = None
     with path.open("w", encoding="utf-8") as file:
-        while received < total and (limit is None or received < limit):
-            total, rows = _page(http, url, asset_type, received)
-            if not rows:
+        while total is None or (received < total and (limit is None or received < limit)):
+            counted, rows = _page(http, url, asset_type, max(0, received - 1))
+            lines = [json.dumps(row, ensure_ascii=False, sort_keys=True) for row in rows]
+            if total is not None and (counted != total or lines[:1] != [last]):
+                return None
+            new = lines if total is None else lines[1:]
+            total = counted
+            if not new:
                 break
-            received += len(rows)
-            for row in rows:
-                line = json.dumps(row, ensure_ascii=False, sort_keys=True)
+            received, last = received + len(new), new[-1]
+            for line in new:
                 key = hashlib.sha256(line.encode()).digest()
                 if key not in seen:
                     seen.add(key)
                     file.write(line + "\n")
     whole = received >= total or limit is None or received < limit
     if whole and len(seen) < total:
-        raise TruncatedError(
-            f"{bare_address(url)} gave {len(seen)} different units of {asset_type} where it counts "
-            f"{total}: the list changed while it was read. Run again."
-        )
+        return None
     digest = hashlib.sha256(b"".join(sorted(seen))).hexdigest()[:16]
     return Spool(path, bare_address(url), asset_type, digest, len(seen), whole)
 

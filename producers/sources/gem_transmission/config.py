@@ -48,7 +48,9 @@ class FileConfig(_Section):
         description="CSV, XLSX or GeoJSON, gzipped or plain, an address or a local path; "
         "empty or `none` leaves it out."
     )
-    dataset: str | None = Field(None, description="Tracker of all rows, where no column says it.")
+    dataset: Annotated[str | None, BeforeValidator(lambda text: text or None)] = Field(
+        None, description="Tracker of all rows, such as GGTPT, where no column says it."
+    )
     sheet: str | None = None
     minimum_rows: int = Field(1, ge=0, description="Fewer rows mean a file cut short.")
 

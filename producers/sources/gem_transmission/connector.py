@@ -10,18 +10,22 @@ import hashlib
 import logging
 from collections import Counter
 from collections.abc import Callable, Iterator, Mapping
+from dataclasses import replace
 from pathlib import Path
 from tempfile import TemporaryDirectory
-from typing import ClassVar
+from typing import Any, ClassVar
 
 from producers.config import SourceConfig
 from producers.connector import InfrastructureConnector, Pull, PullRequest, RawItem, StreamInfo
 from producers.errors import SourceError
-from producers.formats.reading import UnreadableNumberError
+from producers.formats import power_columns
+from producers.formats.readability import Readability, readability
+from producers.formats.shared_ids import Sighting, told_apart
 from producers.formats.tracker_columns import Columns
 from producers.formats.tracker_files import Row
+from producers.formats.tracker_position import Place, place_of
 from producers.http import HttpSource
-from producers.sources.gem_transmission import lng_terminals, power_units
+from producers.sources.gem_transmission import lng_terminals
 from producers.sources.gem_transmission.api import spool_assets
 from producers.sources.gem_transmission.config import STREAMS, GemConfig
 from producers.sources.gem_transmission.grid_network import (
@@ -31,9 +35,10 @@ from producers.sources.gem_transmission.grid_network import (
     node_record_id,
 )
 from producers.sources.gem_transmission.grid_projects import grid_project, project_record_id
-from producers.sources.gem_transmission.lng_terminals import is_lng, lng_unit
-from producers.sources.gem_transmission.power_units import is_power, power_unit
+from producers.sources.gem_transmission.lng_terminals import is_lng, lng_unit, terminal_entity
+from producers.sources.gem_transmission.power_units import is_power, plant_entity, power_unit
 from producers.sources.gem_transmission.release import Part, Release, Unchanged, fetch_release
+from producers.sources.gem_transmission.upstream_fields import UPSTREAM_FIELDS
 from streams.core import reject_rules
 from streams.core.errors import Rejected
 from streams.core.records import Mapped, RawRecord
@@ -41,6 +46,12 @@ from streams.core.records import Mapped, RawRecord
 log = logging.getLogger(__name__)
 
 Item = dict[str, object]
+
+_KNOWN_FIELDS = (
+    *("capacity_mw", "technology", "commissioning_year", "owner", "latitude", "country_code"),
+)
+"""Fields that every power tracker but the bioenergy one fills somewhere."""
+_ROWS_TO_JUDGE_FIELDS = 100
 
 
 class GemTransmissionConnector(InfrastructureConnector):
@@ -50,6 +61,22 @@ class GemTransmissionConnector(InfrastructureConnector):
     source_id = "gem_transmission"
     licence = "CC-BY-4.0"
     attribution = "Global Energy Monitor; The PyPSA-Eur Authors"
+    upstream_fields = UPSTREAM_FIELDS
+    file_variables: ClassVar[Mapping[str, Mapping[str, str]]] = {
+        "power_units": {
+            "GEM_STREAMS": "power_units",
+            "GEM_ASSET_TYPES": "none",
+            "GEM_POWER_FILE": "{file}",
+            "GEM_GEOTHERMAL_FILE": "none",
+            "GEM_AFRICA_FILE": "none",
+        },
+        "lng_terminals": {
+            "GEM_STREAMS": "lng_terminals",
+            "GEM_LNG_FILE": "{file}",
+            "GEM_LNG_MINIMUM_ROWS": "0",
+        },
+    }
+    also_read = power_columns.READ | lng_terminals.READ
     config_model: ClassVar[type[SourceConfig]] = GemConfig
     config: GemConfig
 
@@ -82,8 +109,10 @@ class GemTransmissionConnector(InfrastructureConnector):
             with TemporaryDirectory(prefix="gem-") as folder:
                 try:
                     release = self._fetch(http, Path(folder), stream, request)
+                    if isinstance(release, Release) and release.whole:
+                        release = self._checked(stream, release, request)
                 except SourceError as error:
-                    log.error("%s cannot be read: %s", stream, error)
+                    log.debug("%s cannot be read: %s", stream, error)  # the run ends with it
                     pull.failures[stream] = error
                     continue
                 if isinstance(release, Unchanged):
@@ -91,7 +120,7 @@ class GemTransmissionConnector(InfrastructureConnector):
                     same.add(stream)
                     continue
                 pull.expected = emitted + release.rows
-                for item in self._items(stream, release):
+                for item in self._items(stream, release, pull.left_out):
                     yield item
                     emitted += 1
                     if request.limit is not None and emitted >= request.limit:
@@ -115,10 +144,29 @@ class GemTransmissionConnector(InfrastructureConnector):
             ]
         files = self.config.files(stream)
         previous = request.checkpoint.get(stream)
-        return fetch_release(http, folder, spools, files, previous, self.config.largest_loss)
+        return fetch_release(
+            http,
+            folder,
+            spools,
+            files,
+            previous,
+            self.config.largest_loss,
+            accept_loss=request.accept_loss,
+        )
 
-    def _items(self, stream: str, release: Release) -> Iterator[RawItem]:
-        rows = _ROWS_OF_STREAM[stream](release)
+    def _checked(self, stream: str, release: Release, request: PullRequest) -> Release:
+        found = readability(self._items(stream, release, Counter()), self.map_to_schema)
+        if stream == "power_units":
+            for location, one in found.items():
+                _report_fields(location, one)
+        return release.checked(found, _ID_COLUMNS[stream], accept_loss=request.accept_loss)
+
+    def is_checkpoint_of(self, key: str, stream: str) -> bool:
+        """Each stream has one key."""
+        return key == stream
+
+    def _items(self, stream: str, release: Release, left_out: Counter[str]) -> Iterator[RawItem]:
+        rows = _ROWS_OF_STREAM[stream](release, left_out)
         credit = self.config.credit(stream)
         for record_id, item, origin in rows:
             yield RawItem(stream, record_id, item, None, release.digest, origin, credit)
@@ -131,40 +179,63 @@ class GemTransmissionConnector(InfrastructureConnector):
         not reported, never zero.
         """
         item = raw.item or {}
+        found = GemTransmissionConnector._mapped(raw, item)
+        if isinstance(found, Rejected) or item.get("place_of") is None:
+            return found
+        return replace(found, place_of=item["place_of"])
+
+    @staticmethod
+    def _mapped(raw: RawRecord, item: Mapping[str, Any]) -> Mapped | Rejected:
         columns = item.get("columns") or {}
         dataset = item.get("dataset")
-        try:
-            match item.get("form"):
-                case "gem_api" | "gem_tracker" if raw.stream == "lng_terminals":
-                    return lng_unit(raw.record_id, columns)
-                case "gem_api" | "gem_tracker":
-                    return power_unit(raw.record_id, columns, dataset)
-                case "grid_bus":
-                    return grid_node(columns)
-                case "grid_line" | "grid_link" as form:
-                    start, end = item.get("from_node"), item.get("to_node")
-                    return grid_line(columns, start, end, link=form == "grid_link")
-                case "grid_project":
-                    return grid_project(columns, dataset or "")
-                case form:
-                    return reject_rules.UNKNOWN_FORM.reject(form)
-        except UnreadableNumberError as error:
-            return reject_rules.UNREADABLE_NUMBER.reject(
-                error.text, field=error.field, limit="a number, or a mark for not reported"
-            )
+        place = item.get("place")
+        match item.get("form"):
+            case "gem_api" | "gem_tracker" if raw.stream == "lng_terminals":
+                return lng_unit(raw.record_id, columns, place)
+            case "gem_api" | "gem_tracker":
+                return power_unit(raw.record_id, columns, dataset, place)
+            case "grid_bus":
+                return grid_node(columns)
+            case "grid_line" | "grid_link" as form:
+                start, end = item.get("from_node"), item.get("to_node")
+                return grid_line(columns, start, end, link=form == "grid_link")
+            case "grid_project":
+                return grid_project(columns, dataset or "")
+            case form:
+                return reject_rules.UNKNOWN_FORM.reject(form)
+
+
+def _report_fields(location: str, found: Readability) -> None:
+    """Say which columns of a power tracker nobody reads, and which field no row has."""
+    unread = [f"{name} ({found.columns[name]:,})" for name in power_columns.unread(found.columns)]
+    if unread:
+        log.info("%s: columns nobody reads, with their rows: %s", location, ", ".join(unread))
+    null = [name for name in _KNOWN_FIELDS if not found.filled[name]]
+    if null and found.accepted >= _ROWS_TO_JUDGE_FIELDS:
+        log.warning(
+            "%s: %s is null in all of %s rows: its column may have a new name. Columns: %s",
+            *(location, " and ".join(null), f"{found.accepted:,}", ", ".join(found.columns)),
+        )
 
 
 _Rows = Iterator[tuple[str, Item, str]]
 """Record id, item, origin."""
 
 
-def _lng_rows(release: Release) -> _Rows:
+def _lng_rows(release: Release, left_out: Counter[str]) -> _Rows:
     names = lng_terminals.UNIT_ID, lng_terminals.TRACKER
-    return _tracker_rows(release, *names, is_lng)
+    return _tracker_rows(release, *names, is_lng, terminal_entity, _lng_reading, left_out)
 
 
-def _power_rows(release: Release) -> _Rows:
-    return _tracker_rows(release, power_units.UNIT_ID, power_units.TRACKER, is_power)
+def _lng_reading(
+    record_id: str, columns: Row, _dataset: str | None, place: str | None
+) -> Mapped | Rejected:
+    return lng_unit(record_id, columns, place)
+
+
+def _power_rows(release: Release, left_out: Counter[str]) -> _Rows:
+    names = power_columns.UNIT_ID, power_columns.TRACKER
+    return _tracker_rows(release, *names, is_power, plant_entity, power_unit, left_out)
 
 
 def _tracker_rows(
@@ -172,26 +243,61 @@ def _tracker_rows(
     id_names: tuple[str, ...],
     tracker_names: tuple[str, ...],
     belongs: Callable[[str | None], bool],
+    entity_of: Callable[[Columns, str | None], str | None],
+    reading: Callable[[str, Row, str | None, str | None], Mapped | Rejected],
+    left_out: Counter[str],
 ) -> _Rows:
-    """Rows of one tracker stream, each id once.
+    """Rows of one tracker stream, each id once, each with its place where its entity has several.
 
     A list may give an id to several rows: from the second on they get a number. A later list that
-    has an id of an earlier one says the same again and is ignored.
+    has an id of an earlier one says the same again and is ignored. Rows of one entity at one place
+    name the first of them that can be read.
     """
+    places = told_apart(
+        Sighting(entity, record_id, place_of(Columns(columns)))
+        for record_id, part, columns in _numbered_rows(
+            release, id_names, tracker_names, belongs, Counter()
+        )
+        if (entity := entity_of(Columns(columns), part.dataset)) is not None
+    )
+    first_at: dict[tuple[str | None, str | None, Place], str] = {}
+    for record_id, part, columns in _numbered_rows(
+        release, id_names, tracker_names, belongs, left_out
+    ):
+        form = "gem_api" if "asset_id" in columns else "gem_tracker"
+        item = _item(form, part.dataset, columns)
+        place = item["place"] = places.get(record_id)
+        row = Columns(columns)
+        stated = entity_of(row, part.dataset), place, place_of(row)
+        item["place_of"] = first = first_at.get(stated)
+        if first is None and isinstance(reading(record_id, columns, part.dataset, place), Mapped):
+            first_at[stated] = record_id
+        yield record_id, item, part.location
+
+
+def _numbered_rows(
+    release: Release,
+    id_names: tuple[str, ...],
+    tracker_names: tuple[str, ...],
+    belongs: Callable[[str | None], bool],
+    left_out: Counter[str],
+) -> Iterator[tuple[str, Part, Row]]:
     known: set[str] = set()
     for part in release.parts:
         occurrences: Counter[str] = Counter()
         for columns in part.read():
             row = Columns(columns)
             if not belongs(row.text(*tracker_names) or part.dataset):
+                left_out["other_tracker"] += 1
                 continue
             unit_id = row.text(*id_names) or _row_id(columns)
             occurrences[unit_id] += 1
             count = occurrences[unit_id]
             record_id = unit_id if count == 1 else f"{unit_id}~{count}"
-            if record_id not in known:
-                form = "gem_api" if "asset_id" in columns else "gem_tracker"
-                yield record_id, _item(form, part.dataset, columns), part.location
+            if record_id in known:
+                left_out["in_an_earlier_list"] += 1
+            else:
+                yield record_id, part, columns
         known |= {
             unit_id if number == 1 else f"{unit_id}~{number}"
             for unit_id, count in occurrences.items()
@@ -199,14 +305,14 @@ def _tracker_rows(
         }
 
 
-def _node_rows(release: Release) -> _Rows:
+def _node_rows(release: Release, _left_out: Counter[str]) -> _Rows:
     (buses,) = release.parts
     for columns in buses.read():
         record_id = node_record_id(columns.get("bus_id") or _row_id(columns))
         yield record_id, _item("grid_bus", None, columns), buses.location
 
 
-def _line_rows(release: Release) -> _Rows:
+def _line_rows(release: Release, _left_out: Counter[str]) -> _Rows:
     buses, lines, links = release.parts
     nodes = {columns.get("bus_id", ""): _reported(columns) for columns in buses.read()}
     yield from _ends_joined(lines, nodes, link=False)
@@ -223,7 +329,7 @@ def _ends_joined(part: Part, nodes: Mapping[str, Row], *, link: bool) -> _Rows:
         yield record_id, item, part.location
 
 
-def _project_rows(release: Release) -> _Rows:
+def _project_rows(release: Release, _left_out: Counter[str]) -> _Rows:
     for part in release.parts:
         dataset = part.dataset or ""
         for columns in part.read():
@@ -231,7 +337,15 @@ def _project_rows(release: Release) -> _Rows:
             yield record_id, _item("grid_project", dataset, columns), part.location
 
 
-_ROWS_OF_STREAM: Mapping[str, Callable[[Release], _Rows]] = {
+_ID_COLUMNS: Mapping[str, tuple[str, ...]] = {
+    "lng_terminals": lng_terminals.UNIT_ID,
+    "power_units": power_columns.UNIT_ID,
+    "substations": ("bus_id",),
+    "transmission_lines": ("line_id", "link_id"),
+    "transmission_projects": ("the first column",),
+}
+
+_ROWS_OF_STREAM: Mapping[str, Callable[[Release, Counter[str]], _Rows]] = {
     "lng_terminals": _lng_rows,
     "power_units": _power_rows,
     "substations": _node_rows,
@@ -245,6 +359,8 @@ def _item(form: str, dataset: str | None, columns: Row) -> Item:
         "form": form,
         "dataset": dataset,
         "columns": _reported(columns),
+        "place": None,
+        "place_of": None,
         "from_node": None,
         "to_node": None,
     }

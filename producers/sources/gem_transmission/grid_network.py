@@ -1,17 +1,18 @@
-"""Nodes, lines and direct-current links of the GridKit extract of ENTSO-E's grid map.
+"""Nodes, lines and direct-current links of extracts of ENTSO-E's grid map and of OpenStreetMap.
 
 Lengths are metres although the extract's notes say kilometres, voltages the lower bounds of the
-map's classes, booleans `t`/`f` in nodes and links and `True`/`False` in lines. Source: PyPSA-Eur,
-`data/entsoegridkit`.
+map's classes, booleans `t`/`f` in nodes and links and `True`/`False` in lines. The
+country and the capacity of a link (`p_nom`, MW) are columns of OpenStreetMap, tags of the map.
+Source: PyPSA-Eur, `data/entsoegridkit` and its OSM base network.
 """
 
 from collections.abc import Mapping
 
 from producers.formats.country_names import map_country_code
-from producers.formats.reading import UnreadableNumberError, number
+from producers.formats.odd_cells import OddCells
 from producers.formats.tracker_position import Place, place
 from producers.sources.gem_transmission.grid_tags import grid_tags
-from streams.core import reject_rules
+from streams.core import flag_rules, reject_rules
 from streams.core.errors import Rejected
 from streams.core.payloads import Substation, TransmissionLine
 from streams.core.records import Mapped
@@ -33,71 +34,57 @@ def line_record_id(number_of_line: str, *, link: bool) -> str:
     return f"{'link' if link else 'line'}:{number_of_line}"
 
 
-def yes_or_no(text: str | None, field: str) -> bool | None:
-    """A boolean in either spelling; None when not reported.
-
-    Raises:
-        UnreadableNumberError: another word.
-    """
+def yes_or_no(text: str | None, odd: OddCells) -> bool | None:
+    """A boolean in either spelling; None when not reported, or, flagged, for another word."""
     word = (text or "").strip().lower()
     if word in _TRUE:
         return True
-    if word in _FALSE:
-        return False
-    if word:
-        raise UnreadableNumberError(field, text or "")
-    return None
+    if word and word not in _FALSE:
+        odd.note(flag_rules.FIGURE_UNREADABLE)
+        return None
+    return False if word else None
 
 
 def grid_node(columns: Row) -> Mapped | Rejected:
-    """Convert one node.
-
-    Raises:
-        UnreadableNumberError: a number or boolean that is none.
-    """
+    """Convert one node; what is no number or boolean is null and flags it."""
     bus_id = columns.get("bus_id")
     if not bus_id:
         return reject_rules.MISSING_ID.reject(field="bus_id")
-    where = _node_place(columns)
-    if isinstance(where, Rejected):
-        return where
-    voltage = number(columns.get("voltage"), "voltage")
+    odd = OddCells()
+    where = _node_place(columns, odd)
+    voltage = odd.number(columns.get("voltage"), flag_rules.FIGURE_UNREADABLE)
     node = Substation(
         name=None,
         country_code=where.country_code,
         latitude=where.latitude,
         longitude=where.longitude,
-        status=_status(columns),
+        status=_status(columns, odd),
         node_type=_node_type(columns.get("symbol") or ""),
         voltages_kv=(voltage,) if voltage is not None else (),
-        direct_current=yes_or_no(columns.get("dc"), "dc"),
+        direct_current=yes_or_no(columns.get("dc"), odd),
         station_id=columns.get("station_id"),
         operator=grid_tags(columns.get("tags")).get("TSO"),
     )
-    return Mapped(node_record_id(bus_id), node)
+    return Mapped(node_record_id(bus_id), node, odd.flags)
 
 
 def grid_line(columns: Row, start: Row | None, end: Row | None, *, link: bool) -> Mapped | Rejected:
     """Convert one line, or one direct-current link; ends are the rows of their nodes.
 
-    Raises:
-        UnreadableNumberError: a number or boolean that is none.
+    What is no number or boolean is null and flags it.
     """
+    odd = OddCells()
     line_id = columns.get("link_id" if link else "line_id")
     if not line_id:
         return reject_rules.MISSING_ID.reject(field="link_id" if link else "line_id")
-    first, last = _node_place(start), _node_place(end)
-    if isinstance(first, Rejected):
-        return first
-    if isinstance(last, Rejected):
-        return last
+    first, last = _node_place(start, odd), _node_place(end, odd)
     tags = grid_tags(columns.get("tags"))
     # Of a line the tags name one country and do not say which end it is: the ends know better.
-    stated = map_country_code(tags.get("country"))
+    stated = map_country_code(columns.get("country") or tags.get("country"))
     countries = {code for code in (first.country_code, last.country_code) if code}
-    circuits = number(columns.get("circuits"), "circuits")
-    metres = number(columns.get("length"), "length")
-    capacity = number(tags.get("MW"), "MW")
+    circuits = odd.count(columns.get("circuits"), flag_rules.FIGURE_UNREADABLE)
+    metres = odd.number(columns.get("length"), flag_rules.FIGURE_UNREADABLE)
+    capacity = odd.number(columns.get("p_nom") or tags.get("MW"), flag_rules.CAPACITY_UNREADABLE)
     record_id = line_record_id(line_id, link=link)
     line = TransmissionLine(
         name=_line_name(tags.get("text_")),
@@ -115,33 +102,40 @@ def grid_line(columns: Row, start: Row | None, end: Row | None, *, link: bool) -
         to_longitude=last.longitude,
         to_substation_id=None,
         to_unresolved=None,
-        status=_status(columns),
+        status=_status(columns, odd),
         direct_current=link,
-        voltage_kv=number(columns.get("voltage"), "voltage"),
-        circuits=None if circuits is None else round(circuits),
+        voltage_kv=odd.number(columns.get("voltage"), flag_rules.FIGURE_UNREADABLE),
+        circuits=circuits,
         length_km=None if metres is None else metres / _METRES_PER_KM,
         capacity_mw=capacity or None,
-        underground=yes_or_no(columns.get("underground"), "underground"),
+        underground=yes_or_no(columns.get("underground"), odd),
         operator=tags.get("TSO"),
         line_eic=tags.get("EIC_code"),
         geometry_wkt=columns.get("geometry"),
     )
-    return Mapped(record_id, line)
+    return Mapped(record_id, line, odd.flags)
 
 
 def _node_id(bus_id: str | None) -> str | None:
     return node_record_id(bus_id) if bus_id else None
 
 
-def _node_place(columns: Row | None) -> Place | Rejected:
+def _node_place(columns: Row | None, odd: OddCells) -> Place:
     if columns is None:
         return Place(None, None, None)
-    stated = map_country_code(grid_tags(columns.get("tags")).get("country"))
-    return place(number(columns.get("y"), "y"), number(columns.get("x"), "x"), stated)
+    # The extract of OpenStreetMap has a column for it, that of ENTSO-E's map a tag.
+    stated = map_country_code(
+        columns.get("country") or grid_tags(columns.get("tags")).get("country")
+    )
+    return place(
+        odd.number(columns.get("y"), flag_rules.POSITION_UNREADABLE),
+        odd.number(columns.get("x"), flag_rules.POSITION_UNREADABLE),
+        stated,
+    )
 
 
-def _status(columns: Row) -> AssetStatus:
-    building = yes_or_no(columns.get("under_construction"), "under_construction")
+def _status(columns: Row, odd: OddCells) -> AssetStatus:
+    building = yes_or_no(columns.get("under_construction"), odd)
     if building is None:
         return "unknown"
     return "construction" if building else "operating"

@@ -6,13 +6,13 @@ Lengths are kilometres here. Source: PyPSA-Eur, `data/transmission_projects`.
 import re
 from collections.abc import Mapping
 
-from producers.formats.asset_status import plan_status
+from producers.formats.asset_status import plan_status, reported
 from producers.formats.country_names import map_country_code
-from producers.formats.reading import UnreadableNumberError, number
+from producers.formats.odd_cells import OddCells, year_in
 from producers.formats.tracker_position import place
 from producers.sources.gem_transmission.grid_network import line_record_id, yes_or_no
 from producers.sources.gem_transmission.grid_tags import grid_tags
-from streams.core import reject_rules
+from streams.core import flag_rules, reject_rules
 from streams.core.errors import Rejected
 from streams.core.payloads import TransmissionProject
 from streams.core.records import Mapped
@@ -42,8 +42,7 @@ def project_record_id(dataset: str, project_id: str) -> str:
 def grid_project(columns: Mapping[str, str], dataset: str) -> Mapped | Rejected:
     """Convert one project; its id is in the column without a name.
 
-    Raises:
-        UnreadableNumberError: a number or boolean that is none.
+    What is no number, year or boolean is null and flags it.
     """
     project_id = columns.get("")
     if not project_id:
@@ -57,13 +56,15 @@ def grid_project(columns: Mapping[str, str], dataset: str) -> Mapped | Rejected:
             said, field="project_status", limit=", ".join(STATUSES)
         )
     names = [_end_name(columns.get(end)) for end in ("bus0", "bus1")]
-    ends = []
-    for number_of_end, (_, country) in enumerate(names):
-        x, y = f"x{number_of_end}", f"y{number_of_end}"
-        where = place(number(columns.get(y), y), number(columns.get(x), x), country)
-        if isinstance(where, Rejected):
-            return where
-        ends.append(where)
+    odd = OddCells()
+    ends = [
+        place(
+            odd.number(columns.get(f"y{end}"), flag_rules.POSITION_UNREADABLE),
+            odd.number(columns.get(f"x{end}"), flag_rules.POSITION_UNREADABLE),
+            country,
+        )
+        for end, (_, country) in enumerate(names)
+    ]
     tags = grid_tags(columns.get("tags"))
     url = tags.get("url")
     project = TransmissionProject(
@@ -88,15 +89,15 @@ def grid_project(columns: Mapping[str, str], dataset: str) -> Mapped | Rejected:
         plan=_plan(plan, project_id),
         upgrades_line_id=line_record_id(project_id, link=link) if upgrade else None,
         direct_current=link,
-        voltage_kv=number(columns.get("v_nom"), "v_nom"),
-        circuits=number(columns.get("num_parallel"), "num_parallel"),
-        length_km=number(columns.get("length"), "length"),
-        capacity_mw=number(columns.get("p_nom"), "p_nom"),
-        underground=yes_or_no(columns.get("underground"), "underground"),
-        commissioning_year=_year(columns.get("build_year")),
+        voltage_kv=odd.number(columns.get("v_nom"), flag_rules.FIGURE_UNREADABLE),
+        circuits=odd.number(columns.get("num_parallel"), flag_rules.FIGURE_UNREADABLE),
+        length_km=odd.number(columns.get("length"), flag_rules.FIGURE_UNREADABLE),
+        capacity_mw=odd.number(columns.get("p_nom"), flag_rules.CAPACITY_UNREADABLE),
+        underground=yes_or_no(columns.get("underground"), odd),
+        commissioning_year=_year(columns.get("build_year"), odd),
         report_url=url if url and url.startswith("http") else None,
     )
-    return Mapped(project_record_id(dataset, project_id), project)
+    return Mapped(project_record_id(dataset, project_id), project, odd.flags)
 
 
 def _end_name(text: str | None) -> tuple[str | None, str | None]:
@@ -118,10 +119,9 @@ def _plan(plan: str, project_id: str) -> str:
     return f"TYNDP {match[1]}" if match else _PLANS.get(plan, plan)
 
 
-def _year(text: str | None) -> int | None:
-    year = number(text, "build_year")
-    if year is None:
-        return None
-    if not year.is_integer() or abs(year) > 9999:
-        raise UnreadableNumberError("build_year", text or "")
-    return int(year)
+def _year(text: str | None, odd: OddCells) -> int | None:
+    said = reported(text)
+    year = None if said is None else year_in(said)
+    if said is not None and year is None:
+        odd.note(flag_rules.YEAR_UNREADABLE)
+    return year

@@ -7,20 +7,17 @@ nameplate electric MW of one unit.
 import re
 from collections.abc import Mapping
 
+from producers.formats import power_columns as columns
 from producers.formats.asset_status import reported, tracker_status
-from producers.formats.country_names import country_code
+from producers.formats.capacity_units import megawatts_per
+from producers.formats.fuel_words import fuels_of
 from producers.formats.tracker_columns import Columns
-from producers.formats.tracker_position import place
-from streams.core import reject_rules
+from producers.formats.tracker_position import place_of
+from streams.core import flag_rules, reject_rules
 from streams.core.errors import Rejected
 from streams.core.payloads import IssuedId, PlantUnit, PowerPlant
 from streams.core.records import Mapped
 from streams.core.vocabulary import STATUSES
-
-UNIT_ID = ("gem_unit_id", "gem_unit_phase_id", "gem_phase_id", "asset_id", "id")
-TRACKER = ("tracker", "tracker_acro", "type", "asset_type")
-
-_LOCATION_ID = ("gem_location_id", "location_id")
 
 # What files, map layers and the API call the tracker of a unit, in lower case.
 _TRACKERS = {
@@ -61,21 +58,6 @@ _FUEL_OF_TRACKER = {
     "GWPT": "wind",
 }
 
-# Fuel texts are `group: fuel` or a group alone; the first pattern that fits counts.
-_FUELS = (
-    (re.compile(r"bioenergy: refuse"), "waste"),
-    (re.compile(r"bioenergy"), "biomass"),
-    (re.compile(r"fossil liquids: petroleum coke"), "petcoke"),
-    (re.compile(r"fossil liquids|oil"), "oil"),
-    (re.compile(r"fossil gas|gas"), "gas"),
-    (re.compile(r"coal"), "coal"),
-    (re.compile(r"hydro(power)?$"), "hydro"),
-    (re.compile(r"(utility-scale )?solar"), "solar"),
-    (re.compile(r"wind"), "wind"),
-    (re.compile(r"nuclear"), "nuclear"),
-    (re.compile(r"geothermal"), "geothermal"),
-    (re.compile(r"industrial by-product|other"), "other"),
-)
 _FUEL_LIMIT = "a fuel of the trackers, such as `fossil gas: natural gas`"
 
 _STARTED = frozenset({"operating", "mothballed", "retired"})
@@ -100,50 +82,55 @@ def is_power(tracker: str | None) -> bool:
     return (tracker or "").strip().lower() not in _OTHER_TRACKERS
 
 
+def plant_entity(row: Columns, dataset: str | None) -> str | None:
+    """Site and tracker of a row, since one site can be in several trackers; None without a name.
+
+    Without a site id it is the plant's page in GEM's wiki, else its name.
+    """
+    url = row.text(*columns.URL)
+    page = url.rstrip("/").rpartition("/")[2] if url else ""
+    site = row.text(*columns.LOCATION_ID) or page or row.text(*columns.NAME)
+    if site is None:
+        return None
+    return f"{site}/{_tracker_of(row, dataset) or dataset or 'unknown'}"
+
+
+def _tracker_of(row: Columns, dataset: str | None) -> str | None:
+    """Code of the tracker of a row; a `type` that names none, such as flash steam, says nothing."""
+    named = (tracker_code(row.text(name)) for name in columns.TRACKER)
+    return next(filter(None, named), None) or tracker_code(dataset)
+
+
 def power_unit(
-    record_id: str, columns: Mapping[str, str], dataset: str | None
+    record_id: str, texts: Mapping[str, str], dataset: str | None, place: str | None
 ) -> Mapped | Rejected:
     """Convert one row to a plant with this one unit.
 
-    Entity: site and tracker, since one site can be in several trackers. Without a site id it is
-    the plant's page in GEM's wiki, else its name.
-
-    Raises:
-        UnreadableNumberError: a number that is none.
+    Entity: see `plant_entity`, with the place where the list has it for another one, too. What is
+    no number, has an unknown unit or is a capacity of zero is null and flags it.
     """
-    row = Columns(columns)
-    if row.text(*UNIT_ID) is None:
+    row = Columns(texts)
+    if row.text(*columns.UNIT_ID) is None:
         return reject_rules.MISSING_ID.reject(field="gem_unit_id")
-    name = row.text("plant_name", "plant_project_name", "project_name", "name", "asset_name")
-    if name is None:
+    name = row.text(*columns.NAME)
+    entity = plant_entity(row, dataset)
+    if name is None or entity is None:
         return reject_rules.MISSING_NAME.reject()
-    tracker = tracker_code(row.text(*TRACKER) or dataset)
-    status_text = row.text("status", "operating_sub_status", "operating_status")
+    tracker = _tracker_of(row, dataset)
+    status_text = row.text(*columns.STATUS)
     status = tracker_status(status_text)
     if status is None:
         return reject_rules.UNKNOWN_STATUS.reject(status_text, limit=", ".join(STATUSES))
-    capacity = row.number("capacity_mw", "unit_capacity_mw", "capacity_value", "capacity")
-    if capacity is not None and capacity <= 0:
-        return reject_rules.CAPACITY_NOT_POSITIVE.reject(capacity, limit="> 0 MW, or not reported")
-    unit = row.text("capacity_unit")
-    if capacity is not None and unit is not None and unit.upper() != "MW":
-        return reject_rules.UNKNOWN_UNIT.reject(unit, field="capacity_unit", limit="MW")
-    fuel_text = row.text("fuel", "fuels", "fuel_s")
+    capacity = _capacity_mw(row)
+    fuel_text = row.text(*columns.FUEL)
     fuels = _fuels(fuel_text, tracker)
     if isinstance(fuels, Rejected):
         return fuels
-    where = place(
-        row.number("latitude", "lat", "geometry_latitude"),
-        row.number("longitude", "lng", "lon", "geometry_longitude"),
-        country_code(row.text("country", "country_area", "areas")),
-    )
-    if isinstance(where, Rejected):
-        return where
-    url = row.text("url", "wiki_url")
-    location = row.text(*_LOCATION_ID)
-    technology = row.text("technology", "technology_type")
-    start_year = row.year("start_year")
-    retired_year = row.year("retired_year")
+    where = place_of(row)
+    location = row.text(*columns.LOCATION_ID)
+    technology = row.text(*columns.technology_columns(tracker))
+    start_year = row.year(*columns.START_YEAR)
+    retired_year = row.year(*columns.RETIRED_YEAR)
     plant = PowerPlant(
         name=name,
         country_code=where.country_code,
@@ -154,33 +141,24 @@ def power_unit(
         other_fuels=fuels[1:],
         commissioning_year=float(start_year) if start_year and status in _STARTED else None,
         status=status,
-        owner=row.parties("owner", "owner_s", "owners"),
+        owner=row.parties(*columns.OWNER),
         capacity_year=None,
         reported_by="Global Energy Monitor",
-        report_url=url,
+        report_url=row.text(*columns.URL),
         position_source=None,
         plant_ids_wepp=(),
         generation_reported_by=None,
         generation=(),
-        aliases=row.aliases(
-            name,
-            "plant_name_local",
-            "plant_name_in_local_language_script",
-            "project_name_in_local_language_script",
-            "plant_name_other",
-            "plant_name_s_other",
-            "other_names",
-            "other_name_s",
-        ),
+        aliases=row.aliases(name, *columns.ALIASES),
         technology=technology,
-        position_accuracy=_accuracy(row.text("location_accuracy")),
+        position_accuracy=_accuracy(row.text(*columns.ACCURACY)),
         retired_year=retired_year,
-        operator=row.parties("operator", "operator_s", "operators"),
+        operator=row.parties(*columns.OPERATOR),
         other_ids=_other_ids(row, location),
         units=(
             PlantUnit(
                 unit_id=record_id,
-                name=row.text("unit_name", "unit_phase_name", "phase_name"),
+                name=row.text(*columns.UNIT_NAME),
                 capacity_mw=capacity,
                 fuel=fuel_text,
                 technology=technology,
@@ -189,27 +167,34 @@ def power_unit(
                 retired_year=retired_year,
             ),
         ),
+        capacity_rating=None if capacity is None else columns.rating(row),
     )
-    page = url.rstrip("/").rpartition("/")[2] if url else ""
-    return Mapped(f"{location or page or name}/{tracker or dataset or 'unknown'}", plant)
+    return Mapped(entity if place is None else f"{entity}/{place}", plant, row.flags)
+
+
+def _capacity_mw(row: Columns) -> float | None:
+    capacity = row.capacity(*columns.CAPACITY)
+    unit = row.text("capacity_unit")
+    if capacity is None or unit is None:
+        return capacity
+    factor = megawatts_per(unit)
+    if factor is None:
+        row.odd.note(flag_rules.CAPACITY_UNREADABLE)
+        return None
+    return capacity * factor
 
 
 def _fuels(text: str | None, tracker: str | None) -> tuple[str, ...] | Rejected:
     """The first fuel, then the others, sorted."""
-    default = _FUEL_OF_TRACKER.get(tracker or "")
-    found = []
-    for part in (text or "").split(", "):
-        if reported(part) is None:
-            continue
-        fuel = next((fuel for pattern, fuel in _FUELS if pattern.match(part.strip().lower())), None)
-        if fuel is None:
-            return reject_rules.UNKNOWN_FUEL.reject(part, limit=_FUEL_LIMIT)
-        found.append(fuel)
+    found, unknown = fuels_of(text)
+    if unknown is not None:
+        return reject_rules.UNKNOWN_FUEL.reject(unknown, limit=_FUEL_LIMIT)
     if not found:
+        default = _FUEL_OF_TRACKER.get(tracker or "")
         if default is None:
             return reject_rules.UNKNOWN_FUEL.reject(text, limit=_FUEL_LIMIT)
-        found.append(default)
-    return (found[0], *sorted(set(found[1:]) - {found[0]}))
+        return (default,)
+    return (found[0], *sorted(found[1:]))
 
 
 def _accuracy(text: str | None) -> str | None:

@@ -5,15 +5,18 @@ again: only then is every id of the stream known, and a missing one really gone.
 """
 
 import json
-from collections.abc import Callable, Iterator, Sequence
+from collections.abc import Callable, Iterator, Mapping, Sequence
 from dataclasses import asdict, dataclass, replace
+from functools import partial
 from hashlib import sha256
 from pathlib import Path
 
-from producers.formats.release_files import PreviousRelease, check_rows, obtain
+from producers.errors import TruncatedError
+from producers.formats.readability import Readability, check_readable
+from producers.formats.release_files import PreviousRelease, check_rows, obtain_readable
 from producers.formats.tracker_files import Row, TrackerFile, measure, read_rows
 from producers.http import HttpSource, bare_address
-from producers.sources.gem_transmission.api import Spool, read_spool
+from producers.sources.gem_transmission.api import ASSETS, Spool, read_spool
 
 
 @dataclass(frozen=True, slots=True)
@@ -25,7 +28,7 @@ class WantedFile:
         minimum_rows: Fewer mean that it was cut short.
         largest_loss: So does a larger share of rows lost since the release before.
         quote: Quote character of a CSV.
-        sheet: Sheet of a workbook; None for the one with the most rows.
+        sheet: Sheet of a workbook; None for the one that says most, and those like it.
     """
 
     location: str
@@ -58,14 +61,47 @@ class Release:
 
     Attributes:
         digest: Hash over all lists.
-        checkpoint: What to remember of it.
+        entries: What to remember of each list.
+        previous: What was remembered of the release before.
         whole: False when a list was read up to a limit only.
     """
 
     parts: tuple[Part, ...]
     digest: str
-    checkpoint: str
+    entries: tuple[PreviousRelease, ...]
+    previous: tuple[PreviousRelease, ...]
     whole: bool
+
+    @property
+    def checkpoint(self) -> str:
+        """Text for the checkpoint."""
+        return _text(self.entries)
+
+    def checked(
+        self, found: Mapping[str, Readability], looked_for: Sequence[str], *, accept_loss: bool
+    ) -> "Release":
+        """The release, remembering how much of each list can be read.
+
+        Args:
+            found: What became of the rows, by location of their list.
+            looked_for: Columns that may have the id.
+            accept_loss: Refuse nothing.
+
+        Raises:
+            UnexpectedAnswerError: less of a list can be read than of the release before.
+        """
+        known = {
+            _origin(entry): entry.readable for entry in self.previous if entry.readable is not None
+        }
+        # A list at a new address is compared with the stream.
+        stream = min(known.values(), default=None)
+        for location, one in found.items():
+            if not accept_loss:
+                before = known.get(location, stream)
+                check_readable(one, location, before=before, looked_for=looked_for)
+        shares = {location: one.share for location, one in found.items()}
+        entries = (replace(one, readable=shares.get(_origin(one))) for one in self.entries)
+        return replace(self, entries=tuple(entries))
 
     @property
     def rows(self) -> int:
@@ -87,6 +123,8 @@ def fetch_release(
     files: Sequence[WantedFile],
     checkpoint: str | None,
     largest_loss: float,
+    *,
+    accept_loss: bool = False,
 ) -> Release | Unchanged:
     """Fetch and check every list of a stream.
 
@@ -97,16 +135,22 @@ def fetch_release(
         files: Files to fetch.
         checkpoint: What the release before asked to remember; None before the first.
         largest_loss: Share of its rows that a list of an API may have lost since then.
+        accept_loss: A person has said that what is lost is really gone.
 
     Raises:
         TruncatedError: a list is damaged or looks cut short.
         SourceError: a list cannot be fetched or read.
     """
-    previous = {entry.location: entry for entry in _entries(checkpoint)}
+    before_all = _entries(checkpoint)
+    if accept_loss:
+        largest_loss, files = 1.0, [replace(wanted, largest_loss=1.0) for wanted in files]
+    else:
+        _refuse_narrowed(spools, files, before_all)
+    previous = {entry.location: entry for entry in before_all}
     now = [_checked(spool, previous.get(_spool_location(spool)), largest_loss) for spool in spools]
     measured: list[TrackerFile | None] = []
     for index, wanted in enumerate(files):
-        before = previous.get(bare_address(wanted.location))
+        before = previous.get(_file_location(wanted))
         file, entry = _fetch(http, folder / str(index), wanted, before)
         measured.append(file)
         now.append(entry)
@@ -130,18 +174,62 @@ def fetch_release(
             )
         )
     whole = all(spool.whole for spool in spools)
-    return Release(tuple(parts), _digest(now), _text(now), whole)
+    return Release(tuple(parts), _digest(now), tuple(now), tuple(before_all), whole)
+
+
+def _refuse_narrowed(
+    spools: Sequence[Spool], files: Sequence[WantedFile], before: Sequence[PreviousRelease]
+) -> None:
+    """Raise when less is configured than was read: a file may have another name, no API list has.
+
+    Raises:
+        TruncatedError: what only the others had would be called no longer listed.
+    """
+    wanted = len(spools) + len(files)
+    types = {_asset_type(entry) for entry in before} - {None}
+    gone = types - {spool.asset_type for spool in spools}
+    if gone:
+        missing = (
+            f"{' and '.join(sorted(map(str, gone)))} of the API was read before and is left out"
+        )
+    elif wanted < len(before):
+        missing = f"{wanted} lists are configured where {len(before)} were read"
+    else:
+        return
+    raise TruncatedError(
+        f"{missing}: what only that had would be called no longer listed. Configure it again, or "
+        "run once with --accept-loss."
+    )
+
+
+def _asset_type(entry: PreviousRelease) -> str | None:
+    """Asset type of a list of the API; None for files."""
+    address, _, asset_type = entry.location.partition("#")
+    return asset_type if asset_type and address.endswith(ASSETS) else None
 
 
 def _fetch(
     http: HttpSource, target: Path, wanted: WantedFile, previous: PreviousRelease | None
 ) -> tuple[TrackerFile | None, PreviousRelease]:
     """The file, measured and checked; None when the server says it has not changed."""
-    obtained = obtain(http, wanted.location, target, previous)
-    if obtained.path is None:
+    address = bare_address(wanted.location)
+    same = replace(previous, location=address) if previous is not None else None
+    obtained, file = obtain_readable(
+        http,
+        wanted.location,
+        target,
+        same,
+        partial(
+            measure,
+            name=address,
+            quote=wanted.quote,
+            sheet=wanted.sheet,
+            spool=target.with_suffix(".rows"),
+        ),
+    )
+    if file is None:
         assert previous is not None
         return None, previous
-    file = measure(obtained.path, quote=wanted.quote, sheet=wanted.sheet)
     check_rows(
         file.rows,
         wanted.location,
@@ -149,8 +237,9 @@ def _fetch(
         previous_rows=previous.rows if previous else 0,
         largest_loss=wanted.largest_loss,
     )
+    readable = previous.readable if previous and previous.digest == file.digest else None
     return file, PreviousRelease(
-        bare_address(wanted.location), file.digest, file.rows, obtained.etag
+        _file_location(wanted), file.digest, file.rows, obtained.etag, readable
     )
 
 
@@ -173,6 +262,16 @@ def _checked(
 
 def _spool_location(spool: Spool) -> str:
     return f"{spool.location}#{spool.asset_type}"
+
+
+def _file_location(wanted: WantedFile) -> str:
+    """Location of a file, with the sheet where one is chosen: a workbook may be several lists."""
+    sheet = "" if wanted.sheet is None else f"#{wanted.sheet}"
+    return f"{bare_address(wanted.location)}{sheet}"
+
+
+def _origin(entry: PreviousRelease) -> str:
+    return entry.location.partition("#")[0]
 
 
 def _spool_reader(spool: Spool) -> Callable[[], Iterator[Row]]:

@@ -8,6 +8,7 @@ files: no service lists any. Source: developer.nlr.gov; `renewable_projects` for
 
 import logging
 from collections.abc import Iterator, Mapping
+from dataclasses import replace
 from typing import ClassVar
 
 from pydantic import SecretStr
@@ -15,13 +16,21 @@ from pydantic import SecretStr
 from producers.config import SourceConfig
 from producers.connector import InfrastructureConnector, Pull, PullRequest, RawItem, StreamInfo
 from producers.errors import SourceError
+from producers.formats.odd_cells import OddCells
 from producers.formats.reading import UnreadableNumberError
 from producers.http import HttpSource
 from producers.sources.reexplorer import mapping, projects
 from producers.sources.reexplorer.config import ReexplorerConfig
-from producers.sources.reexplorer.project_files import PROJECTS, pull_projects
+from producers.sources.reexplorer.project_files import (
+    KEY,
+    PLACE_OF,
+    PROJECTS,
+    TECHNOLOGY,
+    pull_projects,
+)
 from producers.sources.reexplorer.streams import NLR_STREAMS
 from producers.sources.reexplorer.sweep import Sweep
+from producers.sources.reexplorer.upstream_fields import UPSTREAM_FIELDS
 from streams.core import reject_rules
 from streams.core.errors import Rejected
 from streams.core.records import Mapped, RawRecord
@@ -36,6 +45,12 @@ class ReexplorerConnector(InfrastructureConnector):
     source_id = "reexplorer"
     licence = "LicenseRef-US-government-funded"
     attribution = "National Laboratory of the Rockies (NLR), developer.nlr.gov"
+    key_variable = "NLR_API_KEY"
+    file_variables: ClassVar[Mapping[str, Mapping[str, str]]] = {
+        PROJECTS: {"RENEWABLE_PROJECTS_LOCATION": "{file}", "NLR_API_KEY": "none"}
+    }
+    also_read = frozenset((*projects.PHASE, "gem_location_id", "geometry_type"))
+    upstream_fields = UPSTREAM_FIELDS
     config_model: ClassVar[type[SourceConfig]] = ReexplorerConfig
     config: ReexplorerConfig
 
@@ -90,9 +105,9 @@ class ReexplorerConnector(InfrastructureConnector):
     def _items(self, http: HttpSource, request: PullRequest, pull: Pull) -> Iterator[RawItem]:
         """Projects and answers; one of them failing does not lose the other."""
         try:
-            yield from pull_projects(http, self.config, request.checkpoint, pull)
+            yield from pull_projects(http, self.config, request, pull, self.map_to_schema)
         except SourceError as error:
-            log.error("%s cannot be read: %s", PROJECTS, error)
+            log.debug("%s cannot be read: %s", PROJECTS, error)  # the run ends with it
             pull.failures[PROJECTS] = error
         sweep = Sweep(http, self.config, request, pull)
         try:
@@ -102,20 +117,32 @@ class ReexplorerConnector(InfrastructureConnector):
                 raise
             pull.failures[sweep.asking] = error
 
+    def is_checkpoint_of(self, key: str, stream: str) -> bool:
+        """Only projects are ever complete; each of their files has a key."""
+        return stream == PROJECTS and key.startswith(KEY)
+
     @staticmethod
     def map_to_schema(raw: RawRecord) -> Mapped | Rejected:
         """Convert an answer to a renewable resource, or a tracker row to a project.
 
         Units: kWh/m2/day, kWh a year, percent, metres, MW, degrees. Null and an absent value mean
-        not reported, never zero; outside coverage is `coverage: outside` with no figures.
+        not reported, never zero; what is no number is null and flags the record. Outside coverage
+        is `coverage: outside` with no figures.
         """
         content = raw.item or {}
         try:
             if raw.stream == PROJECTS:
-                return projects.project(raw.record_id, content["row"] or {})
-            found = mapping.resource(raw.stream, content)
+                return _project(raw.record_id, content["row"] or {}, content["extra"])
+            odd = OddCells()
+            found = mapping.resource(raw.stream, content, odd)
         except UnreadableNumberError as error:
             return reject_rules.UNREADABLE_NUMBER.reject(
                 error.text, field=error.field, limit="a number"
             )
-        return found if isinstance(found, Rejected) else Mapped(raw.record_id, found)
+        return found if isinstance(found, Rejected) else Mapped(raw.record_id, found, odd.flags)
+
+
+def _project(record_id: str, row: Mapping[str, str], said: Mapping[str, str]) -> Mapped | Rejected:
+    """The project of a row, with what its file says beside it."""
+    found = projects.project(record_id, row, said.get(TECHNOLOGY))
+    return found if isinstance(found, Rejected) else replace(found, place_of=said.get(PLACE_OF))

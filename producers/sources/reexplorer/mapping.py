@@ -8,14 +8,16 @@ from collections.abc import Mapping
 from dataclasses import replace
 from typing import Any
 
-from producers.formats.reading import UnreadableNumberError, number
-from streams.core import reject_rules
+from producers.formats.odd_cells import OddCells
+from producers.formats.reading import number
+from streams.core import flag_rules, reject_rules
 from streams.core.errors import Rejected
 from streams.core.geodesy import distance_km
 from streams.core.payloads import RenewableResource, SiteCount
 
 _MONTHS = ("jan", "feb", "mar", "apr", "may", "jun", "jul", "aug", "sep", "oct", "nov", "dec")
 _NO_DATA = "no data"
+_UNREADABLE = flag_rules.FIGURE_UNREADABLE
 
 # The service counts sites of solar, wave and climate models, too.
 _NO_WIND = re.compile(
@@ -26,11 +28,13 @@ ABSENCE = "data_query"
 """Key of a raw item's `extra`: what Solar Dataset Query says where PVWatts refuses a point."""
 
 
-def resource(stream: str, item: Mapping[str, Any]) -> RenewableResource | Rejected:
+def resource(stream: str, item: Mapping[str, Any], odd: OddCells) -> RenewableResource | Rejected:
     """Renewable resource of an item, or why it is none.
 
+    Figures that are no numbers are null, or left out of a list, and noted in `odd`.
+
     Raises:
-        UnreadableNumberError: a figure is no number.
+        UnreadableNumberError: the position is no number.
     """
     point = item["point"]
     if point is None:
@@ -45,15 +49,15 @@ def resource(stream: str, item: Mapping[str, Any]) -> RenewableResource | Reject
             )
     if item["errors"] and item["extra"].get(ABSENCE) != "null":
         return reject_rules.SERVICE_ERROR.reject("; ".join(item["errors"]))
-    return _READERS[stream](item)
+    return _READERS[stream](item, odd)
 
 
-def _solar(item: Mapping[str, Any]) -> RenewableResource:
+def _solar(item: Mapping[str, Any], odd: OddCells) -> RenewableResource:
     outputs = item["solar_resource"] or {}
-    dni, monthly_dni = _averages(outputs.get("avg_dni"), "avg_dni")
-    ghi, monthly_ghi = _averages(outputs.get("avg_ghi"), "avg_ghi")
-    tilt, monthly_tilt = _averages(outputs.get("avg_lat_tilt"), "avg_lat_tilt")
-    covered = any(value is not None for value in (dni, ghi, tilt))
+    dni, monthly_dni = _averages(outputs.get("avg_dni"), odd)
+    ghi, monthly_ghi = _averages(outputs.get("avg_ghi"), odd)
+    tilt, monthly_tilt = _averages(outputs.get("avg_lat_tilt"), odd)
+    covered = any(value is not None for value in (dni, ghi, tilt)) or bool(odd.flags)
     return replace(
         _resource(item, "solar", covered=covered, dataset="; ".join(item["sources"])),
         dni_kwh_per_m2_day=dni,
@@ -65,25 +69,25 @@ def _solar(item: Mapping[str, Any]) -> RenewableResource:
     )
 
 
-def _pv_yield(item: Mapping[str, Any]) -> RenewableResource:
+def _pv_yield(item: Mapping[str, Any], odd: OddCells) -> RenewableResource:
     outputs = item["pvwatts"] or {}
     station = outputs.get("station_info", {})
-    annual = number(outputs.get("ac_annual"), "ac_annual")
-    if annual is None:
+    annual = odd.number(outputs.get("ac_annual"), _UNREADABLE)
+    if annual is None and not odd.flags:
         return _resource(item, "pv_yield", covered=False, dataset="")
     dataset = station.get("weather_data_source", "")
     return replace(
         _resource(item, "pv_yield", covered=True, dataset=dataset),
         ac_annual_kwh=annual,
-        ac_monthly_kwh=_twelve(outputs["ac_monthly"], "ac_monthly"),
-        solrad_annual_kwh_per_m2_day=number(outputs["solrad_annual"], "solrad_annual"),
-        capacity_factor_pct=number(outputs["capacity_factor"], "capacity_factor"),
-        system_capacity_kw=number(item["request"].get("system_capacity"), "system_capacity"),
-        station_distance_m=_station_distance_m(item, station),
+        ac_monthly_kwh=_twelve(outputs["ac_monthly"], odd),
+        solrad_annual_kwh_per_m2_day=odd.number(outputs["solrad_annual"], _UNREADABLE),
+        capacity_factor_pct=odd.number(outputs["capacity_factor"], _UNREADABLE),
+        system_capacity_kw=odd.number(item["request"].get("system_capacity"), _UNREADABLE),
+        station_distance_m=_station_distance_m(item, station, odd),
     )
 
 
-def _datasets(item: Mapping[str, Any]) -> RenewableResource:
+def _datasets(item: Mapping[str, Any], _odd: OddCells) -> RenewableResource:
     datasets = item["nsrdb_datasets"] or []
     years = {
         int(year)
@@ -99,17 +103,15 @@ def _datasets(item: Mapping[str, Any]) -> RenewableResource:
     )
 
 
-def _wind_sites(item: Mapping[str, Any]) -> RenewableResource:
+def _wind_sites(item: Mapping[str, Any], odd: OddCells) -> RenewableResource:
     counts = []
     for name, text in sorted((item["site_counts"] or {}).items()):
-        sites = number(text, name)
-        if sites is not None and not (sites.is_integer() and 0 <= sites < 2**31):
-            raise UnreadableNumberError(name, text)
+        sites = odd.count(text, _UNREADABLE)
         if sites and not _NO_WIND.match(name):
-            counts.append(SiteCount(name, int(sites)))
+            counts.append(SiteCount(name, sites))
     names = "; ".join(count.dataset for count in counts)
     return replace(
-        _resource(item, "wind_dataset", covered=bool(counts), dataset=names),
+        _resource(item, "wind_dataset", covered=bool(counts or odd.flags), dataset=names),
         site_counts=tuple(counts),
     )
 
@@ -153,31 +155,33 @@ def _resource(
     )
 
 
-def _averages(value: object, field: str) -> tuple[float | None, tuple[float, ...]]:
+def _averages(value: object, odd: OddCells) -> tuple[float | None, tuple[float, ...]]:
     """Annual and twelve monthly averages; none of both outside coverage."""
     if isinstance(value, Mapping):
         months = value["monthly"]
-        annual = number(value["annual"], f"{field}.annual")
-        return annual, _twelve([months.get(month) for month in _MONTHS], f"{field}.monthly")
+        annual = odd.number(value["annual"], _UNREADABLE)
+        return annual, _twelve([months.get(month) for month in _MONTHS], odd)
     if value is None or str(value).strip().lower() == _NO_DATA:
         return None, ()
-    return number(str(value), field), ()
+    return odd.number(str(value), _UNREADABLE), ()
 
 
-def _twelve(texts: list[str | None], field: str) -> tuple[float, ...]:
+def _twelve(texts: list[str | None], odd: OddCells) -> tuple[float, ...]:
     """Twelve figures, or none unless all twelve are reported."""
-    found = [number(text, field) for text in texts]
+    found = [odd.number(text, _UNREADABLE) for text in texts]
     figures = tuple(value for value in found if value is not None)
     return figures if len(figures) == len(found) == len(_MONTHS) else ()
 
 
-def _station_distance_m(item: Mapping[str, Any], station: Mapping[str, str]) -> float | None:
+def _station_distance_m(
+    item: Mapping[str, Any], station: Mapping[str, str], odd: OddCells
+) -> float | None:
     """Distance as stated, else between the two positions; None when neither is there."""
-    stated = number(station.get("distance"), "station_info.distance")
+    stated = odd.number(station.get("distance"), _UNREADABLE)
     if stated is not None:
         return stated
-    latitude = number(station.get("lat"), "station_info.lat")
-    longitude = number(station.get("lon"), "station_info.lon")
+    latitude = odd.number(station.get("lat"), _UNREADABLE)
+    longitude = odd.number(station.get("lon"), _UNREADABLE)
     if latitude is None or longitude is None:
         return None
     own = (float(item["point"]["latitude"]), float(item["point"]["longitude"]))

@@ -8,12 +8,13 @@ the data change, and only then. Where a run stops inside a group, a cursor says 
 import hashlib
 import json
 from collections.abc import Iterable, Iterator, Mapping
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 
 from producers.sources.reexplorer.points import ResourcePoint, grouped
 from producers.sources.reexplorer.streams import Asked, NlrStream
 
 _CURSOR = "cursor"
+_OPEN = "unanswered"
 
 
 @dataclass(frozen=True, slots=True)
@@ -43,10 +44,16 @@ class Task:
 
 @dataclass(slots=True)
 class Progress:
-    """Groups answered, as the checkpoint holds them."""
+    """Groups answered, as the checkpoint holds them.
+
+    Attributes:
+        cursors: How far the group was answered in which the last run stopped, by stream.
+        unanswered: Ids of points of these groups on which their service failed, by stream.
+    """
 
     groups: dict[str, dict[str, str]]
-    cursor: str | None
+    cursors: dict[str, str]
+    unanswered: dict[str, list[str]] = field(default_factory=dict)
 
     @classmethod
     def from_checkpoint(cls, checkpoint: Mapping[str, str], streams: Iterable[str]) -> "Progress":
@@ -55,22 +62,39 @@ class Progress:
         for stream in streams:
             pairs = (entry.partition(":") for entry in checkpoint.get(stream, "").split())
             groups[stream] = {group: digest for group, _, digest in pairs}
-        return cls(groups, checkpoint.get(_CURSOR))
+        lines = checkpoint.get(_CURSOR, "").splitlines()
+        cursors = {line.partition(" ")[0]: line for line in lines}
+        return cls(groups, cursors, json.loads(checkpoint.get(_OPEN, "{}")))
+
+    def leave_open(self, task: Task, point: ResourcePoint) -> None:
+        """Note that a service failed on a point, which its group does not wait for."""
+        ids = self.unanswered.setdefault(task.stream.name, [])
+        if point.id not in ids:
+            ids.append(point.id)
+
+    def answer(self, task: Task, point: ResourcePoint) -> None:
+        """Note that a point was answered."""
+        ids = self.unanswered.get(task.stream.name, [])
+        if point.id in ids:
+            ids.remove(point.id)
 
     def finish(self, task: Task) -> None:
         """Note that a group was answered whole."""
         self.groups[task.stream.name][task.group] = task.digest
-        self.cursor = None
+        self.cursors.pop(task.stream.name, None)
 
     def stop(self, task: Task, answered: int) -> None:
         """Note how far a group was answered."""
-        self.cursor = task.cursor(answered)
+        self.cursors[task.stream.name] = task.cursor(answered)
 
     def write(self, checkpoint: dict[str, str]) -> None:
         """Put it into a checkpoint."""
         checkpoint.pop(_CURSOR, None)
-        if self.cursor is not None:
-            checkpoint[_CURSOR] = self.cursor
+        checkpoint.pop(_OPEN, None)
+        if any(self.unanswered.values()):
+            checkpoint[_OPEN] = json.dumps(self.unanswered)
+        if self.cursors:
+            checkpoint[_CURSOR] = "\n".join(self.cursors.values())
         for stream, groups in self.groups.items():
             checkpoint.pop(stream, None)
             if groups:
@@ -91,9 +115,14 @@ class Progress:
             digest = _digest(stream, members, asked, fingerprint)
             if self.groups[stream.name].get(group) != digest:
                 yield Task(stream, group, members, digest, self._done(stream, group, digest))
+                continue
+            ids = self.unanswered.get(stream.name, [])
+            left = tuple(point for point in members if point.id in ids)
+            if left:
+                yield Task(stream, group, left, digest, 0)
 
     def _done(self, stream: NlrStream, group: str, digest: str) -> int:
-        start, _, done = (self.cursor or "").rpartition(" ")
+        start, _, done = self.cursors.get(stream.name, "").rpartition(" ")
         same = start == f"{stream.name} {group} {digest}" and done.isdigit()
         return int(done) if same else 0
 

@@ -1,23 +1,36 @@
 """Tracker files as releases of renewable projects: read when one has changed, guarded, credited."""
 
 import json
-from collections.abc import Iterator, Mapping
+from collections import Counter
+from collections.abc import Callable, Iterator, Mapping
+from functools import partial
 from pathlib import Path
 from tempfile import TemporaryDirectory
 from typing import Any
 
-from producers.connector import Credit, Pull, RawItem
-from producers.errors import CheckpointError
-from producers.formats.release_files import PreviousRelease, check_rows, obtain
+from producers.connector import Credit, Pull, PullRequest, RawItem
+from producers.errors import CheckpointError, TruncatedError
+from producers.formats.readability import check_readable, readability
+from producers.formats.release_files import PreviousRelease, check_rows, obtain_readable
 from producers.formats.tracker_files import TrackerFile, measure, read_rows
 from producers.http import HttpSource, bare_address
 from producers.sources.reexplorer import projects
 from producers.sources.reexplorer.config import ReexplorerConfig
+from streams.core.errors import Rejected
+from streams.core.payload_base import Position
+from streams.core.payloads import RenewableProject
+from streams.core.records import Mapped, RawRecord
 
 PROJECTS = "renewable_projects"
 """Name of the stream."""
 
-_KEY = "file "
+TECHNOLOGY = "technology_of_file"
+"""Key of a raw item's `extra`: where a row does not say it, what the rows of its file say."""
+
+PLACE_OF = "place_of"
+"""Key of a raw item's `extra`: the phase of the same project that states the same place before."""
+
+KEY = "file "
 """Begins the checkpoint key of every file that was read."""
 
 _CREDIT = Credit(
@@ -26,22 +39,34 @@ _CREDIT = Credit(
 
 
 def pull_projects(
-    http: HttpSource, config: ReexplorerConfig, checkpoint: Mapping[str, str], pull: Pull
+    http: HttpSource,
+    config: ReexplorerConfig,
+    request: PullRequest,
+    pull: Pull,
+    read_item: Callable[[RawRecord], Mapped | Rejected],
 ) -> Iterator[RawItem]:
     """Yield every planned or unfinished phase when a file has changed since the checkpoint.
 
     Sets the stream complete after the last one, so that phases which run or are given up by then
-    are no longer listed.
+    are no longer listed. `read_item` is what the pipeline does with an item.
 
     Raises:
         TruncatedError: a file looks cut short.
         SourceError: see `release_files.obtain` and `tracker_files.measure`.
     """
+    checkpoint = request.checkpoint
     previous = {
         location: _previous(checkpoint.get(_key(location))) for location in config.project_files
     }
     wanted = {_key(location) for location in previous}
-    gone = [key for key in checkpoint if key.startswith(_KEY) and key not in wanted]
+    known = [key for key in checkpoint if key.startswith(KEY)]
+    gone = [key for key in known if key not in wanted]
+    if len(wanted) < len(known) and not request.accept_loss:
+        raise TruncatedError(
+            f"{len(wanted)} project files are configured where {len(known)} were read: what only "
+            "the others had would be called no longer listed. Configure them again, or run once "
+            "with --accept-loss."
+        )
     for key in gone:
         del pull.checkpoint[key]
     with TemporaryDirectory(prefix="projects-") as folder:
@@ -50,19 +75,31 @@ def pull_projects(
             return
         read: dict[str, str] = {}
         for location, (file, etag) in files.items():
-            new = PreviousRelease(bare_address(location), file.digest, _phases(file), etag)
             before = previous[location]
+            found = readability(_items(file, location, Counter()), read_item).get(
+                bare_address(location)
+            )
+            if found is not None and not request.accept_loss:
+                share = before.readable if before else None
+                check_readable(found, location, before=share, looked_for=projects.PHASE)
+            new = PreviousRelease(
+                bare_address(location),
+                file.digest,
+                found.rows if found else 0,
+                etag,
+                found.share if found else None,
+            )
             check_rows(
                 new.rows,
                 location,
                 least=config.minimum_rows,
-                previous_rows=before.rows if before else 0,
+                previous_rows=before.rows if before and not request.accept_loss else 0,
                 largest_loss=config.largest_loss,
                 of="planned or unfinished solar and wind phases",
             )
             read[_key(location)] = new.to_text()
         for location, (file, _) in files.items():
-            yield from _items(file, location)
+            yield from _items(file, location, pull.left_out)
         pull.checkpoint |= read
         pull.complete_streams.add(PROJECTS)
 
@@ -78,43 +115,53 @@ def _changed_files(
     found: dict[str, tuple[TrackerFile, str | None]] = {}
     kept: list[str] = []
     for index, (location, before) in enumerate(previous.items()):
-        obtained = obtain(http, location, folder / str(index), before)
-        if obtained.path is None:
+        target = folder / str(index)
+        read = partial(measure, name=bare_address(location), spool=target.with_suffix(".rows"))
+        obtained, file = obtain_readable(http, location, target, before, read)
+        if file is None:
             kept.append(location)
             continue
-        file = measure(obtained.path)
         changed |= before is None or before.digest != file.digest
         found[location] = (file, obtained.etag)
     if not changed or not previous:
         return None
     for index, location in enumerate(kept):
-        obtained = obtain(http, location, folder / f"kept-{index}", None)
-        assert obtained.path is not None
-        found[location] = (measure(obtained.path), obtained.etag)
+        target = folder / f"kept-{index}"
+        read = partial(measure, name=bare_address(location), spool=target.with_suffix(".rows"))
+        obtained, file = obtain_readable(http, location, target, None, read)
+        assert file is not None
+        found[location] = (file, obtained.etag)
     return {location: found[location] for location in previous}
 
 
-def _phases(file: TrackerFile) -> int:
-    """How many rows become items: a renamed column leaves the rows and loses these."""
-    return sum(map(projects.is_project, read_rows(file)))
-
-
-def _items(file: TrackerFile, location: str) -> Iterator[RawItem]:
+def _items(file: TrackerFile, location: str, left_out: Counter[str]) -> Iterator[RawItem]:
     origin = bare_address(location)
+    of_file = projects.technology_of_file(read_rows(file))
+    first_at: dict[tuple[str, Position], str] = {}
     for row in read_rows(file):
-        if projects.is_project(row):
-            yield RawItem(
-                stream=PROJECTS,
-                record_id=projects.phase_id(row),
-                item=_row_item(row),
-                source_updated_at=None,
-                release=file.digest,
-                origin=origin,
-                credit=_CREDIT,
-            )
+        reason = projects.left_out_as(row, of_file)
+        if reason is not None:
+            left_out[reason] += 1
+            continue
+        record_id, place_of = projects.phase_id(row), None
+        found = projects.project(record_id, row, of_file)
+        if isinstance(found, Mapped) and isinstance(found.payload, RenewableProject):
+            stated = found.entity_id, found.payload.position
+            first = first_at.setdefault(stated, record_id)
+            place_of = first if first != record_id else None
+        yield RawItem(
+            stream=PROJECTS,
+            record_id=record_id,
+            item=_row_item(row, None if projects.says_technology(row) else of_file, place_of),
+            source_updated_at=None,
+            release=file.digest,
+            origin=origin,
+            credit=_CREDIT,
+        )
 
 
-def _row_item(row: Mapping[str, str]) -> dict[str, Any]:
+def _row_item(row: Mapping[str, str], of_file: str | None, place_of: str | None) -> dict[str, Any]:
+    said = {TECHNOLOGY: of_file, PLACE_OF: place_of}
     return {
         "point": None,
         "request": {},
@@ -128,12 +175,12 @@ def _row_item(row: Mapping[str, str]) -> dict[str, Any]:
         "nsrdb_datasets": None,
         "site_counts": None,
         "row": {name: text for name, text in row.items() if text},
-        "extra": {},
+        "extra": {name: text for name, text in said.items() if text is not None},
     }
 
 
 def _key(location: str) -> str:
-    return f"{_KEY}{bare_address(location)}"
+    return f"{KEY}{bare_address(location)}"
 
 
 def _previous(text: str | None) -> PreviousRelease | None:

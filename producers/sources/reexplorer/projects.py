@@ -1,18 +1,20 @@
 """Solar and wind projects: rows of tracker files that are planned or under construction.
 
 The NLR services list no projects. Trackers do, in files whose columns differ from release to
-release: this module knows their names. A row is a phase; the phases of one location and technology
+release (`power_columns`). A row is a phase; the phases of one location and technology
 are one project. Source: methodology pages of the Global Energy Monitor solar and wind trackers.
 """
 
 import hashlib
-from collections.abc import Mapping
+import re
+from collections.abc import Iterable, Mapping
 from typing import Final
 
+from producers.formats import power_columns as columns_of
 from producers.formats.asset_status import tracker_status
-from producers.formats.country_names import country_code
+from producers.formats.fuel_words import fuel_of
 from producers.formats.tracker_columns import Columns
-from producers.formats.tracker_position import place
+from producers.formats.tracker_position import place_of
 from streams.core import reject_rules
 from streams.core.errors import Rejected
 from streams.core.payloads import ProjectPhase, RenewableProject
@@ -21,96 +23,92 @@ from streams.core.vocabulary import AssetStatus
 
 PROJECT_STATUSES: Final = frozenset[AssetStatus]({"announced", "pre-construction", "construction"})
 
-# Names of one column in the trackers' files and maps, in plain form.
-_PHASE = ("gem_unit_id", "gem_phase_id", "gem_unit_phase_id", "id")
-_LOCATION = ("gem_location_id",)
-_NAME = ("plant_name", "project_name", "plant_project_name", "name")
-_OTHER_NAMES = (
-    "plant_name_local",
-    "plant_name_other",
-    "project_name_in_local_language_script",
-    "other_name_s",
-)
-_PHASE_NAME = ("unit_name", "phase_name", "unit_phase_name")
-_COUNTRY = ("country", "country_area", "areas")
+PHASE = columns_of.UNIT_ID
 _TRACKER = ("tracker", "tracker_acro", "tracker_custom")
 _FUEL = ("fuel", "type")
 _DETAIL = ("technology", "technology_type", "installation_type")
-_CAPACITY = ("capacity_mw", "capacity")
-_STATUS = ("status",)
-_START = ("start_year",)
-_RETIRED = ("retired_year",)
-_OWNER = ("owner", "owner_s")
-_ACCURACY = ("location_accuracy",)
-_URL = ("url", "wiki_url", "gem_wiki_page_url")
 
+OTHER = "other_technology"
+"""Technology of a row that is neither solar nor wind, and why it is left out."""
+
+_TECHNOLOGIES = ("solar", "wind")
 _TRACKER_TECHNOLOGY = {"GSPT": "solar", "GWPT": "wind"}
-_FUEL_TECHNOLOGY = {
-    "solar": "solar",
-    "utility-scale solar": "solar",
-    "wind": "wind",
-}
 # Trackers of one technology have no column for it, but one for its variety.
-_DETAIL_TECHNOLOGY = {
-    "pv": "solar",
-    "assumed pv": "solar",
-    "solar thermal": "solar",
-    "csp": "solar",
-    "onshore": "wind",
-    "offshore": "wind",
-    "offshore hard mount": "wind",
-    "offshore floating": "wind",
-    "offshore mount unknown": "wind",
-}
+_SOLAR_DETAIL = re.compile(r"\b(pv|photovoltaic|solar|csp|cpv)\b", re.IGNORECASE)
+_WIND_DETAIL = re.compile(r"\b(onshore|offshore|wind)\b", re.IGNORECASE)
 _ACCURACIES = frozenset({"exact", "approximate"})
 
 
 def technology(row: Columns) -> str | None:
-    """`solar` or `wind`; None for anything else a file lists."""
+    """`solar` or `wind`; `OTHER` for anything else a file lists; None when the row does not say."""
     acronym = (row.text(*_TRACKER) or "").partition("-")[0]
-    fuel = row.text(*_FUEL)
-    if acronym in _TRACKER_TECHNOLOGY:
-        return _TRACKER_TECHNOLOGY[acronym]
-    if acronym or fuel is not None:
-        return None if acronym else _FUEL_TECHNOLOGY.get((fuel or "").lower())
-    return _DETAIL_TECHNOLOGY.get((row.text(*_DETAIL) or "").lower())
+    if acronym:
+        return _TRACKER_TECHNOLOGY.get(acronym, OTHER)
+    # A `type` that names no fuel is another thing, such as a variety.
+    fuel = fuel_of(row.text(*_FUEL))
+    if fuel is not None:
+        return fuel if fuel in _TECHNOLOGIES else OTHER
+    detail = row.text(*_DETAIL)
+    if detail is None or detail.lower() == "unknown":
+        return None
+    if _SOLAR_DETAIL.search(detail):
+        return "solar"
+    return "wind" if _WIND_DETAIL.search(detail) else OTHER
 
 
-def is_project(columns: Mapping[str, str]) -> bool:
-    """Whether a row is a solar or wind phase that does not run yet and is not given up.
+def says_technology(columns: Mapping[str, str]) -> bool:
+    """Whether a row says its technology itself."""
+    return technology(Columns(columns)) is not None
 
-    A status outside the vocabulary counts: such a row must not vanish, it is rejected later.
+
+def technology_of_file(rows: Iterable[Mapping[str, str]]) -> str | None:
+    """The technology of every row that says one; None when they differ or none does."""
+    found = {technology(Columns(row)) for row in rows} - {None}
+    return next(iter(found)) if len(found) == 1 else None
+
+
+def left_out_as(columns: Mapping[str, str], of_file: str | None) -> str | None:
+    """Why a row is no phase that is planned or under construction; None when it is one.
+
+    What a row does not say of its technology or status does not leave it out: it is rejected
+    later, and does not vanish.
+
+    Args:
+        columns: The row.
+        of_file: See `technology_of_file`.
     """
     row = Columns(columns)
-    if technology(row) is None:
-        return False
-    status = tracker_status(row.text(*_STATUS))
-    return status is None or status in PROJECT_STATUSES
+    if (technology(row) or of_file) == OTHER:
+        return OTHER
+    status = tracker_status(row.text(*columns_of.STATUS))
+    if status is None or status in PROJECT_STATUSES:
+        return None
+    return "not_planned"
 
 
 def phase_id(columns: Mapping[str, str]) -> str:
     """The tracker's id of the phase; a hash of the row where there is none."""
-    found = Columns(columns).text(*_PHASE)
+    found = Columns(columns).text(*PHASE)
     if found is not None:
         return found
     digest = hashlib.sha256(repr(sorted(columns.items())).encode()).hexdigest()
     return f"row-{digest[:16]}"
 
 
-def project(record_id: str, columns: Mapping[str, str]) -> Mapped | Rejected:
+def project(record_id: str, columns: Mapping[str, str], of_file: str | None) -> Mapped | Rejected:
     """The project a phase belongs to, with this one phase.
 
-    Units: MW, degrees. Null means not reported. Entity: location and technology; the page of the
-    project where a file has no locations, the phase itself where it has neither.
+    A row that does not say its technology has that of its file.
 
-    Raises:
-        UnreadableNumberError: a figure is no number.
+    Units: MW, degrees. Null means not reported. Entity: location and technology; the page of the
+    project where a file has no locations, the phase itself where it has neither. What is no number
+    and a capacity of zero is null and flags it.
     """
     row = Columns(columns)
-    kind = technology(row)
-    status_text = row.text(*_STATUS)
+    kind = technology(row) or of_file
+    status_text = row.text(*columns_of.STATUS)
     status = tracker_status(status_text)
-    if kind is None:
+    if kind not in _TECHNOLOGIES:
         return reject_rules.UNKNOWN_FUEL.reject(
             row.text(*_FUEL), field="fuel", limit="solar or wind"
         )
@@ -118,34 +116,28 @@ def project(record_id: str, columns: Mapping[str, str]) -> Mapped | Rejected:
         return reject_rules.UNKNOWN_STATUS.reject(
             status_text, limit=", ".join(sorted(PROJECT_STATUSES))
         )
-    if row.text(*_PHASE) is None:
+    if row.text(*PHASE) is None:
         return reject_rules.MISSING_ID.reject(field="phase id")
-    name = row.text(*_NAME)
+    name = row.text(*columns_of.NAME)
     if name is None:
         return reject_rules.MISSING_NAME.reject()
-    latitude = row.number("latitude", "geometry_latitude")
-    longitude = row.number("longitude", "geometry_longitude")
-    where = place(latitude, longitude, country_code(row.text(*_COUNTRY)))
-    if isinstance(where, Rejected):
-        return where
-    capacity = row.number(*_CAPACITY)
-    if capacity is not None and capacity <= 0:
-        return reject_rules.CAPACITY_NOT_POSITIVE.reject(capacity, field="capacity", limit="> 0 MW")
-    start_year = row.year(*_START)
+    where = place_of(row)
+    capacity = row.capacity(*columns_of.CAPACITY)
+    start_year = row.year(*columns_of.START_YEAR)
     detail = row.text(*_DETAIL)
     phase = ProjectPhase(
         unit_id=record_id,
-        name=row.text(*_PHASE_NAME),
+        name=row.text(*columns_of.UNIT_NAME),
         capacity_mw=capacity,
         technology=detail,
         status=status,
         start_year=start_year,
-        retired_year=row.year(*_RETIRED),
+        retired_year=row.year(*columns_of.RETIRED_YEAR),
     )
-    accuracy = (row.text(*_ACCURACY) or "").lower()
+    accuracy = (row.text(*columns_of.ACCURACY) or "").lower()
     payload = RenewableProject(
         name=name,
-        aliases=row.aliases(name, *_OTHER_NAMES),
+        aliases=row.aliases(name, *columns_of.ALIASES),
         country_code=where.country_code,
         latitude=where.latitude,
         longitude=where.longitude,
@@ -155,14 +147,15 @@ def project(record_id: str, columns: Mapping[str, str]) -> Mapped | Rejected:
         technology_detail=detail,
         capacity_mw=capacity,
         start_year=start_year,
-        owner=row.parties(*_OWNER),
-        report_url=row.text(*_URL),
+        owner=row.parties(*columns_of.OWNER),
+        report_url=row.text(*columns_of.URL),
         units=(phase,),
+        capacity_rating=None if capacity is None else columns_of.rating(row),
     )
-    return Mapped(f"{_site(row) or record_id}/{kind}", payload)
+    return Mapped(f"{_site(row) or record_id}/{kind}", payload, row.flags)
 
 
 def _site(row: Columns) -> str | None:
-    url = row.text(*_URL)
+    url = row.text(*columns_of.URL)
     page = url.rstrip("/").rpartition("/")[2] if url else None
-    return row.text(*_LOCATION) or page or None
+    return row.text(*columns_of.LOCATION_ID) or page or None

@@ -33,13 +33,38 @@ _TOO_MANY = 429
 
 _LIMIT_CODE = "OVER_RATE_LIMIT"
 _CODES = re.compile(r"\b(API_KEY_[A-Z]+|OVER_RATE_LIMIT|HTTPS_REQUIRED|NOT_FOUND)\b")
+_COUNT = re.compile(r"[0-9]{1,9}")
 
 _KEY_NAMES = frozenset({"api_key", "apikey", "api-key", "x-api-key"})
 _KEY_IN_ADDRESS = re.compile(r"(api_key=)[^&\s\"']*", re.IGNORECASE)
 
 
+# What services say of themselves, in answers with status 200 and 422 alike.
+_OWN_FAILURE = re.compile(
+    r"internal|unexpected error|exception|time[d-]* ?out|temporar|unavailable|overload|try again"
+    r"|server error",
+    re.IGNORECASE,
+)
+
+
+class ServiceFailureError(UnexpectedAnswerError):
+    """A service answers that something of its own failed; that is no word about the point."""
+
+
+class PointRefusedError(UnexpectedAnswerError):
+    """A service refuses one point, with 400 or 404.
+
+    Attributes:
+        answer: The refusal in the form of a service's answer.
+    """
+
+    def __init__(self, message: str, answer: Answer) -> None:
+        super().__init__(message)
+        self.answer = answer
+
+
 class LimitReachedError(RateLimitedError):
-    """The hourly limit of the key is used up."""
+    """The hourly limit of the key is used up, or must be waited for longer than a run waits."""
 
 
 class NlrService:
@@ -75,14 +100,18 @@ class NlrService:
 
         Raises:
             AuthenticationError: the gateway refuses the key.
-            LimitReachedError: the gateway says that the limit is reached.
-            UnexpectedAnswerError: the address, or the host itself, is refused.
+            LimitReachedError: the limit is reached, in any of the forms the gateway knows.
+            PointRefusedError: 400 or 404; when all points are refused so, the address is wrong.
+            UnexpectedAnswerError: the host itself is refused.
             SourceError: see `HttpSource.ask`.
         """
         kept = self._kept.pop(_question(path, params), None)
         if kept is not None:
             return kept
-        answer = self._http.ask(self.address(path), params, also=_READ_STATUSES)
+        try:
+            answer = self._http.ask(self.address(path), params, also=_READ_STATUSES)
+        except RateLimitedError as error:
+            raise LimitReachedError(str(error)) from error
         self._note_limit(answer.headers)
         code = gateway_code(answer)
         if code is not None or answer.status not in (200, UNPROCESSABLE):
@@ -122,12 +151,19 @@ def envelope(answer: Answer, where: str) -> JsonObject:
     """The answer of a service as the object it documents.
 
     Raises:
+        ServiceFailureError: it says that the service itself failed.
         UnexpectedAnswerError: it is no object.
     """
     if not isinstance(answer.value, dict):
         raise UnexpectedAnswerError(
             f"{where} answered HTTP {answer.status} without a JSON object: {answer.text[:200]!r}. "
             "Check `base_url`."
+        )
+    failed = [text for text in texts(answer.value.get("errors")) if _OWN_FAILURE.search(text)]
+    if failed:
+        raise ServiceFailureError(
+            f"{where} answered HTTP {answer.status} {'; '.join(failed)!r}. Nothing is recorded of "
+            "the point; the next run asks again."
         )
     return answer.value
 
@@ -172,7 +208,8 @@ def _refusal(answer: Answer, code: str | None, where: str) -> SourceError:
         )
     if code == "HTTPS_REQUIRED":
         return UnexpectedAnswerError(f"{where}: {said}. Write `base_url` with https://.")
-    return UnexpectedAnswerError(f"{where} answered {said}. Check `base_url`.")
+    refusal = Answer(answer.status, answer.headers, {"errors": [said]}, answer.text)
+    return PointRefusedError(f"{where} answered {said}. Check `base_url`.", refusal)
 
 
 def _question(path: str, params: QueryParameters) -> str:
@@ -181,4 +218,4 @@ def _question(path: str, params: QueryParameters) -> str:
 
 def _count(headers: Mapping[str, str], name: str, before: int | None) -> int | None:
     text = headers.get(name, "")
-    return int(text) if text.isdigit() else before
+    return int(text) if _COUNT.fullmatch(text) else before

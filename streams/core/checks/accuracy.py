@@ -4,7 +4,7 @@ from functools import lru_cache
 
 from stdnum.eu import eic  # the code's check digit algorithm, kept by a library of such codes
 
-from streams.core.payloads import LngInventory, LngTerminal, PowerPlant, TransmissionLine
+from streams.core.payloads import LngTerminal, PowerPlant, TransmissionLine
 from streams.core.records import RawRecord
 from streams.core.tolerances import Tolerances
 
@@ -15,11 +15,12 @@ def capacity_implausible(plant: PowerPlant, _raw: RawRecord, limits: Tolerances)
     return most is not None and plant.capacity_mw is not None and plant.capacity_mw > most
 
 
-def eic_check_character(
-    entity: LngInventory | LngTerminal, _raw: RawRecord, _limits: Tolerances
-) -> bool:
-    """The check character of the facility's or the operator's EIC is wrong."""
-    return _is_wrong(entity.facility_eic) or _is_wrong(entity.company_eic)
+def eic_check_character(terminal: LngTerminal, _raw: RawRecord, _limits: Tolerances) -> bool:
+    """The check character of the facility's or the operator's EIC is wrong.
+
+    Of the terminal alone: each of its gas days has the same codes.
+    """
+    return _is_wrong(terminal.facility_eic) or _is_wrong(terminal.company_eic)
 
 
 def line_eic_check_character(line: TransmissionLine, _raw: RawRecord, _limits: Tolerances) -> bool:

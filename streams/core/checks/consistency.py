@@ -20,13 +20,15 @@ _MWH_PER_GWH = 1000
 
 
 def generation_above_capacity(plant: PowerPlant, _raw: RawRecord, limits: Tolerances) -> bool:
-    """Reported generation of a year is above capacity times 8,784 hours."""
+    """Reported or estimated generation of a year is above capacity times 8,784 hours."""
     if plant.capacity_mw is None:
         return False
     share = 1 + limits.consistency.generation_above_capacity_share
     most_gwh = plant.capacity_mw * HOURS_OF_LEAP_YEAR * share / _MWH_PER_GWH
-    # Estimates follow from the capacity, so only reports can contradict it.
-    return any((year.generation_gwh or 0) > most_gwh for year in plant.generation)
+    return any(
+        max(year.generation_gwh or 0, year.estimated_generation_gwh or 0) > most_gwh
+        for year in plant.generation
+    )
 
 
 def plant_units_against_capacity(plant: PowerPlant, _raw: RawRecord, limits: Tolerances) -> bool:

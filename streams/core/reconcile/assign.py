@@ -1,8 +1,8 @@
 """Assignment: which entities of one component are one asset.
 
-Greedy and deterministic: best edges first, at most one entity per source in a group. The exception
-is a unit that one source lists as a plant of its own: a second entity of a source may join when it
-brings the capacity sum of that source closer to the other side's.
+Greedy and deterministic: best edges first, at most one entity per source in a group. The exceptions
+are a unit that one source lists as a plant of its own, which may join when it brings the capacity
+sum of that source clearly closer to the other side's, and a plant that one source lists twice.
 """
 
 from collections import Counter
@@ -11,6 +11,7 @@ from dataclasses import dataclass
 from math import inf, log
 
 from streams.core.reconcile.prepare import Entity, EntityKey
+from streams.core.reconcile.score import capacity_ratio, shortest_km
 from streams.core.reconcile.settings import SETTINGS
 
 Pair = tuple[EntityKey, EntityKey]
@@ -58,7 +59,7 @@ def assign(
     certain = _CERTAIN[next(iter(entities))[0]]
     ranked = sorted(edges.items(), key=lambda edge: (-edge[1], _start(entities, edge[0]), edge[0]))
     for (one, other), score in ranked:
-        if score >= certain and groups.may_join(one, other):
+        if score >= certain and groups.may_join(one, other, score):
             groups.join(one, other)
     left = [pair for pair, score in ranked if score < certain and groups.both_alone(*pair)]
     for one, other in _only_left(left):
@@ -66,6 +67,7 @@ def assign(
     return groups.all()
 
 
+_FURTHER = SETTINGS.further_records
 _CERTAIN = {kind: weights.certain for kind, weights in SETTINGS.weights.items()}
 
 
@@ -109,15 +111,18 @@ class _Groups:
         left, right = self._group[one], self._group[other]
         return len(left) == len(right) == 1 and not self._forbidden(left, right)
 
-    def may_join(self, one: EntityKey, other: EntityKey) -> bool:
-        """Whether an edge between two entities may make their groups one."""
+    def may_join(self, one: EntityKey, other: EntityKey, score: float) -> bool:
+        """Whether an edge between two entities, of this score, may make their groups one."""
         left, right = self._group[one], self._group[other]
         if left is right or self._forbidden(left, right):
             return False
         common = {key[1] for key in left} & {key[1] for key in right}
         if not common:
             return True
-        return self._completes(left, right, other[1]) or self._completes(right, left, one[1])
+        strong = score >= _FURTHER.strong
+        return self._completes(left, right, strong=strong) or self._completes(
+            right, left, strong=strong
+        )
 
     def _forbidden(self, left: Sequence[EntityKey], right: Sequence[EntityKey]) -> bool:
         if not self._cannot:
@@ -125,18 +130,35 @@ class _Groups:
         return any(ordered(one, other) in self._cannot for one in left for other in right)
 
     def _completes(
-        self, group: Sequence[EntityKey], addition: Sequence[EntityKey], source_id: str
+        self, group: Sequence[EntityKey], addition: Sequence[EntityKey], *, strong: bool
     ) -> bool:
-        """Whether further entities of one source bring its capacity closer to another source's."""
-        if {key[1] for key in addition} != {source_id}:
+        """Whether further entities of one source are missing from a group that has some of it."""
+        sources = {key[1] for key in addition}
+        present = [key for key in group if key[1] in sources]
+        others = [key for key in group if key[1] not in sources]
+        if len(sources) != 1 or not others:
             return False
-        present = [key for key in group if key[1] == source_id]
-        others = [key for key in group if key[1] != source_id]
-        if not (present and others):
-            return False
+        if len({self._entities[key].built for key in (*present, *addition)}) > 1:
+            return False  # a plan is no missing unit of what stands
+        if len(addition) == 1 and any(self._is_twin(addition[0], key) for key in present):
+            return True
         return any(
-            self._closer(present, addition, [key for key in others if key[1] == other_source])
-            for other_source in {key[1] for key in others}
+            self._closer(present, addition, [key for key in others if key[1] == other], strong)
+            for other in {key[1] for key in others}
+        )
+
+    def _is_twin(self, one: EntityKey, other: EntityKey) -> bool:
+        """Whether a source lists one plant twice: same name, place, fuel and capacity."""
+        mine, theirs = self._entities[one], self._entities[other]
+        km, ratio = shortest_km(mine, theirs), capacity_ratio(mine, theirs)
+        return (
+            mine.names[:1] == theirs.names[:1] != ()
+            and (mine.built, mine.floating) == (theirs.built, theirs.floating)
+            and not mine.groups.isdisjoint(theirs.groups)
+            and km is not None
+            and km <= _FURTHER.twin_km
+            and ratio is not None
+            and ratio >= _FURTHER.twin_ratio
         )
 
     def _closer(
@@ -144,16 +166,20 @@ class _Groups:
         present: Sequence[EntityKey],
         addition: Sequence[EntityKey],
         other: Sequence[EntityKey],
+        strong: bool,
     ) -> bool:
-        before, after = self._gap(present, other), self._gap([*present, *addition], other)
-        return before is not None and after is not None and after < before
+        """Whether the capacities of two sides are clearly closer with an addition to one.
 
-    def _gap(self, mine: Sequence[EntityKey], theirs: Sequence[EntityKey]) -> float | None:
-        """How far the capacities of two sides are apart, as a logarithm; None: not known."""
-        my_sums, their_sums = self._sums(mine), self._sums(theirs)
-        if not (my_sums and their_sums):
-            return None
-        return min(abs(log(my / their)) for my in my_sums for their in their_sums)
+        In any way to count them; where the edge is strong, in the most inclusive way is enough:
+        the running units of a plant may equal one unit by chance.
+        """
+        mine, added, theirs = map(self._sums, (present, [*present, *addition], other))
+        if not (mine and added and theirs):
+            return False
+        if _gap(mine, theirs) - _gap(added, theirs) >= _FURTHER.closer:
+            return True
+        largest = _gap(mine[:1], theirs[:1]) - _gap(added[:1], theirs[:1])
+        return strong and largest >= _FURTHER.closer
 
     def _sums(self, keys: Sequence[EntityKey]) -> list[float]:
         """Capacity of several entities together, by each way to count it."""
@@ -162,3 +188,8 @@ class _Groups:
             return []
         longest = max(map(len, found))
         return [sum(sums[min(index, len(sums) - 1)] for sums in found) for index in range(longest)]
+
+
+def _gap(my_sums: Sequence[float], their_sums: Sequence[float]) -> float:
+    """How far the capacities of two sides are apart at least, as a natural logarithm."""
+    return min(abs(log(my / their)) for my in my_sums for their in their_sums)

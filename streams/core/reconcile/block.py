@@ -55,7 +55,8 @@ def _neighbours(cell: tuple[str, int, int]) -> tuple[BlockKey, ...]:
 def _name_keys(entity: Entity) -> Iterator[BlockKey]:
     """Country and the rarest words of each name; for terminals, which are few, the country alone.
 
-    A code that is written without spaces, such as a unit code, is a word too.
+    A code that is written without spaces, such as a unit code, is a word too. Codes are cut short
+    and lose spaces: the first letters of the whole name, without spaces, are a key as well.
     """
     if entity.kind == "lng_terminal":
         for country in entity.countries:
@@ -67,3 +68,6 @@ def _name_keys(entity: Entity) -> Iterator[BlockKey]:
             for word in rare[:_NAME_WORDS]:
                 if TOKEN_COUNTS.get(word, 0) <= SETTINGS.rare_word_count:
                     yield entity.kind, country, word
+            letters = name.spaceless.rstrip("0123456789")
+            if len(letters) >= SETTINGS.stem_letters:
+                yield entity.kind, country, f"{letters[: SETTINGS.stem_letters]}-"

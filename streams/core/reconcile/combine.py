@@ -10,6 +10,7 @@ from typing import cast
 
 from streams.core import contract_types as avro
 from streams.core.payload_field import AssetPayload
+from streams.core.reconcile.prepare import NOT_BUILT
 
 Fields = Mapping[str, object]
 """A payload field by field: what is said of a field holds for every kind that has it."""
@@ -28,28 +29,29 @@ STATUS_ORDER = (
 
 _SUMMED = ("capacity_mw", "capacity_mtpa")
 _JOINED = ("other_fuels", "aliases", "other_ids", "units", "plant_ids_wepp", "voltages_kv")
+_REPORTED_BY_OPERATOR = ("dtmi_gwh", "dtmi_thousand_m3_lng", "dtrs_gwh_per_day")
+_RATING = "capacity_rating"
 _EARLIEST = ("commissioning_year", "start_year")
 
 
-def combine(payloads: Sequence[AssetPayload]) -> AssetPayload:
+def combine(payloads: Sequence[AssetPayload], *, built_first: bool = False) -> AssetPayload:
     """One payload of several of one kind and source, in a fixed order.
 
     Capacity is the sum over those that share the asset's status: the running ones of a running
     plant. The start year is the earliest of these.
+
+    Args:
+        payloads: What is combined, at least one.
+        built_first: Whether what was built, if retired, counts before what is planned.
     """
     if len(payloads) == 1:
         return payloads[0]
-    status = min(map(_status, payloads), key=status_rank)
+    statuses = [_status(payload) for payload in payloads]
+    built = [status for status in statuses if status not in NOT_BUILT] if built_first else []
+    status = min(built or statuses, key=status_rank)
     counted = [payload for payload in payloads if _status(payload) == status]
     main = max(counted, key=_capacity)  # the first of equals
-    combined: dict[str, object] = {**main}
-    for name in main:
-        if name in _SUMMED:
-            combined[name] = _known(counted, name, _total)
-        elif name in _EARLIEST:
-            combined[name] = _known(counted, name, min)
-        elif name in _JOINED:
-            combined[name] = _union(payloads, name)
+    combined = {name: _field(name, main, counted, payloads) for name in main}
     if "primary_fuel" in main:
         plants = [payload for payload in payloads if "primary_fuel" in payload]
         fuels = {
@@ -68,12 +70,38 @@ def combine(payloads: Sequence[AssetPayload]) -> AssetPayload:
     return cast(AssetPayload, combined)  # has the fields of `main`
 
 
+def _field(
+    name: str, main: Fields, counted: Sequence[Fields], payloads: Sequence[Fields]
+) -> object:
+    """One field of the combination: of what counts, of all, or of the main record."""
+    if name in _SUMMED:
+        return _known(counted, name, _total)
+    if name in _EARLIEST:
+        return _known(counted, name, min)
+    if name == _RATING:
+        return _shared_rating(counted)
+    if name in _REPORTED_BY_OPERATOR:
+        # A former operator's value is older than one, and better than none.
+        return _first_reported([main, *payloads], name)
+    return _union(payloads, name) if name in _JOINED else main[name]
+
+
+def _first_reported(payloads: Sequence[Fields], name: str) -> object:
+    return next((value for one in payloads if (value := one[name]) is not None), None)
+
+
 def _known(
     payloads: Sequence[Fields], name: str, join: Callable[[list[float]], float]
 ) -> float | None:
     """One number of those that are reported; None when none is."""
     values = [value for payload in payloads if isinstance(value := payload[name], int | float)]
     return join(values) if values else None
+
+
+def _shared_rating(payloads: Sequence[Fields]) -> object:
+    """What all capacities of a sum are rated for; None when they differ or one does not say."""
+    ratings = {one[_RATING] for one in payloads if one["capacity_mw"] is not None}
+    return ratings.pop() if len(ratings) == 1 else None
 
 
 def _total(values: list[float]) -> float:

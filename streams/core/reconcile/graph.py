@@ -5,13 +5,29 @@ order in which they came: edges follow from pairs of entities, groups from compo
 """
 
 from collections.abc import Iterable, Iterator
+from dataclasses import dataclass
 
-from streams.core.reconcile.assign import Decisions, Pair, assign, ordered
+from streams.core.reconcile.assign import Decisions, Pair, anchor, assign, ordered
 from streams.core.reconcile.block import BlockKey, comparable_by_name, own_keys, reached_keys
 from streams.core.reconcile.prepare import Entity, EntityKey
-from streams.core.reconcile.score import score
+from streams.core.reconcile.score import rate
+from streams.core.reconcile.settings import SETTINGS
 
 Group = frozenset[EntityKey]
+
+
+@dataclass(frozen=True, slots=True)
+class Undecided:
+    """A pair that scores cannot tell.
+
+    Attributes:
+        score: Near the threshold.
+        one_anchor, other_anchor: Anchors of the groups of the two; equal when they are joined.
+    """
+
+    score: float
+    one_anchor: EntityKey
+    other_anchor: EntityKey
 
 
 class Graph:
@@ -22,6 +38,8 @@ class Graph:
         # By source within a block: records of one source are never candidates of each other.
         self._found: dict[BlockKey, dict[str, set[EntityKey]]] = {}
         self._edges: dict[EntityKey, dict[EntityKey, float]] = {}
+        # Pairs too unlike to be edges, and near enough that a person may tell.
+        self._undecided: dict[EntityKey, dict[EntityKey, float]] = {}
         self._must: dict[EntityKey, set[EntityKey]] = {}
         self._cannot: dict[EntityKey, set[EntityKey]] = {}
         self._groups: dict[EntityKey, Group] = {}
@@ -54,12 +72,14 @@ class Graph:
         key = entity.key
         self.remove(key)
         self._entities[key] = entity
-        edges = self._edges[key] = {}
+        self._edges[key] = {}
+        threshold = SETTINGS.weights[entity.kind].threshold
         for other in self._candidates(entity):
-            value = score(entity, self._entities[other])
+            value = rate(entity, self._entities[other])
             if value is not None:
-                edges[other] = value
-                self._edges[other][key] = value
+                links = self._edges if value >= threshold else self._undecided
+                links.setdefault(key, {})[other] = value
+                links.setdefault(other, {})[key] = value
         for block in own_keys(entity):
             self._found.setdefault(block, {}).setdefault(key[1], set()).add(key)
 
@@ -75,8 +95,38 @@ class Graph:
                 del sources[key[1]]
             if not sources:
                 del self._found[block]
-        for other in self._edges.pop(key):
-            del self._edges[other][key]
+        for links in (self._edges, self._undecided):
+            for other in links.pop(key, ()):
+                del links[other][key]
+
+    def entity(self, key: EntityKey) -> Entity:
+        """What is known of an entity of the graph."""
+        return self._entities[key]
+
+    def undecided(self, keys: Iterable[EntityKey]) -> dict[Pair, Undecided]:
+        """Pairs with one of these entities that scores cannot tell and nobody has decided."""
+        found: dict[Pair, Undecided] = {}
+        for key in keys:
+            weights = SETTINGS.weights[key[0]]
+            for links in (self._edges, self._undecided):
+                for other, value in links.get(key, {}).items():
+                    if value < weights.threshold + weights.undecided:
+                        pair = ordered(key, other)
+                        open_pair = self._open(pair, value)
+                        if open_pair is not None:
+                            found[pair] = open_pair
+        return found
+
+    def _open(self, pair: Pair, value: float) -> Undecided | None:
+        one, other = pair
+        if any(other in links.get(one, ()) for links in (self._must, self._cannot)):
+            return None
+        mine, theirs = self.group(one), self.group(other)
+        if mine is not theirs and mine != theirs:
+            sources = {key[1] for key in mine}
+            if not sources.isdisjoint(key[1] for key in theirs):
+                return None  # one of them has found a better counterpart
+        return Undecided(value, anchor(mine), anchor(theirs))
 
     def regroup(self, keys: Iterable[EntityKey]) -> set[Group]:
         """Resolve the components of these entities from scratch; returns their groups."""

@@ -23,13 +23,17 @@ EntityKey = tuple[str, str, str]
 
 _WORDS = re.compile(r"[a-z]+|\d+")
 _ROMAN = {"ii": "2", "iii": "3", "iv": "4", "v": "5", "vi": "6", "vii": "7", "viii": "8", "ix": "9"}
+_LAST_ROMAN = {"i": "1", "x": "10", "xi": "11", "xii": "12"}
+"""Words of some language, or initials, anywhere but at the end of a name."""
+
 _JOINED = re.compile(r"['’`´]")
 _LONGEST_NUMBER = 3
 """Digits of a unit number; longer ones are years or codes and tell no units apart."""
 
 _MOST_COMMON = log(max(TOKEN_COUNTS.values()))
 
-NOT_BUILT = frozenset({"announced", "pre-construction", "cancelled", "shelved", "construction"})
+_NEVER_BUILT = ("construction", "pre-construction", "announced", "shelved", "cancelled")
+NOT_BUILT = frozenset(_NEVER_BUILT)
 
 
 @dataclass(frozen=True, slots=True)
@@ -40,7 +44,8 @@ class Name:
         spaceless: All words joined.
         sorted_words: Words in alphabetical order, joined by spaces.
         words: Distinct words that say something, without numbers.
-        numbers: Numbers of at most three digits, as written without leading zeros.
+        numbers: What tells units apart: numbers of at most three digits, as written without leading
+            zeros, roman ones as digits, and a single letter at the end.
     """
 
     spaceless: str
@@ -56,14 +61,15 @@ class Entity:
     Attributes:
         key: Kind, source and entity id.
         names: The distinct comparable names, main name first.
-        numbers: Numbers of the main name and of its units.
+        numbers: Numbers and letters of the main name and of its units.
         countries: ISO 3166-1 alpha-2 codes.
         positions: Distinct (latitude, longitude), WGS84 degrees, sorted.
         capacities: Sums of capacity in the kind's unit (MW; mtpa for terminals), most inclusive
             first: all units, those built, those of the snapshot's year, those running.
         groups: Fuel groups, voltage levels or terminal types; empty when not known.
-        years: Years of first operation of its units, sorted.
-        built: Whether any of it was ever built.
+        years: Years of first operation of its units, sorted; of those that were built, if any was.
+        status: The best one of its units: whatever was built before whatever was not.
+        floating: Whether a terminal, or a part of it, is said to float.
         virtual: Whether it is a book-keeping device, which is no asset elsewhere.
     """
 
@@ -75,7 +81,8 @@ class Entity:
     capacities: tuple[float, ...]
     groups: frozenset[str]
     years: tuple[float, ...]
-    built: bool
+    status: str
+    floating: bool
     virtual: bool
 
     @property
@@ -87,6 +94,11 @@ class Entity:
     def source_id(self) -> str:
         """Source."""
         return self.key[1]
+
+    @property
+    def built(self) -> bool:
+        """Whether any of it was ever built."""
+        return self.status not in NOT_BUILT
 
 
 @lru_cache(maxsize=200_000)
@@ -105,11 +117,20 @@ def comparable(text: str) -> Name | None:
         specific = words
     if not specific:
         return None
+    marks = set()
+    if len(specific) > 1:
+        specific[-1] = _LAST_ROMAN.get(specific[-1], specific[-1])
+        if len(specific[-1]) == 1 and specific[-1].isalpha():
+            marks.add(specific[-1])
     return Name(
         "".join(specific),
         " ".join(sorted(specific)),
         frozenset(word for word in specific if word.isalpha()),
-        frozenset(word for word in specific if word.isdigit() and len(word) <= _LONGEST_NUMBER),
+        frozenset(
+            marks.union(
+                word for word in specific if word.isdigit() and len(word) <= _LONGEST_NUMBER
+            )
+        ),
     )
 
 
@@ -154,7 +175,8 @@ def prepare(records: Sequence[avro.NormalizedAsset]) -> Entity:
         _capacities(payloads),
         _groups(payloads),
         _years(payloads),
-        any(payload["status"] not in NOT_BUILT for payload in payloads),
+        min((payload["status"] for payload in payloads), key=_standing),
+        any("floating" in payload and payload["floating"] for payload in payloads),
         any(
             not SETTINGS.virtual_words.isdisjoint(_WORDS.findall(payload["name"].lower()))
             for payload in payloads
@@ -251,16 +273,22 @@ def _groups(payloads: Sequence[_Payload]) -> frozenset[str]:
 
 
 def _years(payloads: Sequence[_Payload]) -> tuple[float, ...]:
-    years = set()
+    built: set[float] = set()
+    planned: set[float] = set()
     for payload in payloads:
         year: float | None = None
         if "commissioning_year" in payload:
             year = payload["commissioning_year"]
         elif "start_year" in payload:
             year = payload["start_year"]
-        if year is not None:
-            years.add(float(year))
-        for unit in _units(payload):
-            if unit["start_year"] is not None:
-                years.add(float(unit["start_year"]))
-    return tuple(sorted(years))
+        starts = [(payload["status"], year)]
+        starts += [(unit["status"], unit["start_year"]) for unit in _units(payload)]
+        for status, start in starts:
+            if start is not None:
+                (planned if status in NOT_BUILT else built).add(float(start))
+    return tuple(sorted(built or planned))
+
+
+def _standing(status: str) -> int:
+    """Rank of a status: everything that was built, then what is closer to being built."""
+    return _NEVER_BUILT.index(status) + 1 if status in NOT_BUILT else 0

@@ -16,7 +16,7 @@ _DERIVED = "derived"
 _CORRECTED = "corrected"
 # From two positions, where the service does not state it.
 _DERIVED_FIELDS = {"renewable_resource": frozenset({"station_distance_m"})}
-_INVISIBLE = frozenset({"version", "observed_at", "known_at", "members"})
+_INVISIBLE = frozenset({"version", "known_at"})
 
 
 def canonical_content(
@@ -71,14 +71,8 @@ def canonical_content(
 
 
 def visible_hash(canonical: avro.InfrastructureRecord) -> str:
-    """SHA-256 of what readers see of a canonical record, without version, times and lineage."""
-    visible: dict[str, object] = {
-        name: value for name, value in canonical.items() if name not in _INVISIBLE
-    }
-    visible["members"] = [
-        (member["source_id"], member["record_id"], member["licence"], member["attribution"])
-        for member in canonical["members"]
-    ]
+    """SHA-256 of what readers see of a canonical record, without what depends on its history."""
+    visible = {name: value for name, value in canonical.items() if name not in _INVISIBLE}
     return sha256(orjson.dumps(visible, option=orjson.OPT_SORT_KEYS)).hexdigest()
 
 

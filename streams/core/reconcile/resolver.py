@@ -5,16 +5,17 @@ event touches its entity's component before and after; only that is resolved aga
 whose content differs are published. The outcome depends on the set of events, not on their order.
 """
 
-from collections.abc import Iterable
-from dataclasses import dataclass, field
+from collections.abc import Iterable, Mapping
+from dataclasses import dataclass, field, replace
 from datetime import datetime
 
 from streams.core import contract_types as avro
 from streams.core.keys import asset_id
 from streams.core.reconcile.assign import Pair, anchor, ordered
+from streams.core.reconcile.candidates import candidate, candidate_key
 from streams.core.reconcile.enrich import Enrichment
 from streams.core.reconcile.entity_records import Decode, EntityRecords, entity_key
-from streams.core.reconcile.graph import Graph, Group
+from streams.core.reconcile.graph import Graph, Group, Undecided
 from streams.core.reconcile.plan import Left, Plan, plan
 from streams.core.reconcile.prepare import EntityKey, prepare
 from streams.core.reconcile.publish import canonical_content, visible_hash
@@ -27,7 +28,7 @@ from streams.core.reconcile.state import (
     StateEntry,
     StateTable,
 )
-from streams.core.records import OrderKey, Outcome, RawCoordinates, source_key
+from streams.core.records import OrderKey, Outcome, RawCoordinates, newness, source_key
 from streams.core.succession import content_hash, has_outcome
 from streams.core.versions import next_version
 
@@ -42,10 +43,13 @@ class Resolution:
     Attributes:
         outcome: Outcome of the event's raw record, None when another event of it has one.
         published: Canonical records, in an order that depends on the event only.
+        candidates: Pairs that are undecided since the event, by key; None for those that no longer
+            are.
     """
 
     outcome: Outcome | None
     published: tuple[avro.InfrastructureRecord, ...] = ()
+    candidates: Mapping[str, avro.MatchCandidate | None] = field(default_factory=dict)
 
 
 @dataclass(slots=True)
@@ -53,12 +57,19 @@ class _Touched:
     """Entities whose assets may differ after an event, and groups as they were before.
 
     Attributes:
-        fetched_at: Of the event.
+        fetched_at, region: Of the event.
+        changed: Entities of which the edges have changed already.
+        seen: Entities of which undecided pairs may differ.
+        undecided: Their undecided pairs as they were before.
     """
 
     fetched_at: datetime
+    region: int
     keys: set[EntityKey] = field(default_factory=set)
     before: set[Group] = field(default_factory=set)
+    changed: set[EntityKey] = field(default_factory=set)
+    seen: set[EntityKey] = field(default_factory=set)
+    undecided: dict[Pair, Undecided] = field(default_factory=dict)
 
 
 class Resolver:
@@ -108,7 +119,9 @@ class Resolver:
         assert previous is None or isinstance(previous, RecordState)
         order = OrderKey.from_avro(event["order"])
         lineage = RawCoordinates.from_avro(event["lineage"])
-        if previous is not None and order < previous.order and lineage != previous.lineage:
+        if previous is not None and newness(order, lineage) < newness(
+            previous.order, previous.lineage
+        ):
             is_raw = has_outcome(event) and event["kind"] != DECISION
             return Resolution("superseded" if is_raw else None)
         if event["event"] == "withdrawal":
@@ -145,13 +158,15 @@ class Resolver:
             if current is None:
                 return Resolution(None)
             decision, verdict = _decision(self._records.decode(current.record)), None
-        touched = _Touched(event["order"]["fetched_at"])
+        touched = _Touched(event["order"]["fetched_at"], event["region"])
         one, other = _pair(decision)
         keys = self._graph.component(one) | self._graph.component(other)
+        self._see_undecided(keys, touched)
+        touched.changed |= {one, other}
         self._graph.decide((one, other), verdict)
         keys |= self._graph.component(one) | self._graph.component(other)
         self._regroup(keys, touched)
-        return Resolution(None, self._publish(touched, table))
+        return Resolution(None, self._publish(touched, table), self._candidates(touched))
 
     def _upsert(
         self,
@@ -165,11 +180,14 @@ class Resolver:
         if previous is not None and previous.status == "current":
             last = self._records.last(key, previous)
             earlier = entity_key(last)
+        if previous is not None and earlier == entity and _same(previous, state):
+            # The record that brought the content stays: when others publish the asset must not
+            # decide which of equal records it names.
+            table.put(key, replace(state, record=previous.record))
+            return Resolution("unchanged")
         table.put(key, state)
         self._records.remember(key, event)
-        if previous is not None and earlier == entity and _same(previous, state):
-            return Resolution("unchanged")
-        touched = _Touched(event["order"]["fetched_at"])
+        touched = _Touched(event["order"]["fetched_at"], event["region"])
         left = None
         if earlier is not None and earlier != entity:
             self._leave(earlier, key, table, touched)
@@ -177,7 +195,8 @@ class Resolver:
         self._records.add(entity, key)
         self._update(entity, table, touched)
         published = self._publish(touched, table, left, last)
-        return Resolution("changed" if published else "unchanged", published)
+        outcome: Outcome = "changed" if published else "unchanged"
+        return Resolution(outcome, published, self._candidates(touched))
 
     def _withdraw(
         self,
@@ -199,13 +218,13 @@ class Resolver:
                 # The new region publishes this id now, whatever it was here.
                 table.delete(_asset_key(entity_key(last)))
             return Resolution(outcome and "unchanged")
-        touched = _Touched(event["order"]["fetched_at"])
+        touched = _Touched(event["order"]["fetched_at"], event["region"])
         entity = entity_key(last)
         self._leave(entity, key, table, touched)
         left = None if entity in self._records.entities() else Left(entity, moved)
         published = self._publish(touched, table, left, last)
         self._records.forget(key)
-        return Resolution(outcome, published)
+        return Resolution(outcome, published, self._candidates(touched))
 
     def _leave(self, entity: EntityKey, key: str, table: StateTable, touched: _Touched) -> None:
         """Take a record from its entity."""
@@ -224,13 +243,38 @@ class Resolver:
         if prepared is not None and self._graph.holds(prepared):
             return
         component = self._graph.component(entity)
+        self._see_undecided({entity}, touched)
+        touched.changed.add(entity)
         if prepared is None:
             self._graph.remove(entity)
         else:
             self._graph.put(prepared)
         self._regroup(component | self._graph.component(entity) | {entity}, touched)
 
+    def _see_undecided(self, keys: set[EntityKey], touched: _Touched) -> None:
+        """Note which pairs of these entities are undecided, before that changes."""
+        touched.seen |= keys
+        for pair, undecided in self._graph.undecided(keys).items():
+            if touched.changed.isdisjoint(pair):
+                touched.undecided.setdefault(pair, undecided)
+
+    def _candidates(self, touched: _Touched) -> dict[str, avro.MatchCandidate | None]:
+        """Undecided pairs that differ from before the event."""
+        before, after = touched.undecided, self._graph.undecided(touched.seen)
+        found: dict[str, avro.MatchCandidate | None] = {}
+        for pair in sorted(before.keys() | after.keys()):
+            undecided = after.get(pair)
+            if undecided is None:
+                found[candidate_key(pair, touched.region)] = None
+            elif undecided != before.get(pair):
+                one, other = map(self._graph.entity, pair)
+                found[candidate_key(pair, touched.region)] = candidate(
+                    one, other, undecided, touched.region, self._generation
+                )
+        return found
+
     def _regroup(self, keys: set[EntityKey], touched: _Touched) -> None:
+        self._see_undecided(keys, touched)
         before = {key: self._graph.group(key) for key in keys}
         self._graph.regroup(keys)
         for key, group in before.items():
@@ -270,8 +314,8 @@ class Resolver:
         for key in planned.retired:
             published += self._publish_retired(key, planned, last, touched.fetched_at, table)
         # What is linked to them shows their ids.
-        for candidate in sorted(self._enrichment.candidates(differing) - touched.keys):
-            group = self._graph.group(candidate)
+        for linked in sorted(self._enrichment.candidates(differing) - touched.keys):
+            group = self._graph.group(linked)
             published += self._publish_current(group, touched.fetched_at, table)
         return tuple(published)
 

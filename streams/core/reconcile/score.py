@@ -25,22 +25,63 @@ KINDS = frozenset(SETTINGS.weights)
 
 def score(one: Entity, other: Entity) -> float | None:
     """Score of a pair, rounded to nine digits; None below the threshold or out of reach."""
+    rated = rate(one, other)
+    return None if rated is None or rated < SETTINGS.weights[one.kind].threshold else rated
+
+
+def rate(one: Entity, other: Entity) -> float | None:
+    """The same down to where a pair is undecided; None below that."""
     if one.virtual or other.virtual:
         return None
-    km = _shortest_km(one, other)
+    km = shortest_km(one, other)
     if km is not None and km > SETTINGS.reach_km:
         return None
     weights = SETTINGS.weights[one.kind]
-    rest = _without_names(one, other, km, weights)
-    if rest + weights.name + weights.rare_words < weights.threshold:
+    lowest = weights.threshold - weights.undecided
+    rest = sum(_without_names(one, other, km, weights))
+    if rest + weights.name + weights.rare_words < lowest:
         return None  # not even with the same name; comparing names costs most
     name, rare_words = _names(one, other)
     total = round(rest + weights.name * name + weights.rare_words * rare_words, _ROUNDED)
-    if total < weights.threshold:
+    if total < lowest:
         return None
     if total < weights.certain and not (_may_be_left(one) and _may_be_left(other)):
         return None
     return total
+
+
+def parts(one: Entity, other: Entity) -> dict[str, float]:
+    """What each kind of evidence adds to the score of a pair, in a fixed order."""
+    weights = SETTINGS.weights[one.kind]
+    name, rare_words = _names(one, other)
+    rest = _without_names(one, other, shortest_km(one, other), weights)
+    found = {"name": weights.name * name + weights.rare_words * rare_words}
+    return {**found, **dict(zip(_EVIDENCE, rest, strict=True))}
+
+
+def missing(one: Entity, other: Entity) -> list[str]:
+    """Evidence that neither or only one of two entities has, and that would tell."""
+    said = {
+        "position": (one.positions, other.positions),
+        "numbers": (one.numbers, other.numbers),
+        "capacity": (one.capacities, other.capacities),
+        "groups": (one.groups, other.groups),
+        "years": (one.years, other.years),
+    }
+    return [evidence for evidence, sides in said.items() if not all(sides)]
+
+
+_EVIDENCE = (
+    "base",
+    "position",
+    "numbers",
+    "capacity",
+    "groups",
+    "years",
+    "country",
+    "standing",
+    "floating",
+)
 
 
 def _may_be_left(entity: Entity) -> bool:
@@ -49,17 +90,47 @@ def _may_be_left(entity: Entity) -> bool:
     return entity.built and large and "export" not in entity.groups
 
 
-def _without_names(one: Entity, other: Entity, km: float | None, weights: Weights) -> float:
-    """Base and weights of everything but the names."""
-    total = weights.base + _position_weight(km, weights) + _number_weight(one, other, weights)
+def _without_names(
+    one: Entity, other: Entity, km: float | None, weights: Weights
+) -> tuple[float, ...]:
+    """Weights of everything but the names, in the order of `_EVIDENCE`."""
     ratio = capacity_ratio(one, other)
-    if ratio is not None:
-        total += _capacity_weight(ratio, weights)
-    total += _group_weight(one, other, weights) + _year_weight(one, other, weights)
+    country = 0.0
     if one.countries and other.countries:
         apart = one.countries.isdisjoint(other.countries)
-        total += weights.other_country if apart else weights.same_country
-    return total if one.built and other.built else total + weights.not_built
+        country = weights.other_country if apart else weights.same_country
+    return (
+        weights.base,
+        _position_weight(km, weights),
+        _number_weight(one, other, weights),
+        0.0 if ratio is None else _capacity_weight(ratio, weights),
+        _group_weight(one, other, weights),
+        _year_weight(one, other, weights),
+        country,
+        _standing_weight(one, other, weights),
+        _floating_weight(one, other, weights),
+    )
+
+
+def _standing_weight(one: Entity, other: Entity, weights: Weights) -> float:
+    """Weight of one side never built, or built after the other side's source was closed."""
+    if one.built != other.built:
+        return weights.not_built.get(other.status if one.built else one.status, 0.0)
+    if not one.built:
+        return 0.0
+    return weights.later if _is_later(one, other) or _is_later(other, one) else 0.0
+
+
+def _is_later(one: Entity, other: Entity) -> bool:
+    """Whether the first unit started after the last year of which the other's source knows."""
+    return bool(one.years) and one.years[0] > SETTINGS.last_known_year(other.source_id)
+
+
+def _floating_weight(one: Entity, other: Entity, weights: Weights) -> float:
+    if one.floating == other.floating:
+        return weights.same_floating if one.floating else 0.0
+    silent = other if one.floating else one
+    return weights.other_floating if silent.source_id in SETTINGS.says_floating else 0.0
 
 
 def _position_weight(km: float | None, weights: Weights) -> float:
@@ -83,7 +154,12 @@ def _group_weight(one: Entity, other: Entity, weights: Weights) -> float:
     if not one.groups.isdisjoint(other.groups):
         return weights.same_groups
     wildcard = not (one.groups | other.groups).isdisjoint(SETTINGS.wildcard_groups)
-    return 0.0 if wildcard else weights.other_groups
+    if wildcard:
+        return 0.0
+    distinct = SETTINGS.distinct_groups
+    if one.groups <= distinct or other.groups <= distinct:
+        return weights.other_technology
+    return weights.other_groups
 
 
 def _year_weight(one: Entity, other: Entity, weights: Weights) -> float:
@@ -102,10 +178,12 @@ def _capacity_weight(ratio: float, weights: Weights) -> float:
         return weights.capacity_80
     if ratio >= 0.5:
         return weights.capacity_50
-    return weights.capacity_25 if ratio >= 0.25 else weights.capacity_less
+    if ratio >= 0.25:
+        return weights.capacity_25
+    return weights.capacity_05 if ratio >= 0.05 else weights.capacity_less
 
 
-def _shortest_km(one: Entity, other: Entity) -> float | None:
+def shortest_km(one: Entity, other: Entity) -> float | None:
     """Shortest distance between two entities; None when one has no position."""
     if not (one.positions and other.positions):
         return None

@@ -3,6 +3,7 @@
 from collections.abc import Mapping
 from functools import cache
 from importlib.resources import files
+from math import inf
 from typing import Final
 
 import yaml
@@ -18,6 +19,7 @@ class Weights(_Strict):
 
     threshold: float
     certain: float
+    undecided: float = 0.0
     base: float
     name: float
     rare_words: float
@@ -31,14 +33,28 @@ class Weights(_Strict):
     capacity_80: float
     capacity_50: float
     capacity_25: float
+    capacity_05: float
     capacity_less: float
     same_groups: float
     other_groups: float
+    other_technology: float = 0.0
     same_years: float
     other_years: float
     same_country: float
     other_country: float
-    not_built: float
+    not_built: Mapping[str, float] = Field(default_factory=dict)
+    later: float = 0.0
+    same_floating: float = 0.0
+    other_floating: float = 0.0
+
+
+class FurtherRecords(_Strict):
+    """When a source may have a further record in an asset; see `rules.yaml` for their meaning."""
+
+    closer: float = Field(gt=0)
+    strong: float
+    twin_km: float = Field(gt=0)
+    twin_ratio: float = Field(gt=0, le=1)
 
 
 class FieldRule(_Strict):
@@ -49,12 +65,14 @@ class FieldRule(_Strict):
         order: Sources, best first, `source/quality` for positions of one quality; sources that are
             not listed follow.
         together: Whether all fields come from the source that wins the first one.
+        built_first: Whether sources that know it built come first once any of them sees it running.
         rule: Name shown in the provenance.
     """
 
     fields: tuple[str, ...]
     order: tuple[str, ...] = ()
     together: bool = False
+    built_first: bool = False
     rule: str = "priority"
 
 
@@ -75,13 +93,18 @@ class ReconcileSettings(_Strict):
     virtual_words: frozenset[str]
     fuel_groups: Mapping[str, frozenset[str]]
     wildcard_groups: frozenset[str]
+    distinct_groups: frozenset[str]
     snapshot_year: int
+    known_until: Mapping[str, int]
     most_names: int = Field(gt=0)
     most_positions: int = Field(gt=0)
     cell_degrees: float = Field(gt=0)
     reach_km: float = Field(gt=0)
     rare_word_count: int
+    stem_letters: int = Field(gt=0)
     only_left_mtpa: float
+    says_floating: frozenset[str]
+    further_records: FurtherRecords
     weights: Mapping[str, Weights]
     copied_positions: frozenset[str]
     series_sources: frozenset[str]
@@ -90,6 +113,10 @@ class ReconcileSettings(_Strict):
     resource_reach_km: float
     substation_reach_km: float
     line_end_reach_km: float
+
+    def last_known_year(self, source_id: str) -> float:
+        """Last year of which a source knows; infinite for one that goes on."""
+        return self.known_until.get(source_id, inf)
 
 
 @cache

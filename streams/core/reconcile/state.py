@@ -19,8 +19,8 @@ class RecordState:
     """One source record.
 
     Attributes:
-        record: Last accepted normalized record as framed bytes; empty when only its withdrawal
-            was ever seen here.
+        record: Normalized record that brought the content, as framed bytes; empty when only its
+            withdrawal was ever seen here.
         status: `current` or `withdrawn`.
         content_hash: Of the content that readers can see.
         order, lineage: Newest event seen.
@@ -67,7 +67,7 @@ class AssetState:
         version: Last published version.
         status: `current`, `withdrawn` or `merged`.
         replaced_by: Asset id that took over; None unless merged.
-        content_hash: Of what was published, without version, times and lineage.
+        content_hash: Of what was published, without its version and `known_at`.
         known_at: When that could first be known; it never decreases.
     """
 

@@ -17,8 +17,13 @@ from streams.core import contract_types as avro
 from streams.core.geodesy import distance_km
 from streams.core.payload_field import AssetPayload, asset_payload
 from streams.core.reconcile.combine import Fields, combine
+from streams.core.reconcile.prepare import NOT_BUILT
 from streams.core.reconcile.settings import SETTINGS, FieldRule
 
+STATUS_CONFLICT = "status_conflict"
+"""Flag of an asset that one source sees running and another does not."""
+
+_RUNNING = "operating"
 _ONLY_SOURCE = "only_source"
 _UNITS = "sum_of_units"
 _ALL = "all"
@@ -46,6 +51,12 @@ class Side:
     fields: Fields
     observed_at: datetime
     records: int
+
+    @property
+    def status(self) -> str | None:
+        """What the source says; None where it says nothing or the kind has no status."""
+        status = self.fields.get("status")
+        return None if status in (None, "unknown") else str(status)
 
 
 @dataclass(frozen=True, slots=True)
@@ -79,8 +90,11 @@ def survive(kind: str, members: Sequence[avro.NormalizedAsset]) -> Survived:
     payload: dict[str, object] = {}
     won: dict[tuple[int, str], list[str]] = {}
     losing: dict[tuple[int, str], list[avro.LosingValue]] = {}
+    runs = any(side.status == _RUNNING for side in sides)
     for rule, names in _rules(kind, tuple(sides[0].fields)):
         ranked = sorted(sides, key=partial(_rank, rule))
+        if runs and rule.built_first:
+            ranked.sort(key=_is_planned)
         if rule.together:
             filling = [side for side in ranked if _filled(side.fields[names[0]])]
             ranked = [*filling, *(side for side in ranked if side not in filling)]
@@ -99,7 +113,8 @@ def survive(kind: str, members: Sequence[avro.NormalizedAsset]) -> Survived:
     ]
     # In the order of the contract, and with exactly its fields.
     ordered = {name: payload.get(name) for name in sides[0].fields}
-    return Survived(cast(AssetPayload, ordered), provenance, _flags(sides), _spread(sides))
+    flags = _flags(sides) | ({STATUS_CONFLICT} if _statuses_conflict(sides) else set())
+    return Survived(cast(AssetPayload, ordered), provenance, sorted(flags), _spread(sides))
 
 
 @cache
@@ -117,10 +132,38 @@ def _sides(members: Sequence[avro.NormalizedAsset]) -> list[Side]:
         by_source.setdefault(member["source_id"], []).append(index)
     sides = []
     for source_id, indexes in by_source.items():
-        payload = combine([asset_payload(members[index]) for index in indexes])
+        payloads = [asset_payload(members[index]) for index in indexes]
+        payload = combine(payloads, built_first=len(by_source) > 1 and _runs(members))
         observed_at = max(members[index]["order"]["fetched_at"] for index in indexes)
         sides.append(Side(source_id, indexes[0], payload, payload, observed_at, len(indexes)))
     return sides
+
+
+def _runs(members: Sequence[avro.NormalizedAsset]) -> bool:
+    return any(
+        "status" in payload and payload["status"] == _RUNNING
+        for payload in map(asset_payload, members)
+    )
+
+
+def _is_planned(side: Side) -> bool:
+    return side.status in NOT_BUILT
+
+
+def _statuses_conflict(sides: Sequence[Side]) -> bool:
+    """Whether sources disagree on whether the asset runs, and time does not explain it.
+
+    A newer source that says it stopped explains what an older one saw running.
+    """
+    running = [side for side in sides if side.status == _RUNNING]
+    idle = [side for side in sides if side.status not in (None, _RUNNING)]
+    if not (running and idle):
+        return False
+    newest_running = max(SETTINGS.last_known_year(side.source_id) for side in running)
+    return any(
+        _is_planned(side) or SETTINGS.last_known_year(side.source_id) <= newest_running
+        for side in idle
+    )
 
 
 def _alone(side: Side) -> Survived:
@@ -207,7 +250,7 @@ def _collect_aliases(
         won.setdefault((0, _ALL), []).append("aliases")
 
 
-def _flags(sides: Sequence[Side]) -> list[str]:
+def _flags(sides: Sequence[Side]) -> set[str]:
     flags = set()
     for name, conflict in SETTINGS.conflicts.items():
         values = [
@@ -222,7 +265,7 @@ def _flags(sides: Sequence[Side]) -> list[str]:
             flags.add(conflict.flag)
         if conflict.largest_difference is not None and high - low > conflict.largest_difference:
             flags.add(conflict.flag)
-    return sorted(flags)
+    return flags
 
 
 def _spread(sides: Sequence[Side]) -> float | None:

@@ -43,7 +43,9 @@ def _build_engine(app: EngineApp) -> Engine:
         applied.encoder,
         applied.decoder,
         lambda topic, partition: -1,
+        registry,
         _settings.generation,
+        app.batches,
     )
     engine.add(Stage(TABLE, _bench.input, _table, compute))
     return engine

@@ -55,7 +55,8 @@ def gem(
 ) -> avro.NormalizedAsset:
     """A unit of a GEM plant."""
     status = values.get("status", "operating")
-    unit = PlantUnit(unit_id, unit_id, capacity_mw, "coal", None, status, 1980, None)
+    start_year = int(values.get("commissioning_year", 1980))
+    unit = PlantUnit(unit_id, unit_id, capacity_mw, "coal", None, status, start_year, None)
     content = plant(name, capacity_mw=capacity_mw, units=(unit,), **values)
     return normalized(GEM, unit_id, entity_id, content, fetched_at=_at(minute))
 
@@ -143,7 +144,9 @@ def cell(
     return normalized(NLR, record_id, record_id, RenewableResource(**content))  # type: ignore[arg-type]
 
 
-def alsi_terminal(facility: str, company: str, status: str = "operating") -> avro.NormalizedAsset:
+def alsi_terminal(
+    facility: str, company: str, status: str = "operating", **changes: Any
+) -> avro.NormalizedAsset:
     """A terminal of the listing under one operator."""
     values = {
         "name": "Panigaglia",
@@ -153,11 +156,11 @@ def alsi_terminal(facility: str, company: str, status: str = "operating") -> avr
         "company_eic": company,
         "dtmi_gwh": 600.0,
     }
-    terminal = _italian_terminal(values)
+    terminal = _italian_terminal({**values, **changes})
     return normalized(ALSI, f"{facility}/{company}", facility, terminal)
 
 
-def gem_terminal(record_id: str, name: str) -> avro.NormalizedAsset:
+def gem_terminal(record_id: str, name: str, **changes: Any) -> avro.NormalizedAsset:
     """A terminal of the tracker, with what the listing does not have."""
     values = {
         "name": name,
@@ -168,7 +171,7 @@ def gem_terminal(record_id: str, name: str) -> avro.NormalizedAsset:
         "start_year": 1971,
         "units": (TerminalUnit(record_id, None, 2.5, "operating", 1971, None),),
     }
-    terminal = _italian_terminal(values)
+    terminal = _italian_terminal({**values, **changes})
     return normalized(GEM, record_id, record_id, terminal)
 
 

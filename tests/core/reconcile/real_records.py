@@ -223,6 +223,11 @@ def alsi_records(folder: Path) -> Iterator[avro.NormalizedAsset]:
         yield normalized(ALSI, record_id, row["facility_eic"], terminal)
 
 
+def _offset(fetched_at: datetime, content: str) -> int:
+    """A place in a raw log that nothing else has, later for what is fetched later."""
+    return (int(fetched_at.timestamp()) << 24) + int(content[:6], 16)
+
+
 def normalized(
     source_id: str,
     record_id: str,
@@ -249,7 +254,11 @@ def normalized(
             "fetched_at": fetched_at,
             "raw_hash": content,
         },
-        "lineage": {"topic": f"raw.{source_id}", "partition": 0, "offset": int(content[:12], 16)},
+        "lineage": {
+            "topic": f"raw.{source_id}",
+            "partition": 0,
+            "offset": _offset(fetched_at, content),
+        },
         "licence": "CC-BY-4.0",
         "attribution": source_id,
         "flags": [],

@@ -33,6 +33,7 @@ class Regions:
         self._resolvers = [self._resolver() for _ in REGION_NAMES]
         self.current: dict[str, AvroRecord] = {}
         self.published: list[AvroRecord] = []
+        self.candidates: dict[str, avro.MatchCandidate] = {}
 
     def apply(self, event: avro.NormalizedAsset) -> Resolution:
         """Feed one event to its region."""
@@ -40,6 +41,11 @@ class Regions:
         self._framed[framed] = event
         region = event["region"]
         resolution = self._resolvers[region].apply(event, framed, self.tables[region])
+        for key, candidate in resolution.candidates.items():
+            if candidate is None:
+                self.candidates.pop(key, None)
+            else:
+                self.candidates[key] = candidate
         for canonical in resolution.published:
             self.published.append({**canonical})
             known = self.current.get(canonical["record_id"])

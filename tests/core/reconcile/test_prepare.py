@@ -46,3 +46,39 @@ def test_another_number_and_fuel_weigh_more_than_a_common_fence() -> None:
     sibling = prepare([gem("G2", "L2/GOGPT", "Example 3", 90, primary_fuel="hydro")])
     assert (score(first, same) or 0) > (score(first, sibling) or 0)
     assert score(first, sibling) is None
+
+
+@pytest.mark.parametrize(
+    ("name", "marks"),
+    [
+        ("Rades A power station", {"a"}),
+        ("Big Cajun I", {"1"}),
+        ("Tihange II", {"2"}),
+        ("A Coruna", set()),
+        ("E Street", set()),
+        ("B", set()),
+    ],
+)
+def test_a_letter_or_a_roman_number_at_the_end_tells_units_apart(
+    name: str, marks: set[str]
+) -> None:
+    found = comparable(name)
+    assert found is not None
+    assert found.numbers == marks
+
+
+def test_a_sibling_by_letter_is_far_from_the_same_unit_without_one() -> None:
+    first = prepare([gppd("W1", "Example A")])
+    sibling = prepare([gem("G1", "L1/GCPT", "Example B", 450)])
+    unmarked = prepare([gem("G1", "L1/GCPT", "Example", 450)])
+    assert (score(first, sibling) or 0) < (score(first, unmarked) or 0) - 2
+
+
+@pytest.mark.parametrize(
+    ("code", "name"),
+    [("LOGROSA", "Logrosan"), ("PORTO SCUSO", "Portoscuso"), ("CORONI2", "Coronil 2")],
+)
+def test_a_code_without_position_meets_the_name_it_was_cut_from(code: str, name: str) -> None:
+    placed = prepare([gppd("W1", name)])
+    nowhere = prepare([gem("G1", "L1/GNPT", code, 450, latitude=None, longitude=None)])
+    assert own_keys(nowhere) & reached_keys(placed)

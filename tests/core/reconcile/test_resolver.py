@@ -1,6 +1,7 @@
 """The resolver: merges, splits, withdrawals, moves, decisions, and the same result in any order."""
 
 from collections.abc import Sequence
+from datetime import timedelta
 from typing import Any
 
 import pytest
@@ -9,7 +10,7 @@ from hypothesis import strategies as st
 
 from streams.core import contract_types as avro
 from streams.core.keys import asset_id
-from tests.core.reconcile.builders import gem, gppd, line, substation, withdrawal
+from tests.core.reconcile.builders import START, gem, gppd, line, substation, withdrawal
 from tests.core.reconcile.real_records import GEM, GPPD
 from tests.core.reconcile.regions import Regions, decision
 
@@ -55,6 +56,17 @@ def test_same_content_again_publishes_nothing() -> None:
 def test_an_older_record_is_superseded() -> None:
     regions = Regions().apply_all([gppd("WRI1", "Example", 7)])
     assert regions.apply(gppd("WRI1", "Older", 3)).outcome == "superseded"
+
+
+def test_one_run_with_a_wrong_clock_hides_nothing_that_is_fetched_after_it() -> None:
+    month = 30 * 24 * 60
+    wrong, right = gppd("WRI1", "Example", month), gppd("WRI1", "Right", 9, capacity_mw=900.0)
+    after = wrong["lineage"]["offset"] + 1
+    right["lineage"] = {**right["lineage"], "offset": after}
+    regions = Regions().apply_all([gppd("WRI1", "Example"), wrong])
+    assert regions.apply(right).outcome == "changed"
+    gone = withdrawal(right, 10)
+    assert regions.apply(gone).outcome == "withdrawn"
 
 
 def test_a_withdrawn_record_leaves_its_asset_and_the_id_leads_to_what_remains() -> None:
@@ -179,6 +191,7 @@ def test_a_rebuilt_index_goes_on_as_the_lost_one_would() -> None:
         restarted.apply(event)
         restarted.restart()
     assert restarted.published == undisturbed.published
+    assert restarted.candidates == undisturbed.candidates
 
 
 def test_a_plant_gets_its_nearest_substation_whoever_comes_first() -> None:
@@ -204,7 +217,7 @@ def test_a_line_resolves_its_ends_or_says_why_not() -> None:
 
 
 NAMES = ("Example", "Example 2", "Otherham")
-PLACES = (50.0, 50.004, 50.08)
+PLACES = (50.0, 50.004, 50.08, 50.2)
 
 
 @st.composite
@@ -248,7 +261,47 @@ def test_order_and_repeats_do_not_matter(
 
 def final(events: Sequence[avro.NormalizedAsset]) -> dict[str, Any]:
     regions = Regions().apply_all(events)
-    return {
+    assets = {
         asset: (members, regions.current[asset]["power_plant"])
         for asset, members in regions.members().items()
+    }
+    return {**assets, **regions.candidates}
+
+
+@settings(max_examples=60, deadline=None)
+@given(histories(), st.data())
+def test_how_sources_interleave_is_not_seen(
+    events: list[avro.NormalizedAsset], data: st.DataObject
+) -> None:
+    """Members, values, provenance, flags and times: a record said again is where it matters."""
+    streams = polled(events)
+    one_after_the_other = [event for stream in streams.values() for event in stream]
+    turns = data.draw(st.permutations([key for key in streams for _ in streams[key]]))
+    queues = {key: iter(stream) for key, stream in streams.items()}
+    interleaved = [next(queues[key]) for key in turns]
+    assert seen(interleaved) == seen(one_after_the_other)
+
+
+def polled(events: Sequence[avro.NormalizedAsset]) -> dict[str, list[avro.NormalizedAsset]]:
+    """Events of each record in the order of their offsets, each of them polled twice."""
+    streams: dict[str, list[avro.NormalizedAsset]] = {}
+    for event in events:
+        stream = streams.setdefault(f"{event['source_id']}:{event['record_id']}", [])
+        for _ in range(2):
+            minute = START + timedelta(minutes=len(stream))
+            order: avro.OrderKey = {**event["order"], "fetched_at": minute}
+            lineage: avro.RawCoordinates = {**event["lineage"], "offset": len(stream)}
+            stream.append({**event, "order": order, "lineage": lineage})
+    return streams
+
+
+def seen(events: Sequence[avro.NormalizedAsset]) -> dict[str, dict[str, Any]]:
+    """Live assets, but for the number of versions and when the last one could be known."""
+    current = Regions().apply_all(events).current.values()
+    return {
+        asset["record_id"]: {
+            name: value for name, value in asset.items() if name not in ("version", "known_at")
+        }
+        for asset in current
+        if asset["status"] == "current"
     }

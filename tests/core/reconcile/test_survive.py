@@ -79,3 +79,74 @@ def test_only_running_units_count_for_a_running_plant() -> None:
     assert plant(survived)["capacity_mw"] == 200
     assert plant(survived)["status"] == "operating"
     assert len(plant(survived)["units"]) == 2
+
+
+def test_a_planned_record_takes_neither_status_nor_name_nor_capacity_of_a_running_plant() -> None:
+    survived = survive(
+        "power_plant",
+        members(
+            gppd("WRI1", "Example", capacity_mw=54.0),
+            gem("G1", "L1/GHPT", "Example Extension", 318.0, status="shelved"),
+        ),
+    )
+    found = plant(survived)
+    assert (found["name"], found["status"], found["capacity_mw"]) == ("Example", "operating", 54)
+    assert found["aliases"] == ["Example Extension"]
+    assert "status_conflict" in survived.flags
+
+
+def test_a_plant_that_was_retired_since_is_retired_without_a_conflict() -> None:
+    survived = survive(
+        "power_plant",
+        members(
+            gppd("WRI1", "Example"),
+            gem("G1", "L1/GCPT", "Example", 450.0, status="retired"),
+            gem("G2", "L1/GCPT", "Example", 900.0, status="construction"),
+        ),
+    )
+    assert (plant(survived)["status"], plant(survived)["capacity_mw"]) == ("retired", 450)
+    assert survived.flags == []
+
+
+def test_an_older_source_that_calls_a_running_plant_retired_is_a_conflict() -> None:
+    survived = survive(
+        "power_plant",
+        members(
+            gppd("WRI1", "Example", status="retired"),
+            gem("G1", "L1/GCPT", "Example", 450.0),
+        ),
+    )
+    assert plant(survived)["status"] == "operating"
+    assert survived.flags == ["status_conflict"]
+
+
+def test_a_plan_that_no_source_sees_running_is_no_conflict() -> None:
+    survived = survive(
+        "power_plant",
+        members(
+            gppd("WRI1", "Example", status="construction"),
+            gem("G1", "L1/GCPT", "Example", 450.0, status="announced"),
+        ),
+    )
+    assert plant(survived)["status"] == "announced"
+    assert survived.flags == []
+
+
+def test_the_rating_is_that_of_the_source_whose_capacity_is_shown() -> None:
+    rated = gppd("WRI1", "Example", capacity_mw=54.0, capacity_rating="dc")
+    survived = survive("power_plant", members(rated, gem("G1", "L1/GSPT", "Example", 40)))
+    assert (plant(survived)["capacity_mw"], plant(survived)["capacity_rating"]) == (40, None)
+    own = gem("G1", "L1/GSPT", "Example", 40, capacity_rating="ac")
+    survived = survive("power_plant", members(rated, own))
+    assert (plant(survived)["capacity_mw"], plant(survived)["capacity_rating"]) == (40, "ac")
+
+
+def test_a_sum_of_units_that_are_rated_otherwise_has_no_rating() -> None:
+    ac = gem("G1", "L1/GSPT", "Example", 40, capacity_rating="ac")
+    more = gem("G2", "L1/GSPT", "Example", 10, capacity_rating="ac")
+    dc = gem("G2", "L1/GSPT", "Example", 10, capacity_rating="dc")
+    planned = gem("G3", "L1/GSPT", "Example", 10, capacity_rating="dc", status="announced")
+    assert plant(survive("power_plant", members(ac, more, planned)))["capacity_rating"] == "ac"
+    assert plant(survive("power_plant", members(ac, dc)))["capacity_rating"] is None
+    silent = gem("G2", "L1/GSPT", "Example", 10)
+    assert plant(survive("power_plant", members(ac, silent)))["capacity_rating"] is None

@@ -11,16 +11,22 @@ import pytest
 from confluent_kafka import Producer
 from confluent_kafka.schema_registry import Schema, SchemaRegistryClient
 from rich.console import Console
+from typer.testing import CliRunner
 
+from streams.__main__ import app
 from streams.avro.codec import Encoder, Registry, UndecodableError
 from streams.avro.compatibility import print_registered, register_all, register_subjects
 from streams.avro.contracts import AvroSchema, Contract, contract, contract_names
-from streams.commands.inspect import Inspected, inspect, print_records
+from streams.commands.deploy import all_subjects
+from streams.commands.inspect import Selection, inspect, print_records
+from streams.commands.schemas_diff import schemas_diff
 from streams.core.errors import RegistryError
+from streams.core.topic_record import TopicRecord
 from streams.kafka.topic_admin import ensure_topics
 from streams.local.stack import LocalStack
+from streams.settings import Settings
 from streams.topics import Topic
-from streams.topology import declared_topics
+from streams.topology import changelogs, declared_topics
 from tests.avro.examples import Example, examples, to_record
 
 pytestmark = pytest.mark.integration
@@ -129,6 +135,42 @@ def test_records_of_the_first_version_are_read_after_the_second(
     assert registry.decoder(contract(name)).decode(newer) == record
 
 
+def test_what_registry_and_clone_lack_of_each_other_is_named(
+    stack: LocalStack,
+    registry: Registry,
+    client: SchemaRegistryClient,
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
+    settings = Settings(schema_registry_url=stack.registry.url, app_id=f"app-{uuid4().hex}")
+    subjects = all_subjects(settings)
+    register_subjects(registry, subjects.items())
+    # Other tests share the registry.
+    before = set(schemas_diff(settings))
+    assert [sentence for sentence in before if settings.app_id in sentence] == []
+    evolved, ruled, lost = (
+        changelog.subject() for changelog in changelogs(settings.app_id, ["alsi_lng"])[:3]
+    )
+    registry.register(evolved, with_field(subjects[evolved].name, NULLABLE))
+    client.set_compatibility(ruled, "NONE")
+    client.delete_subject(lost)
+    gone = f"{settings.app_id}-gone-changelog-value"
+    registry.register(gone, contract(OUTCOMES))
+    found = set(schemas_diff(settings)) - before
+    fix = "run `make schemas-register`"
+    assert found == {
+        f"This clone lacks what the registry has as version 2 of {evolved}: update the clone, or "
+        f"give {subjects[evolved].name} that version.",
+        f"{ruled} has the rule NONE in the registry, its contract has FULL_TRANSITIVE: {fix}.",
+        f"The registry lacks version 1 of {lost}: {fix}.",
+        f"This clone has no contract for {gone} of the registry: update the clone; when its source "
+        "or stage is gone for good, its records still need it.",
+    }
+    monkeypatch.setattr("streams.__main__.settings", lambda: settings)
+    shown = CliRunner().invoke(app, ["schemas-diff"])
+    assert shown.exit_code == 1
+    assert found <= set(shown.output.splitlines())
+
+
 def test_an_encoder_needs_the_registration(registry: Registry, subject: str) -> None:
     with pytest.raises(RegistryError, match="make schemas-register"):
         registry.encoder(subject, contract(OUTCOMES))
@@ -178,12 +220,13 @@ def test_inspect_shows_every_example_as_it_is_written_in_its_file(
     publish(stack, topic, [(b"k", encoder.encode(record)) for record in records])
     shown = io.StringIO()
     with Registry(stack.registry.url) as other:
-        count = print_records(inspect(stack.kafka.bootstrap, other, topic.name), shown)
+        count = print_records(inspect(stack.kafka.bootstrap, other, Selection(topic.name)), shown)
     assert count == len(records)
     lines = [json.loads(line) for line in shown.getvalue().splitlines()]
     assert [to_record(schema, line["value"]) for line in lines] == records
     assert [line["offset"] for line in lines] == list(range(len(records)))
     assert {line["schema_id"] for line in lines} == {encoder.schema_id}
+    assert {line["subject"] for line in lines} == {topic.subject()}
     assert {line["key"] for line in lines} == {"k"}
     assert {line["reason"] for line in lines} == {None}
 
@@ -200,7 +243,7 @@ def test_inspect_shows_what_cannot_be_decoded_and_why(
         topic,
         [(b"a", good), (None, b"{}\x9b"), (b"\xff\x00", good[:-1]), (b"d", unknown), (b"e", None)],
     )
-    found = list(inspect(stack.kafka.bootstrap, registry, topic.name))
+    found = list(inspect(stack.kafka.bootstrap, registry, Selection(topic.name)))
     assert [(record.schema_id, reason(record)) for record in found] == [
         (encoder.schema_id, None),
         (None, "bad_framing"),
@@ -217,7 +260,7 @@ def test_inspect_shows_what_cannot_be_decoded_and_why(
     assert json.loads(line)["headers"] == [["trace", "a1"]]
 
 
-def reason(record: Inspected) -> str | None:
+def reason(record: TopicRecord) -> str | None:
     """Rule that is named in a reason."""
     return record.reason and record.reason.partition(":")[0]
 
@@ -230,15 +273,8 @@ def test_inspect_begins_where_it_is_told_and_stops_at_the_limit(
     def keys(
         partition: int | None = None, from_offset: int = 0, limit: int | None = None
     ) -> list[str | bytes | None]:
-        found = inspect(
-            stack.kafka.bootstrap,
-            registry,
-            topic.name,
-            partition=partition,
-            from_offset=from_offset,
-            limit=limit,
-        )
-        return [record.key for record in found]
+        selection = Selection(topic.name, partition, from_offset, limit=limit)
+        return [record.key for record in inspect(stack.kafka.bootstrap, registry, selection)]
 
     assert keys(limit=3) == ["0", "1", "2"]
     assert keys(from_offset=8) == ["8", "9"]
@@ -252,7 +288,8 @@ def test_inspect_follows_what_comes_later(
     stack: LocalStack, registry: Registry, topic: Topic
 ) -> None:
     publish(stack, topic, [(b"before", None)])
-    following = inspect(stack.kafka.bootstrap, registry, topic.name, follow=True)
+    selection = Selection(topic.name, follow=True)
+    following = inspect(stack.kafka.bootstrap, registry, selection)
     assert next(following).key == "before"
     publish(stack, topic, [(b"after", None)])
     assert next(following).key == "after"

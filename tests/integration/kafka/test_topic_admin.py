@@ -1,25 +1,35 @@
 """Topics, offsets and lag on the real broker."""
 
 from concurrent.futures import ThreadPoolExecutor
+from dataclasses import replace
 from uuid import uuid4
 
 import pytest
 import stamina
 from confluent_kafka import Consumer, Producer, TopicPartition
 from confluent_kafka.admin import AdminClient
+from typer.testing import CliRunner
 
+from streams.__main__ import app
 from streams.core.errors import BrokerError, TopicMismatchError
+from streams.kafka.lag_collector import LagCollector
 from streams.kafka.topic_admin import (
+    Difference,
     PartitionId,
+    alter_settings,
     committed_offsets,
     end_offsets,
     ensure_topics,
     lag,
+    remaking,
+    require_topics,
+    topic_differences,
     topic_uuids,
 )
 from streams.kafka.topic_reader import read_all
 from streams.local.stack import LocalStack
-from streams.topics import Topic
+from streams.settings import Settings
+from streams.topics import Topic, changelog_topic
 
 pytestmark = pytest.mark.integration
 
@@ -107,15 +117,35 @@ def test_several_processes_may_create_topics_at_once(bootstrap: str) -> None:
     assert sorted(created) == sorted(topic.name for topic in topics)
 
 
-def test_another_partition_count_names_the_topic_and_the_rebuild(
+def test_another_partition_count_names_the_topic_and_what_makes_it_again(
     bootstrap: str, topic: Topic
 ) -> None:
-    with pytest.raises(TopicMismatchError, match=rf"{topic.name} has 2 .* declared are 5.*rebuild"):
-        ensure_topics(bootstrap, [declared(topic.name, partitions=5)], 1)
+    other = declared(topic.name, partitions=5)
+    said = rf"{topic.name} has 2 .* declared are 5.*`make topic-remake TOPIC={topic.name}`"
+    for require in (lambda: ensure_topics(bootstrap, [other], 1), lambda: check(bootstrap, other)):
+        with pytest.raises(TopicMismatchError, match=said):
+            require()
     assert len(end_offsets(bootstrap, [topic.name])) == 2
+    changelog = changelog_topic(topic.name, "stage", "state.applied", 3)
+    ensure_topics(bootstrap, [changelog], 1)
+    with pytest.raises(TopicMismatchError, match="Stop the workers, then run `make rebuild`"):
+        check(bootstrap, changelog_topic(topic.name, "stage", "state.applied", 2))
 
 
-def test_another_clean_up_policy_names_the_mend(bootstrap: str, topic: Topic) -> None:
+def check(bootstrap: str, topic: Topic) -> None:
+    """What a worker does before it reads."""
+    require_topics(bootstrap, [topic])
+
+
+def test_nothing_uses_a_topic_that_is_being_made_again(bootstrap: str, topic: Topic) -> None:
+    check(bootstrap, topic)
+    ensure_topics(bootstrap, [declared(remaking(topic.name))], 1)
+    for require in (lambda: ensure_topics(bootstrap, [topic], 1), lambda: check(bootstrap, topic)):
+        with pytest.raises(TopicMismatchError, match="is being made again"):
+            require()
+
+
+def test_another_clean_up_policy_names_the_fix(bootstrap: str, topic: Topic) -> None:
     """Compaction would eat records that are kept for ever."""
     with pytest.raises(TopicMismatchError, match=r"cleanup\.policy compact, declared is delete"):
         ensure_topics(bootstrap, [Topic(topic.name, partitions=2)], 1)
@@ -127,6 +157,55 @@ def test_another_retention_is_the_operators_choice(
     longer = Topic(topic.name, partitions=2, cleanup="compact", retention_ms=1000)
     assert ensure_topics(bootstrap, [longer], 1) == ()
     assert f"{topic.name} has retention.ms=-1, declared is 1000" in caplog.text
+
+
+def test_what_differs_is_named_with_what_fixes_it(bootstrap: str, topic: Topic) -> None:
+    lag_ms = ("min.compaction.lag.ms", "1000")
+    other = Topic(topic.name, 3, retention_ms=2000, config=(lag_ms,))
+    changelog = changelog_topic(topic.name, "stage", "state.applied", 3)
+    ensure_topics(bootstrap, [replace(changelog, partitions=1)], 1)
+    missing = declared()
+    assert topic_differences(bootstrap, [topic], 1) == ()
+    found = topic_differences(bootstrap, [other, changelog, missing], 2)
+    fix = "make topics ARGS=--fix"
+    reassign = "kafka-reassign-partitions --execute"
+    assert found == (
+        Difference(other.name, "partitions", "3", "2", f"make topic-remake TOPIC={other.name}"),
+        Difference(other.name, "replicas", "2", "1", reassign),
+        Difference(other.name, "cleanup.policy", "delete", "compact", fix),
+        Difference(other.name, "retention.ms", "2000", "-1", fix),
+        Difference(other.name, "min.compaction.lag.ms", "1000", "0", fix),
+        Difference(changelog.name, "partitions", "3", "1", "make rebuild"),
+        Difference(changelog.name, "replicas", "2", "1", reassign),
+        Difference(missing.name, "topic", missing.name, None, "make topics"),
+    )
+    alter_settings(bootstrap, found)
+    assert [one for one in topic_differences(bootstrap, [other], 1) if one.is_setting] == []
+
+
+def test_the_command_says_what_differs_and_alters_it(
+    stack: LocalStack, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    bootstrap = stack.kafka.bootstrap
+    settings = Settings(kafka_bootstrap=bootstrap, app_id=f"app-{uuid4().hex}")
+    monkeypatch.setattr("streams.__main__.settings", lambda: settings)
+
+    def topics(option: str) -> tuple[int, str]:
+        ended = CliRunner().invoke(app, ["topics", option])
+        return ended.exit_code, ended.output
+
+    missing = f"{settings.app_id}-reconcile-changelog: is missing"
+    code, said = topics("--check")
+    assert (code, missing in said) == (1, True)
+    assert topics("--fix")[0] == 0
+    assert topics("--check") == (0, "Every topic is as declared.\n")
+    shorter = Difference("dead_letters", "retention.ms", "3600000", "-1", "")
+    alter_settings(bootstrap, [shorter])
+    line = "dead_letters: retention.ms 3600000, declared is -1: `make topics ARGS=--fix`\n"
+    assert topics("--check") == (1, line)
+    code, said = topics("--fix")
+    assert (code, line in said) == (0, True)
+    assert topics("--check")[0] == 0
 
 
 def test_too_few_brokers_name_the_setting(bootstrap: str) -> None:
@@ -215,6 +294,15 @@ def test_an_offset_outside_of_the_log_starts_over(bootstrap: str, topic: Topic, 
     publish(bootstrap, topic, 5)
     commit(bootstrap, group, topic, 1000)
     assert lag_of(bootstrap, group, topic) == 5
+    # The metric shows that it was cut: the committed offset is beyond the end.
+    metrics = LagCollector(bootstrap, {group: [topic.name]}, lambda: True).ask()
+    found = {
+        (one.name, *one.labels.values()): one.value for metric in metrics for one in metric.samples
+    }
+    assert found["consumer_committed_offset", group, topic.name, "0"] == 1000
+    assert found["topic_end_offset", topic.name, "0"] == 5
+    assert found["consumer_lag_records", group, topic.name, "0"] == 5
+    assert ("consumer_committed_offset", group, topic.name, "1") not in found
 
 
 def test_a_topic_is_read_whole_and_without_what_was_aborted(bootstrap: str, topic: Topic) -> None:

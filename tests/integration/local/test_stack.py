@@ -173,7 +173,12 @@ def test_on_loopback_only_the_role_of_the_product_is_let_in(own: LocalStack) -> 
 
 @pytest.mark.parametrize(
     ("component_name", "end"),
-    [("kafka", "stop"), ("kafka", "kill"), ("registry", "kill"), ("postgres", "kill")],
+    [
+        pytest.param("kafka", "stop", marks=pytest.mark.soak),
+        ("kafka", "kill"),
+        ("registry", "kill"),
+        ("postgres", "kill"),
+    ],
 )
 def test_a_part_comes_back_on_its_port_with_its_data(
     own: LocalStack, component_name: str, end: str
@@ -203,7 +208,9 @@ def test_a_part_that_crashes_is_noticed(own: LocalStack) -> None:
     os.kill(own.postgres.process.pid, signal.SIGKILL)
     while own.postgres.process.pid is not None:
         time.sleep(0.02)
-    with pytest.raises(ComponentFailedError, match=r"PostgreSQL ended by itself \(SIGKILL\)"):
+    with pytest.raises(
+        ComponentFailedError, match=r"PostgreSQL ended by itself \(SIGKILL: somebody killed it"
+    ):
         own.require_running()
     own.postgres.start()
 
@@ -252,10 +259,13 @@ def test_too_little_room_is_told(tmp_path: Path, monkeypatch: pytest.MonkeyPatch
         LocalStack(tmp_path, StackPorts.free()).start()
 
 
-def test_a_run_killed_at_any_moment_leaves_no_process_and_starts_again(tmp_path: Path) -> None:
-    """First while the components are made for the first time, then while they run."""
+def test_a_run_killed_at_any_moment_leaves_no_process_and_starts_again(
+    tmp_path: Path, request: pytest.FixtureRequest
+) -> None:
+    """While the components are made for the first time; in full size then while they run, too."""
     ports = StackPorts.free()
-    for moment in ("formatting", "running"):
+    soak = request.config.getoption("--soak")
+    for moment in ("formatting", "running") if soak else ("formatting",):
         command = [sys.executable, "-c", OWNER, str(tmp_path), json.dumps(ports.model_dump())]
         with subprocess.Popen(command, stdout=subprocess.PIPE, text=True) as owner:
             assert owner.stdout is not None

@@ -9,6 +9,7 @@ import pytest
 from confluent_kafka import Producer
 
 from streams.avro.topic_codecs import topic_encoder
+from streams.commands.candidates import open_candidates
 from streams.commands.decide import decide, entity_key
 from streams.commands.members import current_assets, write_members
 from streams.core import contract_types as avro
@@ -76,6 +77,7 @@ def test_two_sources_become_one_asset_until_somebody_decides_otherwise(cluster: 
     ]
 
     one, other = entity_key(KIND, f"{GPPD}:WRI1"), entity_key(KIND, f"{GEM}:L1/GCPT")
+    assert open_candidates(cluster.settings) == []
     decide(cluster.settings, one, other, "cannot-link", "Two blocks behind one fence.")
     cluster.wait_for(lambda: set(live(cluster)) == {GPPD_ID, GEM_ID})
     cluster.wait_drained()
@@ -87,3 +89,18 @@ def test_two_sources_become_one_asset_until_somebody_decides_otherwise(cluster: 
     cluster.pipeline()
     cluster.wait_for(lambda: set(live(cluster)) == {GPPD_ID})
     assert live(cluster)[GPPD_ID]["version"] > apart
+
+
+def test_a_pair_that_scores_cannot_tell_is_a_candidate_until_somebody_decides(
+    cluster: Cluster,
+) -> None:
+    seen = gppd("WRI1", "Example", capacity_mw=150.0, commissioning_year=None)
+    publish(cluster, [seen, gem("G1", "L1/GCPT", "Example", 450, latitude=50.22)])
+    cluster.pipeline()
+    cluster.wait_drained()
+    (found,) = open_candidates(cluster.settings)
+    one = entity_key(KIND, f"{found['one_source_id']}:{found['one_entity_id']}")
+    other = entity_key(KIND, f"{found['other_source_id']}:{found['other_entity_id']}")
+    decide(cluster.settings, one, other, "must-link", "Same stack on the aerial photograph.")
+    cluster.wait_for(lambda: set(live(cluster)) == {GPPD_ID})
+    cluster.wait_for(lambda: open_candidates(cluster.settings) == [])

@@ -29,7 +29,7 @@ from streams.topics import (
 from streams.topology import pipeline
 from tests.core.reconcile.regions import Regions
 from tests.fault.cluster import Cluster, fresh_cluster
-from tests.integration.reconcile.few_countries import PAIRS, cut_down
+from tests.few_countries import PAIRS, cut_down_pairs
 from tests.producers.sandbox_server import running_sandbox
 from tests.project_copy import copy_project, register, run
 
@@ -60,9 +60,9 @@ class Expected:
 
 EVERYTHING = Expected(
     {
-        "GEM-GPPD": (0.955, 0.95, 0.955, 0.87),
-        "GPPD-JRC": (0, 0, 0.87, 0),
-        "GEM-JRC": (0, 0, 0.84, 0),
+        "GEM-GPPD": (0.963, 0.955, 0.96, 0.885),
+        "GPPD-JRC": (0, 0, 0.895, 0),
+        "GEM-JRC": (0, 0, 0.92, 0),
     },
     (40_000, 10_000),
 )
@@ -116,7 +116,7 @@ def folder(real_data: Path, expected: Expected, tmp_path_factory: pytest.TempPat
     everything = real_data / "reconcile"
     if expected is EVERYTHING:
         return everything
-    return cut_down(everything, tmp_path_factory.mktemp("files") / "few countries")
+    return cut_down_pairs(everything, tmp_path_factory.mktemp("files") / "few countries")
 
 
 @pytest.fixture(scope="module")

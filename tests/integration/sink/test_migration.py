@@ -6,6 +6,7 @@
 import json
 from collections import defaultdict
 from collections.abc import Iterator, Mapping, Sequence
+from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
@@ -28,17 +29,51 @@ pytestmark = pytest.mark.integration
 MODEL_1 = Path(__file__).parent / "model_1"
 
 
+@pytest.fixture(scope="module", autouse=True)
+def _present_model_afterwards(engine: ClickHouse) -> Iterator[None]:
+    """Whatever a test leaves is replaced for other modules."""
+    yield
+    _drop_everything(engine)
+    ensure_schema(engine, WEIGHTS)
+
+
 @pytest.fixture
-def model_1(engine: ClickHouse) -> Iterator[ClickHouse]:
-    """The engine with the tables and rows of version 1; whatever a test leaves is replaced."""
+def model_1(engine: ClickHouse) -> ClickHouse:
+    """The engine with the tables and rows of version 1."""
+    _fill_model_1(engine)
+    return engine
+
+
+@dataclass(frozen=True, slots=True)
+class Migrated:
+    """The engine after a migration, which the tests of what it leaves share.
+
+    Attributes:
+        before: Content of each table of version 1.
+        steps: Versions that the migration went through.
+    """
+
+    engine: ClickHouse
+    before: Mapping[str, Sequence[Any]]
+    steps: Sequence[int]
+
+
+@pytest.fixture(scope="module")
+def migrated(engine: ClickHouse) -> Migrated:
+    """Tests that ask for it come before those that ask for `model_1`."""
+    _fill_model_1(engine)
+    assert model_version(engine) == 1
+    columns = {table: list(rows[0]) for table, rows in stored_rows().items()}
+    before = {table: content(engine, table, columns[table]) for table in columns}
+    return Migrated(engine, before, [step.version for step in ensure_schema(engine, WEIGHTS)])
+
+
+def _fill_model_1(engine: ClickHouse) -> None:
     _drop_everything(engine)
     for statement in (MODEL_1 / "model.sql").read_text(encoding="utf-8").split(";\n"):
         engine.command(statement)
     for table, rows in stored_rows().items():
         engine.command(f"INSERT INTO {table} FORMAT JSONEachRow {json.dumps(rows)[1:-1]}")
-    yield engine
-    _drop_everything(engine)
-    ensure_schema(engine, WEIGHTS)
 
 
 def _drop_everything(clickhouse: ClickHouse) -> None:
@@ -68,26 +103,23 @@ def _now(table: str) -> str:
     return f"{table}_by_day" if "lng_inventory" in table else table
 
 
-def test_every_row_is_intact_and_reads_as_before(model_1: ClickHouse) -> None:
-    columns = {table: list(rows[0]) for table, rows in stored_rows().items()}
-    before = {table: content(model_1, table, columns[table]) for table in columns}
-    assert model_version(model_1) == 1
-    steps = ensure_schema(model_1, WEIGHTS)
-    assert [step.version for step in steps] == [CURRENT_VERSION]
-    assert model_version(model_1) == CURRENT_VERSION
-    for table, rows in before.items():
-        assert content(model_1, _now(table), columns[table]) == rows
+def test_every_row_is_intact_and_reads_as_before(migrated: Migrated) -> None:
+    assert migrated.steps == [CURRENT_VERSION]
+    assert model_version(migrated.engine) == CURRENT_VERSION
+    before = migrated.before
+    for table, rows in stored_rows().items():
+        assert content(migrated.engine, _now(table), list(rows[0])) == before[table]
     for kind in kinds().values():
         name = kind.versions.name.removesuffix("_by_day")
         keys = {(row["record_id"], row["version"]) for row in stored_rows().get(name, [])}
         assert len(before.get(name, [])) == len(keys)
 
 
-def test_new_columns_are_filled_where_rows_say_what_they_are(model_1: ClickHouse) -> None:
-    ensure_schema(model_1, WEIGHTS)
+def test_new_columns_are_filled_where_rows_say_what_they_are(migrated: Migrated) -> None:
+    engine = migrated.engine
     for kind in kinds().values():
         for table in (kind.versions, kind.latest):
-            rows = model_1.query(
+            rows = engine.query(
                 f"SELECT known_at = observed_at, topic, partition, published_at FROM {table.name}"
             ).rows
             assert set(rows) <= {(True, CANONICAL, None, None)}
@@ -96,19 +128,40 @@ def test_new_columns_are_filled_where_rows_say_what_they_are(model_1: ClickHouse
         for table, rows in stored_rows().items()
         if table.endswith("_latest") and "lng_inventory" not in table
     )
-    assert model_1.query("SELECT count() FROM store_assets FINAL").rows == [(assets,)]
-    (found,) = assets_by_id(["plant-1"]).run(model_1)
+    assert engine.query("SELECT count() FROM store_assets FINAL").rows == [(assets,)]
+    (found,) = assets_by_id(["plant-1"]).run(engine)
     assert found.version == 2
     shown = orjson.loads(found.body)
     assert shown["members"] == [
         member | {"observed_at": "2026-01-01T12:00:00.123Z"} for member in plant(1)["members"]
     ]
-    (withdrawn,) = assets_by_id(["plant-2"]).run(model_1)
+    (withdrawn,) = assets_by_id(["plant-2"]).run(engine)
     assert withdrawn.record_status == "withdrawn"
-    assert search_assets("plant").run(model_1)[0].record_id == "plant-1"
-    (first,) = asset_known_at("power_plant", "plant-1", OBSERVED_AT).run(model_1)
+    assert search_assets("plant").run(engine)[0].record_id == "plant-1"
+    (first,) = asset_known_at("power_plant", "plant-1", OBSERVED_AT).run(engine)
     assert first.version == 2
-    assert loaded_positions().run(model_1) == []
+    assert loaded_positions().run(engine) == []
+
+
+def test_what_is_loaded_again_after_it_gets_its_position(migrated: Migrated) -> None:
+    engine = migrated.engine
+    values = [framed(CANONICAL, plant(1)), framed(CANONICAL, plant(1, version=2, flags=[]))]
+    loader_of(engine, "topic of model 1").load(batch(CANONICAL, values, first_offset=40))
+    rows = engine.query(
+        "SELECT version, partition, offset FROM power_plants_history "
+        "WHERE record_id = 'plant-1' ORDER BY version"
+    ).rows
+    assert rows == [(1, 0, 40), (2, 0, 41)]
+    (loaded,) = loaded_positions().run(engine)
+    assert (loaded.partition, loaded.offset) == (0, 41)
+
+
+def test_a_newer_model_is_left_alone(migrated: Migrated) -> None:
+    engine = migrated.engine
+    newer = CURRENT_VERSION + 1
+    engine.command(f"INSERT INTO model_version (version, migrated_at) VALUES ({newer}, now64(3))")
+    with pytest.raises(SinkError, match="run the newer code"):
+        ensure_schema(engine, WEIGHTS)
 
 
 def test_a_migration_that_is_cut_short_is_run_again(
@@ -125,27 +178,6 @@ def test_a_migration_that_is_cut_short_is_run_again(
     ensure_schema(model_1, WEIGHTS)
     assert model_version(model_1) == CURRENT_VERSION
     assert model_1.query("SELECT count(), uniq(record_id) FROM assets").rows == [(2, 2)]
-
-
-def test_what_is_loaded_again_after_it_gets_its_position(model_1: ClickHouse) -> None:
-    ensure_schema(model_1, WEIGHTS)
-    values = [framed(CANONICAL, plant(1)), framed(CANONICAL, plant(1, version=2, flags=[]))]
-    loader_of(model_1, "topic of model 1").load(batch(CANONICAL, values, first_offset=40))
-    rows = model_1.query(
-        "SELECT version, partition, offset FROM power_plants_history "
-        "WHERE record_id = 'plant-1' ORDER BY version"
-    ).rows
-    assert rows == [(1, 0, 40), (2, 0, 41)]
-    (loaded,) = loaded_positions().run(model_1)
-    assert (loaded.partition, loaded.offset) == (0, 41)
-
-
-def test_a_newer_model_is_left_alone(model_1: ClickHouse) -> None:
-    ensure_schema(model_1, WEIGHTS)
-    newer = CURRENT_VERSION + 1
-    model_1.command(f"INSERT INTO model_version (version, migrated_at) VALUES ({newer}, now64(3))")
-    with pytest.raises(SinkError, match="run the newer code"):
-        ensure_schema(model_1, WEIGHTS)
 
 
 def test_the_same_on_a_server(model_1: ClickHouse) -> None:

@@ -5,15 +5,17 @@ import socket
 import subprocess
 import sys
 from concurrent.futures import ThreadPoolExecutor
+from typing import Any
 
 import pytest
 
 from streams.clickhouse.client import ClickHouse
 from streams.clickhouse.counts import count_current
 from streams.core.errors import SinkError
+from streams.sink.collector import AssetCollector
 from streams.sink.loader import Loader
 from tests.sink.engine import CANONICAL
-from tests.sink.records import batch, framed, plant
+from tests.sink.records import batch, framed, plant, plant_with
 
 pytestmark = pytest.mark.integration
 
@@ -37,6 +39,24 @@ def test_queries_run_beside_loads(clickhouse: ClickHouse, loader: Loader) -> Non
         assert sum(load.result().loaded for load in loads) == 1000
         assert {count.result()["power_plant"] % 50 for count in counts} == {0}
     assert count_current(clickhouse)["power_plant"] == 1000
+
+
+def test_assets_that_no_source_lists_any_more_leave_the_metric(
+    clickhouse: ClickHouse, loader: Loader
+) -> None:
+    def assets() -> dict[tuple[str, ...], float]:
+        (metric,) = AssetCollector(clickhouse, lambda: True).ask()
+        return {tuple(one.labels.values()): one.value for one in metric.samples}
+
+    def load(*records: dict[str, Any], first_offset: int) -> None:
+        values = [framed(CANONICAL, record) for record in records]
+        loader.load(batch(CANONICAL, values, first_offset=first_offset))
+
+    load(*(plant_with(n, country_code="ES") for n in (1, 2)), first_offset=0)
+    load(plant_with(3, country_code=None), first_offset=2)
+    assert assets() == {("power_plant", "ES"): 2, ("power_plant", "none"): 1}
+    load(plant_with(1, version=2, status="withdrawn", country_code="ES"), first_offset=3)
+    assert assets() == {("power_plant", "ES"): 1, ("power_plant", "none"): 1}
 
 
 def test_it_answers(clickhouse: ClickHouse) -> None:

@@ -3,26 +3,42 @@
 import pytest
 
 from streams.clickhouse.client import ClickHouse
+from streams.clickhouse.schema import ensure_schema
 from streams.sink.loader import Loader
 from tests.sink.engine import CANONICAL, content, loader_of, plants, stored_rows
-from tests.sink.records import batch, framed, outcome, plant
+from tests.sink.records import WEIGHTS, batch, framed, outcome, plant
 
 pytestmark = pytest.mark.integration
 
+_PLANTS = ("store_power_plants_latest", "store_power_plants_versions")
 
-def test_the_same_batch_again_stores_nothing(clickhouse: ClickHouse, loader: Loader) -> None:
+
+def test_the_same_batch_again_shows_nothing_twice(clickhouse: ClickHouse, loader: Loader) -> None:
     result = loader.load(plants(range(100)))
+    before = content(clickhouse)
     for _ in range(2):
         again = loader.load(plants(range(100)))
         assert (again.loaded, again.rejected) == (result.loaded, result.rejected)
-    for table in ("store_power_plants_versions", "store_power_plants_latest"):
-        assert stored_rows(clickhouse, table) == 100
+    assert content(clickhouse) == before
+    assert len(before["power_plants"]) == 100
 
 
-def test_tokens_survive_a_restart_of_the_sink(clickhouse: ClickHouse, loader: Loader) -> None:
+@pytest.mark.parametrize("memory", [0, 10_000])
+def test_rows_that_an_insert_lost_come_back_with_the_repeat(
+    clickhouse: ClickHouse, loader: Loader, memory: int
+) -> None:
+    """A full disk took rows of inserts that tables of an earlier version remembered as done."""
+    remembering = f"non_replicated_deduplication_window = {memory}"
+    for table in _PLANTS:
+        clickhouse.command(f"ALTER TABLE {table} MODIFY SETTING {remembering}")
+    ensure_schema(clickhouse, WEIGHTS)  # what a sink does when it starts
     loader.load(plants(range(10)))
-    loader_of(clickhouse, "first life of the topic").load(plants(range(10)))
-    assert stored_rows(clickhouse) == 10
+    before = content(clickhouse)
+    for table in _PLANTS:
+        clickhouse.command(f"ALTER TABLE {table} DELETE WHERE 1 SETTINGS mutations_sync = 2")
+    assert content(clickhouse) != before
+    loader.load(plants(range(10)))
+    assert content(clickhouse) == before
 
 
 def test_batches_cut_elsewhere_show_nothing_twice(clickhouse: ClickHouse, loader: Loader) -> None:
@@ -33,7 +49,6 @@ def test_batches_cut_elsewhere_show_nothing_twice(clickhouse: ClickHouse, loader
     before = content(clickhouse)
     for start in range(0, 30, 7):
         loader.load(batch(CANONICAL, values[start : start + 7], first_offset=start))
-    assert stored_rows(clickhouse) > 30
     assert content(clickhouse) == before
 
 
@@ -59,7 +74,6 @@ def test_loading_a_recreated_topic_ends_with_equal_content(
     again = loader_of(clickhouse, "second life")
     again.load(first)
     again.load(outcomes)
-    assert stored_rows(clickhouse) == 40
     assert content(clickhouse) == before
 
 
@@ -80,5 +94,5 @@ def test_a_crash_between_two_tables_is_made_good(
     assert stored_rows(clickhouse, lost) == 1
     clickhouse.command(f"ATTACH TABLE {view}")
     loader.load(batch(CANONICAL, rows, first_offset=1))
-    for table in ("store_power_plants_latest", "store_power_plants_versions"):
-        assert stored_rows(clickhouse, table) == 6
+    for readable in ("power_plants", "power_plants_history"):
+        assert clickhouse.query(f"SELECT count() FROM {readable}").rows == [(6,)]

@@ -5,6 +5,7 @@ from datetime import UTC, date, datetime
 import pytest
 
 from streams.avro.contracts import contract
+from streams.clickhouse.candidate_queries import candidates
 from streams.clickhouse.client import ClickHouse
 from streams.clickhouse.counts import (
     OutcomeCount,
@@ -21,6 +22,7 @@ from tests.sink.records import (
     KAFKA_TIME,
     OBSERVED_AT,
     batch,
+    candidate,
     dead_letter,
     framed,
     gas_day,
@@ -194,3 +196,45 @@ def test_the_latest_score_of_a_window_is_seen(clickhouse: ClickHouse, loader: Lo
     values = [score(version=2, value=80.0), score(version=1, value=99.0)]
     loader.load(batch("quality.scores", [framed("quality.scores", value) for value in values]))
     assert clickhouse.query("SELECT version, score FROM quality_scores").rows == [(2, 80.0)]
+
+
+CANDIDATES = "reconcile.candidates"
+
+
+def pairs(clickhouse: ClickHouse) -> list[tuple[str, float]]:
+    return [(one.key, one.match_score) for one in candidates().run(clickhouse)]
+
+
+def test_a_candidate_is_a_row_until_a_tombstone_closes_it(
+    clickhouse: ClickHouse, loader: Loader
+) -> None:
+    first, second = (framed(CANDIDATES, candidate("a", "b", score)) for score in (0.1, 0.2))
+    loader.load(batch(CANDIDATES, [first], key=b"1"))
+    loader.load(batch(CANDIDATES, [first, None, second], first_offset=1, key=b"2"))
+    assert pairs(clickhouse) == [("1", 0.1), ("2", 0.2)]
+    (found,) = candidates("a", limit=1).run(clickhouse)
+    assert [(one.evidence, one.weight) for one in found.parts] == [
+        ("name", 5.8),
+        ("capacity", -5.7),
+    ]
+    assert "cannot-link power_plant 'gem_transmission:entity of a'" in found.cannot_link_command
+    result = loader.load(batch(CANDIDATES, [None], first_offset=4, key=b"1"))
+    assert (result.loaded, result.rejected) == (1, 0)
+    loader.load(batch(CANDIDATES, [first], key=b"1"))  # once more, as after a crash
+    assert pairs(clickhouse) == [("2", 0.2)]
+    assert clickhouse.query("SELECT key FROM reconcile_candidates").rows == [("2",)]
+
+
+def test_candidates_of_an_older_generation_are_open_no_more(
+    clickhouse: ClickHouse, loader: Loader
+) -> None:
+    rebuilt = framed(CANDIDATES, candidate("c", "d", generation=2))
+    loader.load(batch(CANDIDATES, [framed(CANDIDATES, candidate("a", "b"))], key=b"1"))
+    loader.load(batch(CANDIDATES, [rebuilt], first_offset=1, key=b"2"))
+    assert pairs(clickhouse) == [("2", 0.25)]
+
+
+def test_a_candidate_without_a_key_is_put_aside(clickhouse: ClickHouse, loader: Loader) -> None:
+    records = [framed(CANDIDATES, candidate("a", "b")), None]
+    result = loader.load(batch(CANDIDATES, records, key=None))
+    assert (result.loaded, dict(result.rules)) == (0, {"bad_framing": 2})

@@ -17,6 +17,7 @@ from streams.clickhouse.series_queries import (
     series_vintages,
 )
 from streams.core.records import RawRecord
+from streams.core.rejection_limits import NO_LIMITS
 from streams.sink.loader import Loader
 from streams.topics import MARKET_INFRASTRUCTURE
 from tests.core.series import Series, arrivals, raw_day
@@ -44,7 +45,7 @@ def loaded(clickhouse: ClickHouse, *raws: RawRecord) -> None:
     chain, series = Chain(), Series()
     chain.feed([record for row in arrivals(raws) for record in series.normalize(row)])
     values = [record.value for record in chain.topics[MARKET_INFRASTRUCTURE.name]]
-    loader = Loader(clickhouse, chain.registry.writer_schema, lambda topic: "uuid")
+    loader = Loader(clickhouse, chain.registry.writer_schema, lambda topic: "uuid", NO_LIMITS)
     assert frame_schema_id(values[0]) is not None
     assert loader.load(batch(MARKET_INFRASTRUCTURE.name, values)).rejected == 0
 

@@ -21,7 +21,21 @@ def test_numbers_are_read(text: str, value: float) -> None:
 
 
 @pytest.mark.parametrize(
-    "text", ["--", "n/a", "1,5", "1_000", "nan", "inf", "-inf", "1e999", "0x1"]
+    "text",
+    [
+        "--",
+        "n/a",
+        "1,5",
+        "1_000",
+        "nan",
+        "inf",
+        "-inf",
+        "1e999",
+        "1e308",
+        "-1e101",
+        "1e-320",
+        "0x1",
+    ],
 )
 def test_anything_else_is_refused_with_its_field(text: str) -> None:
     with pytest.raises(UnreadableNumberError) as caught:

@@ -2,6 +2,9 @@
 
 import gzip
 import json
+import re
+import zipfile
+from collections.abc import Mapping, Sequence
 from pathlib import Path
 
 import httpx
@@ -124,6 +127,120 @@ def test_other_content_is_unexpected(tmp_path: Path, content: bytes) -> None:
         measure(path)
 
 
+TITLES = ["Tracker of plants, January 2026", "", "Contact: tracker@example.org, all rights"]
+
+
+def test_titles_above_the_table_are_no_header(tmp_path: Path) -> None:
+    path = tmp_path / "titled.csv"
+    path.write_bytes("\n".join([*TITLES, ""]).encode() + as_csv())
+    assert list(read_rows(measure(path))) == ROWS
+
+
+def workbook(path: Path, sheets: Mapping[str, Sequence[Sequence[object]]]) -> Path:
+    book = openpyxl.Workbook()
+    assert book.active is not None
+    book.remove(book.active)
+    for name, rows in sheets.items():
+        sheet = book.create_sheet(name)
+        for row in rows:
+            sheet.append(list(row))
+    book.save(path)
+    return path
+
+
+def declare(path: Path, sheet: int, dimension: str) -> None:
+    """Rewrite what a sheet says of its size; nothing when the text is empty."""
+    with zipfile.ZipFile(path) as archive:
+        parts = {name: archive.read(name) for name in archive.namelist()}
+    name = f"xl/worksheets/sheet{sheet}.xml"
+    tag = f'<dimension ref="{dimension}"/>'.encode() if dimension else b""
+    parts[name], replaced = re.subn(rb'<dimension ref="[^"]*" ?/>', tag, parts[name])
+    assert replaced == 1
+    with zipfile.ZipFile(path, "w") as archive:
+        for part, content in parts.items():
+            archive.writestr(part, content)
+
+
+HEADER = ["id", "name", "mw", "year", "owner"]
+UNITS = [[f"G{index}", "Plant", index, 2020, "Owner"] for index in range(1, 6)]
+
+
+@pytest.mark.parametrize("dimension", ["A1", "A1:B2", "", "A1:E99999"])
+def test_a_sheet_is_chosen_and_read_by_its_content_not_by_what_it_declares(
+    tmp_path: Path, dimension: str
+) -> None:
+    about = [["About", "this"], ["Column", "Meaning"], ["id", "the id"]]
+    path = workbook(tmp_path / "book.xlsx", {"About": about, "Data": [HEADER, *UNITS]})
+    declare(path, 1, "A1:Z1003")
+    declare(path, 2, dimension)
+    file = measure(path)
+    assert [row["id"] for row in read_rows(file)] == ["G1", "G2", "G3", "G4", "G5"]
+
+
+def test_a_long_list_of_two_columns_is_not_the_data(tmp_path: Path) -> None:
+    regions = [["Country", "Region"], *[["France", "Europe"]] * 10]
+    path = workbook(tmp_path / "book.xlsx", {"Data": [HEADER, *UNITS], "Regions": regions})
+    assert [row["id"] for row in read_rows(measure(path))] == ["G1", "G2", "G3", "G4", "G5"]
+
+
+def test_every_sheet_with_the_columns_is_read(tmp_path: Path) -> None:
+    small: list[Sequence[object]] = [
+        ["Small ones"],
+        [*HEADER, "note"],
+        ["G6", "Small", 2, 2021, "", "below"],
+    ]
+    sheets: dict[str, Sequence[Sequence[object]]] = {
+        "About": [["Field", "Meaning", "Source"], *[["x", "y", "z"]] * 50][:4],
+        "20 MW+": [HEADER, *UNITS],
+        "1-20 MW": small,
+        "Definitions": [["id", "definition"], ["a", "b"]],
+    }
+    rows = list(read_rows(measure(workbook(tmp_path / "book.xlsx", sheets))))
+    assert [row["id"] for row in rows] == ["G1", "G2", "G3", "G4", "G5", "G6"]
+    assert rows[-1]["note"] == "below"
+    one = measure(tmp_path / "book.xlsx", sheet="1-20 MW")
+    assert one.rows == 1
+
+
+@pytest.mark.parametrize(
+    ("content", "said"),
+    [
+        (b"\xd0\xcf\x11\xe0\xa1\xb1\x1a\xe1" + bytes(600), "old kind"),
+        (b'{"features": [{"properties": {"mw": NaN}}]}', "no valid JSON"),
+    ],
+)
+def test_what_no_version_reads_is_named(tmp_path: Path, content: bytes, said: str) -> None:
+    path = tmp_path / "file"
+    path.write_bytes(content)
+    with pytest.raises(UnexpectedAnswerError, match=said):
+        measure(path)
+
+
+def test_a_workbook_with_parts_the_library_refuses_is_named(tmp_path: Path) -> None:
+    path = workbook(tmp_path / "book.xlsx", {"Data": [HEADER, *UNITS]})
+    with zipfile.ZipFile(path) as archive:
+        parts = {name: archive.read(name) for name in archive.namelist()}
+    styles = "xl/styles.xml"
+    parts[styles] = re.sub(rb"<fill>.*?</fill>", b"<fill/>", parts[styles], count=1, flags=re.S)
+    with zipfile.ZipFile(path, "w") as archive:
+        for part, text in parts.items():
+            archive.writestr(part, text)
+    with pytest.raises(UnexpectedAnswerError, match=r"book\.xlsx cannot be read.*CSV or XLSX"):
+        measure(path)
+
+
+@pytest.mark.parametrize("coordinates", [[], [1.5], None])
+def test_a_feature_without_a_position_is_a_row_without_one(
+    tmp_path: Path, coordinates: list[float] | None
+) -> None:
+    feature = {"properties": {"id": "G1"}, "geometry": {"type": "Point"}}
+    if coordinates is not None:
+        feature["geometry"]["coordinates"] = coordinates  # type: ignore[assignment]
+    path = tmp_path / "map.geojson"
+    path.write_text(json.dumps({"features": [feature]}))
+    assert list(read_rows(measure(path))) == [{"id": "G1", "geometry_type": "Point"}]
+
+
 def test_a_missing_sheet_names_those_there_are(tmp_path: Path) -> None:
     as_xlsx(tmp_path / "book.xlsx")
     with pytest.raises(UnexpectedAnswerError, match="About, Power facilities"):
@@ -157,3 +274,17 @@ def test_a_url_is_asked_with_the_held_tag_and_only_at_the_same_place(tmp_path: P
         assert obtain(http, "https://b.example/x", tmp_path / "x", previous).path is not None
         with pytest.raises(UnreachableError, match=r"nothing\.csv"):
             obtain(http, str(tmp_path / "nothing.csv"), tmp_path / "x", None)
+
+
+@pytest.mark.parametrize("form", ["csv", "xlsx", "geojson"])
+def test_rows_of_a_spool_are_those_of_the_file_which_is_read_once(
+    tmp_path: Path, form: str
+) -> None:
+    path = tmp_path / "file"
+    book = as_xlsx(tmp_path / "book.xlsx")
+    path.write_bytes({"csv": as_csv(), "geojson": as_geojson(), "xlsx": book}[form])
+    expected = list(read_rows(measure(path)))
+    file = measure(path, spool=tmp_path / "file.rows")
+    path.unlink()
+    assert (list(read_rows(file)), list(read_rows(file))) == (expected, expected)
+    assert file.rows == len(expected)

@@ -201,8 +201,9 @@ def test_an_empty_answer_where_days_must_be_is_an_error() -> None:
 
 
 def test_a_missing_page_is_an_error() -> None:
-    with pytest.raises(TruncatedError, match="gave 30 of the 182"):
-        Run(lambda query: service(query) if query["page"] == "1" else body([], last_page=1))
+    run = Run(lambda query: service(query) if query["page"] == "1" else body([], last_page=1))
+    assert "gave 30 of the 182" in str(run.pull.failures["eu"])
+    assert "newest_gas_day/eu" not in run.pull.checkpoint
 
 
 def test_days_the_service_does_not_hold_yet_are_not_missing() -> None:
@@ -314,3 +315,30 @@ def test_an_observation_is_found_by_its_entity_and_gas_day() -> None:
         if isinstance(mapped.payload, LngInventory):
             expected = observation_record_id(mapped.entity_id, mapped.payload.gas_day)
             assert item.record_id == expected
+
+
+def test_words_in_a_figure_cost_the_figure_not_the_day() -> None:
+    row = dict.fromkeys(("inventory", "dtmi", "name", *ITEM_FIELDS))
+    row |= {"scope": "eu", "gasDayStart": "2024-06-01", "status": "C", "facility_eic": None}
+    row |= {"inventory": {"lng": "n/a", "gwh": "32100"}, "sendOut": "see note", "country": None}
+    mapped = AlsiLngConnector.map_to_schema(raw_record({**row, "company_eic": None}))
+    assert isinstance(mapped, Mapped)
+    assert isinstance(mapped.payload, LngInventory)
+    assert mapped.flags == ("figure_unreadable",)
+    day = mapped.payload
+    assert (day.inventory_gwh, day.inventory_thousand_m3_lng) == (32100.0, None)
+    assert day.send_out_gwh_per_day is None
+
+
+def test_a_slash_behind_the_address_changes_nothing() -> None:
+    asked: list[str] = []
+
+    def handler(sent: httpx.Request) -> httpx.Response:
+        asked.append(sent.url.path)
+        return httpx.Response(200, json=service(dict(sent.url.params)))
+
+    source = connector(base_url="https://alsi.example/api/")
+    with HttpSource(source.config.http, transport=httpx.MockTransport(handler)) as http:
+        items = list(source.pull_or_subscribe(http, PullRequest({}, TODAY, limit=1), Pull({})))
+    assert set(asked) == {"/api"}
+    assert [item.origin for item in items] == ["https://alsi.example/api"]

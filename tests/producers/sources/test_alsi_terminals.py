@@ -6,7 +6,7 @@ from collections.abc import Mapping
 from dataclasses import dataclass, field, replace
 from datetime import UTC, date, datetime, timedelta
 from pathlib import Path
-from typing import Any
+from typing import Any, cast
 
 import httpx
 import pytest
@@ -27,8 +27,10 @@ from producers.run import Envelope, RunOptions
 from producers.sources.alsi_lng.connector import AlsiConfig, AlsiLngConnector
 from producers.sources.alsi_lng.listing import read_listing
 from producers.sources.alsi_lng.terminals import known_terminals, new_terminal_id
+from streams.core import contract_types as avro
 from streams.core.errors import Rejected
 from streams.core.payloads import LngInventory, LngTerminal, LngUnavailability
+from streams.core.reconcile.combine import combine
 from streams.core.records import Mapped
 from tests.producers.golden import assert_golden, outcome, payloads
 
@@ -40,6 +42,7 @@ ALL = RunOptions()
 
 PANIGAGLIA = "59W0000000000011"
 OLD_OPERATOR, NEW_OPERATOR = f"{PANIGAGLIA}/26X00000117915-0", f"{PANIGAGLIA}/59XFSRUITALIASTY"
+BOTH_OPERATORS = (OLD_OPERATOR, NEW_OPERATOR)
 SOUTH_HOOK = "21W0000000000419/21X0000000013554"
 
 Row = dict[str, Any]
@@ -228,8 +231,10 @@ def test_an_entity_that_reports_nothing_is_no_error_and_has_no_checkpoint() -> N
 def test_most_entities_without_days_are_an_error() -> None:
     """A filter the service does not understand answers with an empty list."""
     silent = frozenset({"IT", "GB", "ES", "FR"})
-    with pytest.raises(TruncatedError, match="1 of 5 entities of scope country"):
-        Run(Service(silent=silent))
+    run = Run(Service(silent=silent))
+    assert "1 of 5 entities of scope country" in str(run.pull.failures["country"])
+    assert run.days("eu")
+    assert run.days(NEW_OPERATOR)
 
 
 def test_a_range_long_ago_needs_one_entity_only() -> None:
@@ -247,8 +252,9 @@ def test_rows_of_another_scope_are_an_error(code: str) -> None:
         def row(self, query: Mapping[str, str], day: date) -> Row:
             return super().row(query, day) | ({} if "type" in query else {"code": code})
 
-    with pytest.raises(UnexpectedAnswerError, match="was asked for"):
-        Run(Careless())
+    failures = Run(Careless()).pull.failures
+    assert failures.keys() == {"country", "terminal"}
+    assert all("was asked for" in str(error) for error in failures.values())
 
 
 @pytest.mark.parametrize(
@@ -264,8 +270,10 @@ def test_rows_of_another_scope_are_an_error(code: str) -> None:
 def test_a_listing_that_cannot_be_whole_is_an_error(
     listing: object, error: type[SourceError]
 ) -> None:
-    with pytest.raises(error):
-        Run(Service(listing=listing), checkpoint={"listed_terminals": "8"})
+    run = Run(Service(listing=listing), checkpoint={"listed_terminals": "8"})
+    assert type(run.pull.failures["terminals"]) is error
+    assert run.pull.checkpoint["listed_terminals"] == "8"
+    assert run.days("eu")
 
 
 def test_the_listing_is_a_release_of_its_own_stream_only() -> None:
@@ -474,16 +482,127 @@ def test_reading_a_listing_never_fails(document: object) -> None:
     assert isinstance(read_listing(document), tuple)
 
 
-@pytest.mark.parametrize(
-    ("change", "rule"),
-    [
-        ({"facility": None}, "missing_id"),
-        ({"dtmi": "many"}, "unreadable_number"),
-        ({"dtrs": "nan"}, "unreadable_number"),
-    ],
-)
-def test_a_terminal_that_cannot_be_read_is_rejected(change: Row, rule: str) -> None:
+def test_a_terminal_without_a_facility_is_rejected() -> None:
     item = next(item for item in Run().items if item.stream == "terminals")
-    rejected = read(replace(item, item={**item.item, **change}))
+    rejected = read(replace(item, item={**item.item, "facility": None}))
     assert isinstance(rejected, Rejected)
-    assert rejected.rule_id == rule
+    assert rejected.rule_id == "missing_id"
+
+
+@pytest.mark.parametrize("change", [{"dtmi": "many"}, {"dtrs": "nan"}])
+def test_a_capacity_in_words_is_null_and_flags_its_terminal(change: Row) -> None:
+    item = next(item for item in Run().items if item.stream == "terminals")
+    mapped = read(replace(item, item={**item.item, **change}))
+    assert isinstance(mapped, Mapped)
+    assert mapped.flags == ("figure_unreadable",)
+    ((field, _),) = change.items()
+    assert getattr(mapped.payload, {"dtmi": "dtmi_gwh", "dtrs": "dtrs_gwh_per_day"}[field]) is None
+
+
+class Failing(Service):
+    """Some entities are answered with 503."""
+
+    failing: frozenset[str] = frozenset()
+
+    def answer(self, request: httpx.Request) -> httpx.Response:
+        if request.url.path == "/api" and entity_of(dict(request.url.params)) in self.failing:
+            self.queries.append(dict(request.url.params))
+            return httpx.Response(503, text="maintenance")
+        return super().answer(request)
+
+
+def failing(*entities: str, **changes: Any) -> Failing:
+    service = Failing(**changes)
+    service.failing = frozenset(entities)
+    return service
+
+
+def test_a_gap_of_the_eu_stops_neither_countries_nor_terminals() -> None:
+    class Gap(Service):
+        def row(self, query: Mapping[str, str], day: date) -> Row:
+            row = super().row(query, day)
+            missing = "type" in query and day in (date(2024, 6, 10), date(2024, 6, 11))
+            return row | ({"gasDayStart": "-"} if missing else {})
+
+    checkpoint = {"newest_gas_day/eu": "2024-06-29"}
+    run = Run(Gap(), checkpoint=checkpoint)
+    assert run.pull.failures.keys() == {"eu"}
+    assert "gave 30 of the 32 gas days" in str(run.pull.failures["eu"])
+    assert run.pull.checkpoint["newest_gas_day/eu"] == "2024-06-29"
+    assert run.days("IT")
+    assert run.days(NEW_OPERATOR)
+    assert run.pull.complete_streams == {"terminals"}
+
+
+def test_one_terminal_that_fails_stops_none_and_is_asked_first_the_next_time() -> None:
+    first = Run()
+    run = Run(failing(NEW_OPERATOR), checkpoint=first.pull.checkpoint)
+    assert run.pull.failures.keys() == {"terminal"}
+    assert f"1 of 8 entities, {NEW_OPERATOR}" in str(run.pull.failures["terminal"])
+    assert len({item.record_id for item in run.items if item.stream == "terminals"}) == 8
+    assert run.listed()[NEW_OPERATOR].dtmi_gwh == 1340, "as it was reported before"
+    assert run.pull.checkpoint["unread"] == NEW_OPERATOR
+    again = Run(checkpoint=run.pull.checkpoint)
+    companies = again.service.asked("facility")
+    assert companies[0] == PANIGAGLIA
+    assert again.service.asked("company")[0] == NEW_OPERATOR.partition("/")[2]
+    assert "unread" not in again.pull.checkpoint
+    assert again.pull.failures == {}
+
+
+def test_a_terminal_that_was_never_read_is_neither_emptied_nor_delisted() -> None:
+    run = Run(failing(SOUTH_HOOK))
+    assert SOUTH_HOOK not in run.listed()
+    assert run.pull.complete_streams == set()
+
+
+def test_a_service_that_is_down_is_not_asked_for_every_entity() -> None:
+    codes = ("EE", "ES", "FR", "GB", "IT")
+    run = Run(failing(*codes), granularity=["eu", "country"])
+    asked = {query["country"] for query in run.service.queries if "country" in query}
+    assert len(asked) == 3
+    assert "5 of 5 entities, EE, ES, FR, GB, IT" in str(run.pull.failures["country"])
+
+
+def test_a_terminal_that_is_silent_for_longer_than_the_look_back_keeps_its_capacities() -> None:
+    first = Run()
+    silent = Service(silent=frozenset({NEW_OPERATOR}))
+    run = Run(silent, checkpoint=first.pull.checkpoint)
+    assert run.listed()[NEW_OPERATOR].dtmi_gwh == 1340
+
+
+def test_words_do_not_take_the_place_of_the_last_capacity() -> None:
+    class Words(Service):
+        def row(self, query: Mapping[str, str], day: date) -> Row:
+            words = {"dtmi": {"lng": "n/a", "gwh": "see note"}}
+            return super().row(query, day) | (words if day == NEWEST else {})
+
+    assert Run(Words()).listed()[NEW_OPERATOR].dtmi_gwh == 1340
+
+
+def test_of_two_operators_the_one_that_reports_counts() -> None:
+    """Without a last day in the listing both operate, and the former one came first."""
+    listing = json.loads(json.dumps(LISTING))
+    for operator in listing:
+        for one in operator["facilities"]:
+            one["operational_end_date"] = None
+    run = Run(Service(listing=listing))
+    listed = run.listed()
+    assert (listed[OLD_OPERATOR].status, listed[NEW_OPERATOR].status) == ("retired", "operating")
+    old, new = (listed[key].to_avro() for key in BOTH_OPERATORS)
+    found = cast(avro.LngTerminal, combine([old, new]))
+    assert (found["operator"], found["dtmi_gwh"]) == (listed[NEW_OPERATOR].operator, 1340)
+    old["dtmi_gwh"], new["dtmi_gwh"] = 900.0, None
+    assert cast(avro.LngTerminal, combine([old, new]))["dtmi_gwh"] == 900.0, "no null beats a value"
+
+
+@pytest.mark.parametrize("status", [503, 404])
+def test_outages_of_before_stay_while_the_service_does_not_give_them(status: int) -> None:
+    first = Run(offering(outage()), granularity="terminal")
+    answer = httpx.Response(status, text="no")
+    run = Run(
+        Service(unavailability=answer), granularity="terminal", checkpoint=first.pull.checkpoint
+    )
+    assert run.listed()[NEW_OPERATOR].unavailabilities
+    none = Run(offering(), granularity="terminal", checkpoint=run.pull.checkpoint)
+    assert not none.listed()[NEW_OPERATOR].unavailabilities

@@ -106,8 +106,15 @@ class Run:
         checkpoint: Mapping[str, str] | None = None,
         limit: int | None = None,
         plants: tuple[KnownPlant, ...] = (),
+        accept_loss: bool = False,
     ) -> None:
-        request = PullRequest(checkpoint or {}, TODAY, limit=limit, known_plants=lambda: plants)
+        request = PullRequest(
+            checkpoint or {},
+            TODAY,
+            limit=limit,
+            known_plants=lambda: plants,
+            accept_loss=accept_loss,
+        )
         self.items: list[RawItem] = []
         self.pull = Pull(dict(request.checkpoint))
         transport = httpx.MockTransport(service)
@@ -246,6 +253,63 @@ def test_when_the_limit_is_used_up_the_next_run_goes_on_where_this_one_stopped()
     assert Run(connector(), third_service, second.pull.checkpoint).pull.unchanged
 
 
+@pytest.mark.parametrize("status", [200, 422])
+@pytest.mark.parametrize("failing", [stream.name for stream in NLR_STREAMS])
+def test_a_failure_of_the_service_is_no_word_about_the_point(failing: str, status: int) -> None:
+    """A refusal because of the point is; the last record stays, and the point is asked again."""
+    service = Service()
+    internal = httpx.Response(status, json={"errors": ["An internal error occurred."]})
+
+    def sometimes(request: httpx.Request) -> httpx.Response:
+        place = str(request.url.params.get("lat") or request.url.params.get("wkt"))
+        in_berlin = place.startswith(("52.", "POLYGON((13.", "POINT(13."))
+        is_failing = PATHS.get(request.url.path) == failing and in_berlin
+        return internal if is_failing else service(request)
+
+    first = Run(connector(points=[BOULDER, BERLIN]), sometimes)
+    assert set(first.ids) == {
+        f"{stream.name}/{point}" for stream in NLR_STREAMS for point in ("boulder", "berlin")
+    } - {f"{failing}/berlin"}
+    assert "internal error" in str(first.pull.failures[failing])
+    still = Run(connector(points=[BOULDER, BERLIN]), sometimes, first.pull.checkpoint)
+    assert still.ids == []
+    assert failing in still.pull.failures
+    healed = Run(connector(points=[BOULDER, BERLIN]), service, still.pull.checkpoint)
+    assert healed.ids == [f"{failing}/berlin"]
+    assert healed.pull.failures == {}
+    done = Run(connector(points=[BOULDER, BERLIN]), service, healed.pull.checkpoint)
+    assert (done.ids, done.pull.unchanged) == ([], True)
+
+
+def test_a_service_that_fails_on_many_points_in_a_row_is_left_alone() -> None:
+    points = [{"name": f"P{n}", "latitude": 40 + n / 10, "longitude": 8} for n in range(30)]
+    service = Service()
+    asked: list[str] = []
+
+    def failing(request: httpx.Request) -> httpx.Response:
+        if PATHS.get(request.url.path) != "pvwatts" or request.url.params["lat"] == "40":
+            return service(request)
+        asked.append(request.url.params["lat"])
+        return httpx.Response(200, json={"errors": ["An internal error occurred."]})
+
+    first = Run(connector(points=points), failing)
+    assert len(asked) == 10
+    assert len(first.items) == 30 * 3 + 1
+    healed = Run(connector(points=points), service, first.pull.checkpoint)
+    assert {f"pvwatts/p{n}" for n in range(1, 30)} <= set(healed.ids)
+
+
+def test_a_service_that_fails_its_change_check_is_not_taken_for_changed() -> None:
+    service = Service()
+    first = Run(connector(), service)
+    healthy = service.answers["pvwatts"]
+    service.answers["pvwatts"] = {"errors": ["An internal error occurred."]}
+    second = Run(connector(), service, first.pull.checkpoint)
+    assert (second.items, list(second.pull.failures)) == ([], ["pvwatts"])
+    service.answers["pvwatts"] = healthy
+    assert Run(connector(), service, second.pull.checkpoint).pull.unchanged
+
+
 def test_the_budget_of_a_run_ends_it_in_the_same_way(caplog: pytest.LogCaptureFixture) -> None:
     small = connector(http={"max_requests": 6, "requests_per_minute": 60_000})
     checkpoint: Mapping[str, str] = {}
@@ -274,6 +338,81 @@ def test_a_429_without_warning_counts_as_a_hit_and_keeps_what_was_got() -> None:
     assert run.pull.checkpoint["rate_limit_hits"] == "1"
 
 
+@pytest.mark.parametrize("status", [400, 404])
+@pytest.mark.parametrize("stream", list(PATHS.values()))
+def test_a_point_that_a_service_refuses_is_a_dead_letter_and_stops_nothing(
+    stream: str, status: int
+) -> None:
+    class Refusing(Service):
+        def __call__(self, request: httpx.Request) -> httpx.Response:
+            answer = super().__call__(request)
+            about_berlin = "52.5" in str(request.url) or "52.4" in str(request.url)
+            if about_berlin and PATHS[request.url.path] == stream:
+                return httpx.Response(status, text="no such point")
+            return answer
+
+    source = connector()
+    run = Run(source, Refusing())
+    assert (len(run.items), run.pull.failures) == (8, {})
+    envelope = Envelope(source, "run")
+    verdicts = [source.map_to_schema(envelope.observed(one)) for one in run.items]
+    (refused,) = [one for one in verdicts if isinstance(one, Rejected)]
+    assert (refused.rule_id, "no such point" in str(refused.observed)) == ("service_error", True)
+    assert Run(source, Refusing(), run.pull.checkpoint).items == []
+
+
+def test_a_service_that_refuses_every_point_after_the_first_has_failed_itself() -> None:
+    class Refusing(Service):
+        def __call__(self, request: httpx.Request) -> httpx.Response:
+            answer = super().__call__(request)
+            fails = PATHS[request.url.path] == "pvwatts" and "40.01" not in str(request.url)
+            return httpx.Response(404, text="moved") if fails else answer
+
+    more = [{"name": f"P{one}", "latitude": one, "longitude": one} for one in range(1, 9)]
+    source = connector(points=[BOULDER, *more])
+    run = Run(source, Refusing())
+    assert list(run.pull.failures) == ["pvwatts"]
+    assert len(run.items) == 3 * 9 + 1
+    again = Run(source, Service(), run.pull.checkpoint)
+    assert len(again.items) == 8
+
+
+@pytest.mark.parametrize("failing", list(PATHS.values()))
+def test_one_service_that_is_down_does_not_keep_the_others_from_being_asked(failing: str) -> None:
+    class Down(Service):
+        def __call__(self, request: httpx.Request) -> httpx.Response:
+            answer = super().__call__(request)
+            return httpx.Response(503) if PATHS[request.url.path] == failing else answer
+
+    run = Run(connector(), Down())
+    assert list(run.pull.failures) == [failing]
+    assert len(run.items) == 6
+    again = Run(connector(), Service(), run.pull.checkpoint)
+    assert {item.stream for item in again.items} == {failing}
+
+
+def test_a_limit_that_must_be_waited_for_too_long_is_used_up_not_a_failure() -> None:
+    service = Service()
+    answers = iter([None] * 6)
+    service.fault = lambda: next(answers, httpx.Response(429, headers={"retry-after": "3600"}))
+    run = Run(connector(), service)
+    assert 0 < len(run.items) < 8
+    assert run.pull.failures == {}
+    assert run.pull.checkpoint["rate_limit_hits"] == "1"
+    second = Run(connector(), Service(), run.pull.checkpoint)
+    assert len({*run.ids, *second.ids}) == 8
+
+
+def test_a_429_while_requests_remain_is_about_the_pace_and_waited_for() -> None:
+    service = Service()
+    headers = {"x-ratelimit-remaining": "900"}
+    answers = iter([None, httpx.Response(429, headers=headers)])
+    service.fault = lambda: next(answers, None)
+    run = Run(connector(), service)
+    assert len(run.items) == 8
+    assert "rate_limit_hits" not in run.pull.checkpoint
+
+
 def test_a_429_that_says_when_to_come_back_is_waited_for() -> None:
     service = Service()
     answers = iter([httpx.Response(429, headers={"retry-after": "0"})])
@@ -287,7 +426,9 @@ def test_a_limit_that_is_used_up_at_the_start_is_an_error() -> None:
 
 
 def test_a_budget_that_allows_no_point_is_an_error() -> None:
-    small = connector(http={"max_requests": 1, "requests_per_minute": 60_000})
+    point = BOULDER | {"streams": ["nsrdb_data_query"]}
+    http = {"max_requests": 1, "requests_per_minute": 60_000}
+    small = connector(points=[point], http=http)
     with pytest.raises(BudgetSpentError, match="max_requests"):
         Run(small, Service())
 
@@ -428,6 +569,52 @@ def test_however_small_the_budget_every_point_is_asked_exactly_once(
     assert len(seen) == 2 * solar + wind + sum(one.startswith("solar_resource/") for one in seen)
 
 
+VARIETIES = "Project Name,Installation Type,Status,Capacity (MW),Latitude,Longitude,GEM phase ID"
+
+
+@pytest.mark.parametrize("variety", ["Unknown", "--", "", "unknown", "not found"])
+@pytest.mark.parametrize(("known", "kind"), [("Onshore", "wind"), ("Floating PV", "solar")])
+def test_a_phase_of_unknown_variety_has_the_technology_of_its_file(
+    tmp_path: Path, variety: str, known: str, kind: str
+) -> None:
+    path = tmp_path / "tracker.csv"
+    rows = [
+        f"Toy A,{known},announced,10,42.1,-3.2,G1",
+        f"Toy B,{variety},announced,20,42.2,-3.3,G2",
+        f"Toy C,{known},operating,30,42.3,-3.4,G3",
+    ]
+    path.write_text("\n".join([VARIETIES, *rows, ""]))
+    source = connector(points=[], project_files=[str(path)])
+    run = Run(source, Service())
+    found = {item.record_id: mapped(source, item) for item in run.items}
+    assert run.pull.left_out == {"not_planned": 1}
+    assert {
+        name: one.technology for name, one in found.items() if isinstance(one, RenewableProject)
+    } == {"G1": kind, "G2": kind}
+
+
+def test_no_row_of_a_file_vanishes_between_reading_and_an_outcome(tmp_path: Path) -> None:
+    """A row of a mixed file that says nothing is an item, which is rejected with its reason."""
+    path = tmp_path / "tracker.csv"
+    varieties = ("Onshore", "PV", "Assumed PV", "Offshore floating", "Unknown", "", "Flash steam")
+    rows = [
+        f"Toy,{variety},{status},10,42.1,-3.2,G{index}{status[:1]}"
+        for index, variety in enumerate(varieties)
+        for status in ("announced", "retired", "planned soon")
+    ]
+    path.write_text("\n".join([VARIETIES, *rows, ""]))
+    source = connector(points=[], project_files=[str(path)])
+    run = Run(source, Service())
+    assert len(run.items) + run.pull.left_out.total() == len(rows)
+    assert run.pull.left_out == {"other_technology": 3, "not_planned": 6}
+    silent = [item for item in run.items if item.record_id in ("G4a", "G5a")]
+    for item in silent:
+        verdict = source.map_to_schema(Envelope(source, "run").observed(item))
+        assert isinstance(verdict, Rejected)
+        assert verdict.rule_id == "unknown_fuel"
+    assert len(silent) == 2
+
+
 def test_projects_are_read_again_only_when_a_file_changes(tmp_path: Path) -> None:
     file = tmp_path / "tracker.csv"
     text = (GOLDEN / "reexplorer" / "tracker_of_one_technology.csv").read_text(encoding="utf-8")
@@ -469,7 +656,10 @@ def test_all_files_are_read_when_one_of_them_changes(tmp_path: Path) -> None:
     bodies["/b.csv"] = bodies["/b.csv"].replace("Eksempel", "Example")
     assert sorted(Run(source, server, first.pull.checkpoint).ids) == sorted(first.ids)
     one = connector(points=[], project_files=files[:1])
-    assert len(Run(one, server, first.pull.checkpoint).ids) == 2, "a file less is a change"
+    narrowed = Run(one, server, first.pull.checkpoint)
+    assert "1 project files are configured where 2" in str(narrowed.pull.failures[PROJECTS])
+    accepted = Run(one, server, first.pull.checkpoint, accept_loss=True)
+    assert len(accepted.ids) == 2, "a file less is a change"
     assert set(keys) == {None}, "the key is for NLR alone"
 
 
@@ -525,8 +715,8 @@ def test_a_service_that_fails_in_the_middle_does_not_lose_what_was_answered() ->
     service.fault = lambda: next(answers, httpx.Response(503))
     first = Run(connector(), service)
     assert 0 < len(first.items) < 8
-    (failure,) = first.pull.failures.values()
-    assert isinstance(failure, UnreachableError)
+    assert first.pull.failures
+    assert all(isinstance(one, UnreachableError) for one in first.pull.failures.values())
     second = Run(connector(), Service(), first.pull.checkpoint)
     assert len(first.ids + second.ids) == len({*first.ids, *second.ids}) == 8
 

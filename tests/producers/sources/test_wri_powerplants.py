@@ -3,6 +3,7 @@
 import hashlib
 import zipfile
 from collections.abc import Mapping
+from dataclasses import replace
 from datetime import date
 from pathlib import Path
 from typing import cast
@@ -16,11 +17,13 @@ from producers.config import HttpConfig
 from producers.connector import Pull, PullRequest, RawItem
 from producers.errors import TruncatedError, UnexpectedAnswerError, UnreachableError
 from producers.http import HttpSource
+from producers.run import Envelope
 from producers.sources.wri_powerplants import COLUMNS, WriConfig, WriPowerPlantsConnector
 from streams.avro.codec import AvroRecord
 from streams.avro.contracts import contract
 from streams.core import contract_types as avro
 from streams.core.errors import Rejected
+from streams.core.payloads import PowerPlant
 from streams.core.records import Mapped, RawRecord
 from tests.avro.values import values
 from tests.producers.golden import assert_golden, outcome, payloads
@@ -218,7 +221,7 @@ def test_a_byte_order_mark_and_bytes_that_are_no_utf_8_do_not_stop_a_release(
     content = csv_of(1).replace(b"Toy 0", b"Toy \xff")
     (tmp_path / "plants.csv").write_bytes(b"\xef\xbb\xbf" + content)
     item = Run(connector(tmp_path / "plants.csv")).items[0].item
-    assert (item["country"], item["name"]) == ("NOR", "Toy \ufffd")
+    assert (item["country"], item["name"]) == ("NOR", "Toy ÿ")
 
 
 @pytest.mark.parametrize("payload", payloads("wri_powerplants", ".csv"), ids=lambda path: path.stem)
@@ -243,3 +246,64 @@ def test_reading_never_fails_on_anything_the_contract_allows(
         RawRecord.from_avro(cast(avro.RawRecord, record))
     )
     assert isinstance(result, Mapped | Rejected)
+
+
+PAGES = [b"<html><body>moved</body></html>", b'{"message": "no such file"}', b"", b"id,name\n1,x\n"]
+
+
+@pytest.mark.parametrize("page", PAGES)
+def test_another_page_is_named_as_one_and_asked_for_again(page: bytes) -> None:
+    bucket = Bucket(page)
+    with pytest.raises(UnexpectedAnswerError, match="no plant database") as caught:
+        Run(connector(URL, minimum_rows=25_000), bucket=bucket)
+    assert "minimum_rows" not in str(caught.value)
+    assert bucket.bodies_sent == 3
+
+
+def test_a_damaged_zip_is_asked_for_again_and_named_by_its_address(tmp_path: Path) -> None:
+    whole = zipped(tmp_path / "release.zip", csv_of(500)).read_bytes()
+    damaged = whole[:300] + bytes(60) + whole[360:]
+    bucket = Bucket(damaged)
+    with pytest.raises(TruncatedError, match="damaged zip") as caught:
+        Run(connector(URL), bucket=bucket)
+    assert str(caught.value).startswith(URL)
+
+    class Heals(Bucket):
+        def __call__(self, request: httpx.Request) -> httpx.Response:
+            answer = super().__call__(request)
+            self.content = whole
+            return answer
+
+    assert len(Run(connector(URL), bucket=Heals(damaged)).items) == 500
+
+
+@pytest.mark.parametrize("encoding", ["utf-16", "utf-8-sig"])
+def test_other_encodings_are_read_by_their_mark(tmp_path: Path, encoding: str) -> None:
+    path = tmp_path / "plants.csv"
+    path.write_bytes(csv_of(5).decode().encode(encoding))
+    run = Run(connector(path, minimum_rows=5))
+    assert [item.record_id for item in run.items] == [f"TOY{i:07d}" for i in range(5)]
+    assert run.pull.expected == 5
+
+
+def test_years_in_words_cost_the_year_not_the_plant(tmp_path: Path) -> None:
+    text = csv_of(1).decode().replace("Hydro,,,,", "Hydro,,,,presumed", 1)
+    (tmp_path / "plants.csv").write_text(text)
+    source = connector(tmp_path / "plants.csv")
+    (item,) = Run(source).items
+    found = source.map_to_schema(Envelope(source, "run").observed(item))
+    assert isinstance(found, Mapped)
+    assert found.flags == ("year_unreadable",)
+
+
+def test_the_year_within_a_date_is_the_year_of_the_capacity(tmp_path: Path) -> None:
+    (tmp_path / "plants.csv").write_bytes(csv_of(1))
+    source = connector(tmp_path / "plants.csv")
+    (item,) = Run(source).items
+    observed = Envelope(source, "run").observed(item)
+    cell = {"year_of_capacity_data": "2026-05-03"}
+    found = source.map_to_schema(replace(observed, item={**(observed.item or {}), **cell}))
+    assert isinstance(found, Mapped)
+    assert found.flags == ()
+    assert isinstance(found.payload, PowerPlant)
+    assert found.payload.capacity_year == 2026

@@ -18,7 +18,7 @@ from streams.core.errors import Rejected
 from streams.core.payloads import PowerPlant
 from streams.core.records import Mapped
 from streams.core.validate import validate
-from tests.producers.golden import TOLERANCES
+from tests.producers.golden import FALSE_ALARMS, TOLERANCES, doubted
 
 pytestmark = pytest.mark.real_data
 
@@ -33,6 +33,7 @@ class Release:
     plants: dict[str, PowerPlant]
     rejected: dict[str, Rejected]
     flags: Counter[str]
+    doubted: int
 
     def raw(self, record_id: str) -> RawItem:
         """One item."""
@@ -50,6 +51,7 @@ def read(path: Path) -> Release:
     envelope = Envelope(connector, "run")
     plants, rejected = {}, {}
     flags: Counter[str] = Counter()
+    doubts = 0
     for item in items:
         raw = envelope.observed(item)
         mapped = connector.map_to_schema(raw)
@@ -57,11 +59,12 @@ def read(path: Path) -> Release:
             mapped = validate(mapped, raw, TOLERANCES)
         if isinstance(mapped, Mapped):
             flags.update(mapped.flags)
+            doubts += bool(doubted(mapped))
             assert isinstance(mapped.payload, PowerPlant)
             plants[item.record_id] = mapped.payload
         else:
             rejected[item.record_id] = mapped
-    return Release(items, plants, rejected, flags)
+    return Release(items, plants, rejected, flags, doubts)
 
 
 @pytest.fixture(scope="module")
@@ -81,6 +84,10 @@ def test_every_plant_of_every_country_can_be_read(v1_3_0: Release) -> None:
     assert (len(v1_3_0.items), len(v1_3_0.plants), v1_3_0.rejected) == (34_936, 34_936, {})
     assert len({plant.country_code for plant in v1_3_0.plants.values()}) == 167
     assert all(plant.country_code for plant in v1_3_0.plants.values()), "XK included"
+
+
+def test_hardly_any_plant_is_doubted(v1_3_0: Release) -> None:
+    assert v1_3_0.doubted <= len(v1_3_0.items) * FALSE_ALARMS
 
 
 def test_capacity_stays_what_the_database_says_in_total(v1_3_0: Release) -> None:

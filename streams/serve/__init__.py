@@ -1,0 +1,1 @@
+"""The API: what the pipeline knows, read only, over HTTP."""

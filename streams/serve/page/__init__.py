@@ -1,0 +1,1 @@
+"""The page: what the API answers, to be looked at."""

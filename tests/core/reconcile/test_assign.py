@@ -1,0 +1,58 @@
+"""Assignment: which further records of one source an asset takes."""
+
+from streams.core.keys import asset_id
+from tests.core.reconcile.builders import gem, gppd
+from tests.core.reconcile.real_records import GEM, GPPD
+from tests.core.reconcile.regions import Regions
+
+GPPD_ID = asset_id("power_plant", GPPD, "WRI1")
+
+
+def test_a_neighbour_that_closes_the_gap_by_a_little_stays_an_asset_of_its_own() -> None:
+    """Any gain used to be enough: one asset took in twelve neighbours one by one."""
+    plant, neighbour = (
+        gem("G1", "L1/GOGPT", "Example", 430.0),
+        gem("G2", "L2/GOGPT", "Example Annexe", 12.0, latitude=50.002),
+    )
+    regions = Regions().apply_all([gppd("WRI1", "Example"), plant, neighbour])
+    assert regions.members()[GPPD_ID] == {(GPPD, "WRI1"), (GEM, "G1")}
+
+
+def test_a_unit_joins_a_plant_of_which_the_running_part_already_equals_another_unit() -> None:
+    regions = Regions().apply_all(
+        [
+            gem("G1", "L1/GOGPT", "Example", 450.0),
+            gem("G2", "L1/GOGPT", "Example", 450.0, status="retired"),
+            gppd("WRI1", "Example", capacity_mw=450.0),
+            gppd("WRI2", "Example B", capacity_mw=430.0),
+        ]
+    )
+    assert regions.members()[GPPD_ID] == {
+        (GEM, "G1"),
+        (GEM, "G2"),
+        (GPPD, "WRI1"),
+        (GPPD, "WRI2"),
+    }
+
+
+def test_a_plant_that_a_source_lists_twice_is_one_asset_with_both_records() -> None:
+    twice = [gppd("WRI1", "Example"), gppd("WRI2", "EXAMPLE power plant", latitude=50.001)]
+    regions = Regions().apply_all([*twice, gem("G1", "L1/GOGPT", "Example", 450.0)])
+    assert regions.members()[GPPD_ID] == {(GPPD, "WRI1"), (GPPD, "WRI2"), (GEM, "G1")}
+
+
+def test_a_second_plant_of_one_name_and_another_size_is_not_the_same_listed_twice() -> None:
+    two = [gppd("WRI1", "Example"), gppd("WRI2", "Example", capacity_mw=45.0)]
+    regions = Regions().apply_all([*two, gem("G1", "L1/GOGPT", "Example", 450.0)])
+    assert regions.members()[GPPD_ID] == {(GPPD, "WRI1"), (GEM, "G1")}
+
+
+def test_a_plan_is_no_missing_unit_of_what_stands() -> None:
+    seen = gppd("WRI1", "Example", capacity_mw=600.0)
+    standing = gem("G1", "L1/GOGPT", "Example", 200.0)
+    addition = gem("G2", "L2/GOGPT", "Example", 400.0)
+    together = Regions().apply_all([seen, standing, addition])
+    assert together.members()[GPPD_ID] == {(GPPD, "WRI1"), (GEM, "G1"), (GEM, "G2")}
+    planned = gem("G2", "L2/GOGPT", "Example", 400.0, status="cancelled")
+    apart = Regions().apply_all([seen, standing, planned])
+    assert apart.members()[GPPD_ID] == {(GPPD, "WRI1"), (GEM, "G1")}

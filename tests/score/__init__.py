@@ -1,0 +1,1 @@
+"""How well assets are matched: `make score`."""

@@ -22,8 +22,12 @@ _AROUND: Final = frozenset(
     {column.name for column in (*ENVELOPE, *POSITION)}
     | {"kind", "flags", "links", "members", "provenance", "source_ids", "position_spread_km"}
 )
-_APART: Final = frozenset({"units", "generation", "unavailabilities"})
-"""Lists of records with tables of their own."""
+_APART: Final[Mapping[str, str | None]] = {
+    "units": "unit_id",
+    "generation": "year",
+    "unavailabilities": None,
+}
+"""Lists of records with tables of their own, and the field that names an item; None: none does."""
 
 _RULES: Final[Mapping[str, str]] = {
     "only_source": "only one source gives it",
@@ -74,11 +78,19 @@ class Flag:
 
 @dataclass(frozen=True, slots=True)
 class Change:
-    """One field that differs between two versions."""
+    """What differs between two versions: a field, or an item of a list such as the units.
+
+    Attributes:
+        name: Of the field, or of the list.
+        item: Which item of the list, empty where none names it; None: it is a field.
+        before: Value, or fields of the item that differ; None: not reported, or no such item.
+        after: Likewise.
+    """
 
     name: str
     before: Any
     after: Any
+    item: str | None = None
 
 
 @dataclass(frozen=True, slots=True)
@@ -101,7 +113,7 @@ def missing(version: Version) -> Sequence[str]:
 
 
 def _own(version: Version) -> Sequence[str]:
-    return [name for name in version if name not in _AROUND | _APART]
+    return [name for name in version if name not in _AROUND | _APART.keys()]
 
 
 def _field(version: Version, name: str) -> FieldValue:
@@ -168,14 +180,47 @@ def history(versions: Sequence[Version]) -> Sequence[Step]:
 
 
 def _changes(before: Version, after: Version) -> list[Change]:
-    names = [name for name in after if name not in _AROUND] + ["flags", "source_ids", "links"]
+    names = [*_own(after), "flags", "source_ids", "links"]
     if before["record_status"] != after["record_status"]:
         names.insert(0, "record_status")
-    return [
+    changes = [
         Change(name, before.get(name), after.get(name))
         for name in names
         if before.get(name) != after.get(name)
     ]
+    for name, key in _APART.items():
+        changes += _changed_items(name, key, before.get(name) or [], after.get(name) or [])
+    return changes
+
+
+def _changed_items(
+    name: str, key: str | None, before: Sequence[Version], after: Sequence[Version]
+) -> Iterable[Change]:
+    """Items that came, went or changed; those without a name only come and go."""
+    if key is None:
+        yield from (Change(name, item, None, "") for item in before if item not in after)
+        yield from (Change(name, None, item, "") for item in after if item not in before)
+        return
+    old, new = ({item[key]: item for item in items} for items in (before, after))
+    for item in sorted(old.keys() | new.keys()):
+        was, now = old.get(item), new.get(item)
+        if was is None or now is None:
+            yield Change(name, _but(key, was), _but(key, now), str(item))
+        elif was != now:
+            differing = [field for field in now if was.get(field) != now[field]]
+            yield Change(
+                name,
+                {field: was.get(field) for field in differing},
+                {field: now[field] for field in differing},
+                str(item),
+            )
+
+
+def _but(key: str, item: Version | None) -> Version | None:
+    """An item without the field that names it, and without what it does not report."""
+    if item is None:
+        return None
+    return {name: value for name, value in item.items() if name != key and _filled(value)}
 
 
 def entities(version: Version) -> Sequence[str]:

@@ -39,6 +39,7 @@ _FIRST_DAYS: Final = 365
 _MOST_DAYS: Final = 4000
 _ROWS: Final = 60
 _MOST_REVISIONS: Final = 20_000
+_MOST_VINTAGES: Final = 60
 _SHOWN_REVISIONS: Final = 40
 
 
@@ -95,10 +96,11 @@ class _Days:
         query = series_revisions(self._entities, self.first, self.last, _MOST_REVISIONS)
         return revised(await self._reader.rows(query))
 
-    async def vintages(self) -> Sequence[datetime]:
-        """When something about these days became known, newest first."""
-        query = series_vintages(self._entities, self.first, self.last, 10)
-        return [one.known_at for one in await self._reader.rows(query)]
+    async def vintages(self) -> Sequence[date]:
+        """Days on which something about these gas days became known, newest first."""
+        query = series_vintages(self._entities, self.first, self.last, _MOST_VINTAGES)
+        days = (one.known_at.date() for one in await self._reader.rows(query))
+        return list(dict.fromkeys(days))
 
 
 def lng_page(reader: Reader, directory: SeriesDirectory, pages: Pages) -> APIRouter:

@@ -11,19 +11,24 @@ from itertools import pairwise
 from statistics import fmean
 from typing import Final, Literal
 
-from streams.topics import DEAD_LETTERS, DECISIONS
+from streams.topics import DEAD_LETTERS, DECISIONS, REPLAYS
 from streams.topology import SINK_TOPICS, DeclaredStage
 
 NodeKind = Literal["source", "topic", "stage", "store"]
 
-BY_HAND: Final = "make decide"
+BY_COMMAND: Final = {
+    DECISIONS.name: ("make decide", "decisions by hand"),
+    REPLAYS.name: ("make replay", "history decided again"),
+}
+"""Topics that a person's command writes: the command, and what it is for."""
+
 SINK: Final = "sink"
 STORE: Final = "ClickHouse"
 
 _SIZES: Final[Mapping[NodeKind, tuple[float, float]]] = {
     "source": (176, 48),
     "topic": (196, 40),
-    "stage": (196, 52),
+    "stage": (206, 52),
     "store": (196, 48),
 }
 _PASSING: Final = 36.0
@@ -111,9 +116,6 @@ def _graph(
     for written, source in sources.items():
         kinds[source] = "source"
         edges.append((source, written))
-    if any(stage.input == DECISIONS for stage in stages):
-        kinds[BY_HAND] = "source"
-        edges.append((BY_HAND, DECISIONS.name))
     for stage in stages:
         kinds[stage.input.name] = "topic"
         kinds[stage.name] = "stage"
@@ -125,6 +127,10 @@ def _graph(
     for topic in SINK_TOPICS:
         kinds[topic.name] = "topic"
         edges.append((topic.name, SINK))
+    for written, (command, _) in BY_COMMAND.items():
+        if written in kinds:
+            kinds[command] = "source"
+            edges.append((command, written))
     kinds[SINK], kinds[STORE] = "stage", "store"
     edges.append((SINK, STORE))
     return kinds, edges

@@ -10,7 +10,7 @@ from streams.clickhouse.dead_letter_queries import OpenDeadLetters
 from streams.core.trace import Trace
 from streams.serve.operations import Flow, PartitionLag
 from streams.serve.page import words
-from streams.serve.page.pipeline_picture import BY_HAND, SINK, STORE, Node, Picture
+from streams.serve.page.pipeline_picture import BY_COMMAND, SINK, STORE, Node, Picture
 from streams.serve.sources import Source
 from streams.topics import DEAD_LETTERS
 from streams.topology import SINK_TOPICS, DeclaredStage, normalize_stage
@@ -165,14 +165,15 @@ def boxes(
     """
     by_name = {row.name: row for row in rows}
     sources = {source.name: source for source in now.sources}
+    commands = dict(BY_COMMAND.values())
     found = []
     for node in picture.nodes:
         if node.name in by_name:
             says, state = _of_stage(by_name[node.name])
         elif node.name in sources:
             says, state = _of_source(sources[node.name], now, when)
-        elif node.name == BY_HAND:
-            says, state = "decisions by hand", "ready"
+        elif node.name in commands:
+            says, state = commands[node.name], "ready"
         elif node.name == STORE:
             says, state = _of_store(now, when)
         else:

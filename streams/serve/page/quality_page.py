@@ -45,7 +45,7 @@ def quality_page(reader: Reader, operations: Operations, pages: Pages) -> APIRou
         )
         failures = quality_view.newest_failures(failed)
         left_out = [
-            (source_id, reason, count)
+            (source_id, reason.replace("_", " "), count)
             for source_id, health in (runs.value.health if runs.value else {}).items()
             for reason, count in sorted(health.left_out.items())
         ]

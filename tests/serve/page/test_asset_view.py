@@ -74,6 +74,29 @@ def test_history_is_what_differs_between_versions() -> None:
     assert (middle.changes, middle.first, first.first) == ([], False, True)
 
 
+def test_history_of_units_is_told_unit_by_unit() -> None:
+    kept = {"unit_id": "1", "name": None, "capacity_mw": 50, "status": "operating"}
+    gone = {"unit_id": "2", "name": "B", "capacity_mw": 10, "status": "operating"}
+    came = {"unit_id": "3", "name": None, "capacity_mw": 20, "status": "construction"}
+    old = _version(units=[kept, gone])
+    new = _version(units=[kept | {"status": "retired"}, came])
+    assert asset_view.history([new, old])[0].changes == [
+        asset_view.Change("units", {"status": "operating"}, {"status": "retired"}, "1"),
+        asset_view.Change(
+            "units", {"name": "B", "capacity_mw": 10, "status": "operating"}, None, "2"
+        ),
+        asset_view.Change("units", None, {"capacity_mw": 20, "status": "construction"}, "3"),
+    ]
+
+
+def test_history_of_what_has_no_name_is_what_came_and_went() -> None:
+    one, other = {"starts_at": "2026-01-01", "planned": True}, {"starts_at": "2026-02-01"}
+    old, new = _version(unavailabilities=[one]), _version(unavailabilities=[one, other])
+    assert asset_view.history([new, old])[0].changes == [
+        asset_view.Change("unavailabilities", None, other, "")
+    ]
+
+
 def test_a_withdrawal_is_a_change() -> None:
     gone = _version(record_status="withdrawn")
     step = asset_view.history([gone, _version()])[0]

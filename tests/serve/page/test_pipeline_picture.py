@@ -22,6 +22,15 @@ def test_every_stage_and_topic_is_a_box_and_the_data_go_down() -> None:
     assert nodes["dead_letters"].y < nodes[SINK].y
 
 
+def test_what_a_person_writes_comes_from_the_command_that_does() -> None:
+    nodes = {node.name: node for node in _picture("one").nodes}
+    for command, topic in (
+        ("make decide", "reconcile.decisions"),
+        ("make replay", "pipeline.replays"),
+    ):
+        assert nodes[command].y < nodes[topic].y
+
+
 def test_boxes_are_apart_and_inside_however_many_sources_there_are() -> None:
     for count in (1, 4, 7):
         found = _picture(*(f"source_{number}" for number in range(count)))

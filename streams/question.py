@@ -46,17 +46,20 @@ class Question(Generic[_Answer]):
     def answer(self, patience_seconds: float) -> _Answer | None:
         """The answer to what `begin` asked, waited for so long from its beginning.
 
-        When there is none by then, the last one as long as it is younger than a minute, else None.
+        When there is none by then, the last one as long as it came less than a minute ago, else
+        None. An answer to a question that took minutes is an answer.
 
         Raises:
             InfrastructureError: the service refuses.
         """
         waited = time.monotonic() - self._asked_at
-        if self._done.wait(max(0.0, patience_seconds - waited)) and self._error is not None:
+        answered = self._done.wait(max(0.0, patience_seconds - waited))
+        if answered and self._error is not None:
             raise self._error
-        if self._answer is None or time.monotonic() - self._answer[0] > _KEPT_SECONDS:
+        if self._answer is None:
             return None
-        return self._answer[1]
+        came_at, answer = self._answer
+        return answer if answered or time.monotonic() - came_at <= _KEPT_SECONDS else None
 
     def unanswered_seconds(self, patience_seconds: float) -> float | None:
         """For how long there has been no answer to what `begin` asked; None when there is one.
@@ -71,8 +74,8 @@ class Question(Generic[_Answer]):
 
     def _run(self) -> None:
         try:
-            self._answer = (time.monotonic(), self._ask())
-            self._error = None
+            answer = self._ask()
+            self._answer, self._error = (time.monotonic(), answer), None
         except InfrastructureError as error:
             self._error = error
         finally:

@@ -74,6 +74,14 @@ def test_an_answer_that_is_too_old_is_none(monkeypatch: pytest.MonkeyPatch) -> N
     service.flows.set()
 
 
+def test_an_answer_that_took_long_is_an_answer(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr("streams.question._KEPT_SECONDS", 0.0)
+    question = Question(Service().ask, "question")
+    question.begin()
+    assert question.unanswered_seconds(SOON) is None
+    assert question.answer(0.0) == 1
+
+
 def test_a_refusal_is_raised_and_the_next_time_it_is_asked_again() -> None:
     def refuse() -> None:
         raise BrokerError("refused")

@@ -62,6 +62,8 @@ class TopicWriter:
                 "queue.buffering.max.messages": 50_000,
                 "queue.buffering.max.kbytes": 65_536,
                 "delivery.timeout.ms": int(_DELIVERY_SECONDS * 1000),
+                # Errors only: that a starting broker is asked again is no news for anybody.
+                "log_level": 3,
                 "error_cb": _log_error,
             },
             logger=logger,

@@ -77,9 +77,17 @@ class Chaos:
         self._sink = None
 
     def finish(self) -> None:
-        """Let one fresh worker and sink do what is left."""
+        """Let one fresh worker and sink do what is left.
+
+        A worker that finds damage as it reads ends, and is started again as any other is.
+        """
         self.stop()
-        self.start()
+
+        def done() -> bool:
+            self.start()
+            return self.cluster.is_drained()
+
+        self.cluster.wait_for(done)
         self.cluster.wait_drained(sink=True)
         self.stop()
 

@@ -152,7 +152,7 @@ lint: setup-dev ## Lint, format, import rules and types
 	$(BIN)/mypy
 
 check: setup-dev ## The same and the tests that need no stack, browser or real files
-	@$(MAKE) --no-print-directory -j2 lint tests ARGS='-m "not integration and not browser and not real_data" $(ARGS)'
+	@$(MAKE) --no-print-directory -j2 lint tests ARGS='-m "not (integration or processes or browser or real_data or prometheus or kustomize)" $(ARGS)'
 
 test: setup-dev ## Everything: lint, types, all tests on the real local stack (COV=1 adds coverage)
 	@$(MAKE) --no-print-directory -j2 lint tests

@@ -12,6 +12,8 @@ from streams.core.errors import SettingsError
 from streams.folders import writable_folder
 from streams.settings import EXIT_CONFIGURATION
 
+pytestmark = pytest.mark.processes
+
 STREAMS = ("-m", "streams", "run")
 SINK = ("-m", "faust", "-A", "streams.sink.app", "worker", "-l", "info")
 CLOSED = Path("/sys" if sys.platform == "linux" else "/System")

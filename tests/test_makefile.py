@@ -11,6 +11,8 @@ import pytest
 
 from streams.settings import PROJECT_ROOT
 
+pytestmark = pytest.mark.processes
+
 # A Python whose environments take no second to make: their pip only says what it was asked.
 PYTHON = """#!/bin/sh
 case "$*" in

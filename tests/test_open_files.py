@@ -3,7 +3,11 @@
 import subprocess
 import sys
 
+import pytest
+
 from streams.settings import EXIT_CONFIGURATION
+
+pytestmark = pytest.mark.processes
 
 PIPELINE = ("-m", "faust", "-A", "streams.app", "worker")
 

@@ -5,7 +5,11 @@ import subprocess
 import sys
 from pathlib import Path
 
+import pytest
+
 from streams.settings import PROJECT_ROOT
+
+pytestmark = pytest.mark.processes
 
 MODULE = """
 import pytest

@@ -13,6 +13,8 @@ from streams.core.errors import SettingsError
 from streams.local.ports import StackPorts
 from streams.settings import EXIT_CONFIGURATION, EnvironmentSettings, Settings
 
+pytestmark = pytest.mark.processes
+
 STREAMS = ("-m", "streams")
 PRODUCERS = ("-m", "producers")
 PIPELINE = ("-m", "faust", "-A", "streams.app", "worker", "-l", "info")

@@ -15,6 +15,8 @@ from streams.ending import reason_in
 from streams.engine.process import EXIT_FAULT, Reason, reason_of, require_free_port
 from streams.settings import EXIT_CONFIGURATION, EXIT_FAILED
 
+pytestmark = pytest.mark.processes
+
 _WITHOUT_PATIENCE = """
 import sys
 import stamina

@@ -15,6 +15,8 @@ import pytest
 from streams.settings import PROJECT_ROOT
 from tests.project_copy import REGISTRY, blocks, copy_project, register, run, write_file
 
+pytestmark = pytest.mark.processes
+
 PAGE = PROJECT_ROOT / "producers" / "README.md"
 NODES = [
     {"id": 1, "name": "North", "lat": "52.5", "lon": "5.1", "kv": "380"},

@@ -16,6 +16,8 @@ from producers.errors import UnreachableError
 from producers.run import RunOptions
 from tests.producers.sandbox_server import Sandbox, free_port
 
+pytestmark = pytest.mark.processes
+
 GEM = {
     "GEM_STREAMS": "power_units",
     "GEM_ASSET_TYPES": "none",

@@ -56,8 +56,8 @@ def test_the_page_of_an_asset_shows_them_in_words(server: httpx.Client) -> None:
         '<a href="/assets/plant-2"><code>wri_powerplants:entity of plant-2</code></a>',
         '<a href="/assets/plant-3"><code>gem_transmission:entity of plant-3</code></a>',
         "joined for now",
-        "score -0.12 from the threshold",
-        "names +5.80, capacity -5.55",
+        "score 0.12 below the threshold",
+        "names +5.80, capacity \N{MINUS SIGN}5.55",
         "It would be decided by: years of first operation",
         "decide must-link power_plant 'gem_transmission:entity of plant-1'",
     ):

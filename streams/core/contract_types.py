@@ -505,6 +505,7 @@ class NormalizedAsset(TypedDict):
     transmission_line: NotRequired[TransmissionLine | None]
     transmission_project: NotRequired[TransmissionProject | None]
     decision: NotRequired[Decision | None]
+    moved_to: NotRequired[int | None]
 
 
 @final

@@ -11,9 +11,13 @@ ASSET_NAMESPACE = UUID("6b1f2c1e-55c4-5c0e-9f5e-0d6a0f6f6c11")
 
 
 @lru_cache(maxsize=100_000)
-def asset_id(kind: str, source_id: str, entity_id: str) -> str:
-    """Id of the asset that holds this anchor: a UUID (version 5) of kind, source and entity id."""
-    return str(uuid5(ASSET_NAMESPACE, f"{kind}:{source_key(source_id, entity_id)}"))
+def asset_id(kind: str, source_id: str, entity_id: str, region: int | None = None) -> str:
+    """Id of the asset that holds this anchor: a UUID (version 5) of kind, source and entity id.
+
+    And of the region, for an entity that may have records in several: it is an asset in each.
+    """
+    place = "" if region is None else f"@{region}"
+    return str(uuid5(ASSET_NAMESPACE, f"{kind}:{source_key(source_id, entity_id)}{place}"))
 
 
 def observation_id(kind: str, source_id: str, record_id: str) -> str:

@@ -140,6 +140,9 @@ def _accept(
         return NormalizeOutcome(location, (upsert,), None, mapped.kind)
     assert stored is not None
     leave = _normalized(raw, _withdraw(stored, order, coordinates), "withdrawal", "moved")
+    assert "region" in leave  # an observation has one region
+    if (stored.kind, stored.entity_id) == (location.kind, location.entity_id):
+        leave["moved_to"] = region
     return NormalizeOutcome(location, (leave, upsert), None, mapped.kind)
 
 

@@ -62,7 +62,7 @@ class Reconcile:
 
     def derive(self, partition: int, entries: Iterable[tuple[bytes, bytes]]) -> "Region":
         """The index of one region, from its whole table."""
-        resolver = Resolver(self._generation, self._decoder.decode)
+        resolver = Resolver(partition, self._generation, self._decoder.decode)
         resolver.load(
             (key.decode(), entry_from_avro(self._state.decoder.decode(value)))
             for key, value in entries

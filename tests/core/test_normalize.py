@@ -1,5 +1,6 @@
 """The normalize outcome."""
 
+from dataclasses import replace
 from itertools import permutations
 
 import pytest
@@ -75,6 +76,15 @@ def test_move_withdraws_from_the_old_region_and_raises_the_move_count() -> None:
         NORTH_AMERICA,
         1,
     )
+    assert asset(leave)["moved_to"] == NORTH_AMERICA
+
+
+def test_a_record_that_leaves_its_entity_with_its_region_says_no_new_place_of_that() -> None:
+    stored = evaluate(raw(), mapped(), 0, None).location
+    elsewhere = replace(mapped(plant(latitude=40.0, longitude=-100.0)), entity_id="another entity")
+    leave, _ = evaluate(raw(fetched=1), elsewhere, 1, stored).normalized
+    assert leave["entity_id"] != "another entity"
+    assert asset(leave).get("moved_to") is None
 
 
 def test_rejection_of_a_listed_record_withdraws_it_and_is_its_own_outcome() -> None:

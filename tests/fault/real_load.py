@@ -1,4 +1,4 @@
-"""A load of real records that goes on for rounds: revised, said again, dropped, returned."""
+"""A load of real records that goes on for rounds: revised, moved, said again, dropped, returned."""
 
 from collections.abc import Iterable, Iterator, Mapping
 from dataclasses import dataclass, field, replace
@@ -17,8 +17,11 @@ from streams.topics import raw_topic
 
 _MOST_IN_A_ROUND = 3_000
 _MOST_QUEUED = 1_000_000
-_POSITIONS = frozenset({"lat", "lng", "lon", "latitude", "longitude", "x", "y"})
-_REVISED, _DROPPED, _WRONG = 0.5, 0.1, 0.01
+_LATITUDES = frozenset({"lat", "latitude", "y"})
+_LONGITUDES = frozenset({"lng", "lon", "longitude", "x"})
+_REVISED, _MOVED, _DROPPED, _WRONG = 0.4, 0.1, 0.1, 0.01
+_IN_EACH_REGION = ((50.5, 9.5), (38.5, -98.0), (30.5, 110.5), (-25.5, 135.5))
+"""Latitude and longitude; what moves lies within a degree of one of these afterwards."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -67,7 +70,7 @@ class RealLoad:
         self.now += timedelta(hours=1)
         listed = self.listed[name]
         for record_id in random.sample(sorted(listed), size):
-            listed[record_id] = self._revised(name, self._again(listed[record_id]), random)
+            listed[record_id] = self._revised(self._again(listed[record_id]), random)
         return {name: [one for one in listed.values() if one.record.fetched_at == self.now]}
 
     def _again(self, last: Keyed) -> Keyed:
@@ -75,12 +78,17 @@ class RealLoad:
         record = replace(last.record, fetched_at=self.now, run_id=run_id, event="observed")
         return Keyed(last.key, record)
 
-    def _revised(self, name: str, keyed: Keyed, random: Random) -> Keyed:
+    def _revised(self, keyed: Keyed, random: Random) -> Keyed:
         assert keyed.record.item is not None
-        # Units of one plant, and phases of one project, do not move apart in real lists.
-        of_a_tracker = name == "gem_transmission" or keyed.record.item.get("row")
-        fixed = _POSITIONS if of_a_tracker else frozenset()
-        item = revised(keyed.record.item, random, fixed)
+        item = revised(keyed.record.item, random)
+        return Keyed(keyed.key, replace(keyed.record, item=item))
+
+    def _moved(self, keyed: Keyed, random: Random) -> Keyed:
+        """The record somewhere else, also one unit of a plant without the others."""
+        assert keyed.record.item is not None
+        latitude, longitude = random.choice(_IN_EACH_REGION)
+        place = latitude + random.uniform(-1, 1), longitude + random.uniform(-1, 1)
+        item = moved(keyed.record.item, place)
         return Keyed(keyed.key, replace(keyed.record, item=item))
 
     def _poll(self, name: str, random: Random) -> Iterator[Keyed]:
@@ -96,19 +104,33 @@ class RealLoad:
                 record = replace(found.record, event="no_longer_listed", item=None)
                 found = Keyed(found.key, record)
             elif chance < _DROPPED + _REVISED:
-                listed[record_id] = found = self._revised(name, found, random)
+                listed[record_id] = found = self._revised(found, random)
+            elif chance < _DROPPED + _REVISED + _MOVED:
+                listed[record_id] = found = self._moved(found, random)
             yield found
 
 
-def revised(item: Mapping[str, Any], random: Random, fixed: frozenset[str]) -> dict[str, Any]:
+def moved(item: Mapping[str, Any], place: tuple[float, float]) -> dict[str, Any]:
+    """The item with every position in it replaced by a latitude and longitude."""
+    changed = {**item}
+    for name, value in item.items():
+        if isinstance(value, Mapping):
+            changed[name] = moved(value, place)
+        elif name.lower() in _LATITUDES | _LONGITUDES:
+            number = round(place[name.lower() in _LONGITUDES], 4)
+            changed[name] = str(number) if isinstance(value, str) else number
+    return changed
+
+
+def revised(item: Mapping[str, Any], random: Random) -> dict[str, Any]:
     """The item with one of its numbers changed, rarely to a negative one, or with a longer name."""
     changed = {**item}
-    numbers = [name for name, value in item.items() if _is_number(value) and name not in fixed]
+    numbers = [name for name, value in item.items() if _is_number(value)]
     names = [name for name in item if "name" in name.lower() and isinstance(item[name], str)]
     nested = [name for name, value in item.items() if isinstance(value, Mapping)]
     if nested and random.random() < 0.5:
         name = random.choice(nested)
-        changed[name] = revised(item[name], random, fixed)
+        changed[name] = revised(item[name], random)
     elif numbers and (not names or random.random() < 0.8):
         name = random.choice(numbers)
         factor = -1.0 if random.random() < _WRONG else random.uniform(0.9, 1.1)

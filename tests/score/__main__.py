@@ -15,10 +15,10 @@ from typing import Any, cast
 
 from streams.commands.members import COLUMNS, member_rows
 from streams.core import contract_types as avro
-from streams.core.keys import asset_id
 from streams.core.reconcile.assign import anchor
 from streams.core.reconcile.block import comparable_by_name, own_keys, reached_keys
 from streams.core.reconcile.graph import Graph, Group, Undecided
+from streams.core.reconcile.ids import id_of
 from streams.core.reconcile.prepare import Entity, EntityKey, prepare
 from streams.core.reconcile.score import KINDS
 from streams.core.regions import REGION_NAMES
@@ -54,10 +54,10 @@ FIGURES = Path(__file__).with_name("figures.txt")
 
 @dataclass(frozen=True, slots=True)
 class Matched:
-    """Entities of every region, their groups, and the pairs that scores cannot tell."""
+    """Entities of every region, their groups by region, and the pairs that scores cannot tell."""
 
     entities: Sequence[Entity]
-    groups: Collection[Group]
+    groups: Collection[tuple[int, Group]]
     undecided: Collection[Undecided]
 
 
@@ -73,11 +73,11 @@ def matched(records: Iterable[avro.NormalizedAsset]) -> Matched:
     for (region, _), members in by_entity.items():
         entities.append(prepare(sorted(members, key=lambda record: record["record_id"])))
         graphs[region].put(entities[-1])
-    groups: set[Group] = set()
+    groups: set[tuple[int, Group]] = set()
     undecided: list[Undecided] = []
     for region, graph in enumerate(graphs):
         keys = [key for other, key in by_entity if other == region]
-        groups |= graph.regroup(keys)
+        groups |= {(region, group) for group in graph.regroup(keys)}
         undecided += graph.undecided(keys).values()
     return Matched(entities, groups, undecided)
 
@@ -90,7 +90,7 @@ def counts(records: Sequence[avro.NormalizedAsset], result: Matched) -> Iterator
         regions[key].add(record["region"])
     several = sum(len(found) > 1 for found in regions.values())
     joined = sum(one.one_anchor == one.other_anchor for one in result.undecided)
-    merged = sum(len(group) > 1 for group in result.groups)
+    merged = sum(len(group) > 1 for _, group in result.groups)
     yield ""
     yield (
         f"{len(records):,} records of {len(regions):,} entities, {several} of them in two regions, "
@@ -99,23 +99,23 @@ def counts(records: Sequence[avro.NormalizedAsset], result: Matched) -> Iterator
     )
 
 
-def clusters_of(groups: Iterable[Group], scoring: ModuleType) -> Any:
+def clusters_of(groups: Iterable[tuple[int, Group]], scoring: ModuleType) -> Any:
     """Groups as the `Clusters` of the scoring script."""
     with tempfile.TemporaryDirectory() as folder:
         path = Path(folder) / "members.csv"
-        rows = [COLUMNS, *(row for group in groups for row in member_rows(_asset(group)))]
+        rows = [COLUMNS, *(row for group in groups for row in member_rows(_asset(*group)))]
         path.write_text("".join(",".join(row) + "\n" for row in rows), encoding="utf-8")
         return scoring.Clusters.read(path)
 
 
-def _asset(group: Collection[EntityKey]) -> avro.InfrastructureRecord:
+def _asset(region: int, group: Collection[EntityKey]) -> avro.InfrastructureRecord:
     """As much of the group's canonical record as its member rows need."""
     first = anchor(group)
     members = [
         {"source_id": source_id, "record_id": entity_id, "entity_id": entity_id}
         for _, source_id, entity_id in sorted(group)
     ]
-    found = {"record_id": asset_id(*first), "kind": first[0], "members": members}
+    found = {"record_id": id_of(first, region), "kind": first[0], "members": members}
     return cast(avro.InfrastructureRecord, found)
 
 
@@ -149,13 +149,17 @@ def kept_by_blocking(pairs: Iterable[RecordPair], entities: Iterable[Entity]) ->
     """Share of published pairs that meet in a block at all."""
     of_record: defaultdict[Record, list[Entity]] = defaultdict(list)
     for entity in entities:
-        for _, source, source_id in member_rows(_asset([entity.key])):
+        for _, source, source_id in member_rows(_asset(_ANY_REGION, [entity.key])):
             of_record[source, source_id].append(entity)
     met = [
         any(_meet(mine, theirs) for mine in of_record[one] for theirs in of_record[other])
         for one, other in pairs
     ]
     return sum(met) / len(met)
+
+
+_ANY_REGION = 0
+"""Region of an id that is not looked at."""
 
 
 def _meet(one: Entity, other: Entity) -> bool:

@@ -1,9 +1,9 @@
 """Candidates: pairs that may be one asset and of which scores cannot tell, for people to decide."""
 
 from streams.core import contract_types as avro
-from streams.core.keys import asset_id
 from streams.core.reconcile.assign import Pair
 from streams.core.reconcile.graph import Undecided
+from streams.core.reconcile.ids import id_of
 from streams.core.reconcile.prepare import Entity
 from streams.core.reconcile.score import missing, parts
 from streams.core.reconcile.settings import SETTINGS
@@ -24,10 +24,10 @@ def candidate(
         "region": region,
         "one_source_id": one.key[1],
         "one_entity_id": one.key[2],
-        "one_asset_id": asset_id(*undecided.one_anchor),
+        "one_asset_id": id_of(undecided.one_anchor, region),
         "other_source_id": other.key[1],
         "other_entity_id": other.key[2],
-        "other_asset_id": asset_id(*undecided.other_anchor),
+        "other_asset_id": id_of(undecided.other_anchor, region),
         "joined": undecided.one_anchor == undecided.other_anchor,
         "match_score": undecided.score,
         "threshold": SETTINGS.weights[one.kind].threshold,

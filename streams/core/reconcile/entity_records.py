@@ -3,6 +3,7 @@
 from collections.abc import Callable, Collection, Iterable
 
 from streams.core import contract_types as avro
+from streams.core.reconcile.ids import is_one_record
 from streams.core.reconcile.prepare import EntityKey
 from streams.core.reconcile.state import RecordState, StateTable
 
@@ -79,4 +80,6 @@ class EntityRecords:
 
 def entity_key(record: avro.NormalizedAsset) -> EntityKey:
     """The entity that a record is about."""
-    return record["kind"], record["source_id"], record["entity_id"]
+    key = record["kind"], record["source_id"], record["entity_id"]
+    # Whatever a connector says: the ids of such sources rely on it.
+    return (*key[:2], record["record_id"]) if is_one_record(key) else key

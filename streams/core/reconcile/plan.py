@@ -8,6 +8,7 @@ from dataclasses import dataclass
 
 from streams.core.reconcile.assign import anchor
 from streams.core.reconcile.graph import Group
+from streams.core.reconcile.ids import is_one_record
 from streams.core.reconcile.prepare import EntityKey
 
 _NONE: frozenset[EntityKey] = frozenset()
@@ -19,11 +20,11 @@ class Left:
 
     Attributes:
         key: The entity.
-        moved: Whether it is in another region now; otherwise no source lists it any more.
+        moved_to: Region that its last record went to; None when no source lists it any more.
     """
 
     key: EntityKey
-    moved: bool
+    moved_to: int | None
 
 
 @dataclass(frozen=True, slots=True)
@@ -33,24 +34,26 @@ class Plan:
     Attributes:
         current: Groups that are an asset, by anchor; some are as they were.
         merged: The group that each id has become a part of, by id.
+        moved: The region that each id leads to, where the same entity is now, by id.
         withdrawn: Ids of which nothing is left.
         forgotten: Ids that another region publishes from now on.
     """
 
     current: tuple[Group, ...]
     merged: Mapping[EntityKey, Group]
+    moved: Mapping[EntityKey, int]
     withdrawn: frozenset[EntityKey]
     forgotten: frozenset[EntityKey]
 
     @property
     def retired(self) -> tuple[EntityKey, ...]:
         """Ids that stop being an asset's and are published as such, sorted."""
-        return tuple(sorted(self.merged.keys() | self.withdrawn))
+        return tuple(sorted(self.withdrawn.union(self.merged, self.moved)))
 
     @property
     def ended(self) -> frozenset[EntityKey]:
         """Ids that are no asset's in this region any more."""
-        return self.forgotten.union(self.merged, self.withdrawn)
+        return self.forgotten.union(self.retired)
 
 
 def plan(
@@ -74,15 +77,21 @@ def plan(
     current = tuple(by_anchor[key] for key in sorted(by_anchor))
     ids = set(touched).union(*groups_before).difference(by_anchor)
     if not ids:
-        return Plan(current, {}, _NONE, _NONE)
-    forgotten = ids & {left.key} if left is not None and left.moved else set()
+        return Plan(current, {}, {}, _NONE, _NONE)
+    moved: dict[EntityKey, int] = {}
+    forgotten: set[EntityKey] = set()
+    if left is not None and left.moved_to is not None:
+        if is_one_record(left.key):
+            forgotten.add(left.key)
+        else:
+            moved[left.key] = left.moved_to
     merged = {
         key: group_of(successor)
-        for key in ids - forgotten
+        for key in ids - forgotten - moved.keys()
         if (successor := _successor(key, groups_before, listed)) is not None
     }
-    withdrawn = ids & {left.key} - merged.keys() if left is not None and not left.moved else set()
-    return Plan(current, merged, frozenset(withdrawn), frozenset(forgotten))
+    withdrawn = ids & {left.key} - merged.keys() - moved.keys() - forgotten if left else ()
+    return Plan(current, merged, moved, frozenset(withdrawn), frozenset(forgotten))
 
 
 def _successor(

@@ -10,12 +10,12 @@ from dataclasses import dataclass, field, replace
 from datetime import datetime
 
 from streams.core import contract_types as avro
-from streams.core.keys import asset_id
 from streams.core.reconcile.assign import Pair, anchor, ordered
 from streams.core.reconcile.candidates import candidate, candidate_key
 from streams.core.reconcile.enrich import Enrichment
 from streams.core.reconcile.entity_records import Decode, EntityRecords, entity_key
 from streams.core.reconcile.graph import Graph, Group, Undecided
+from streams.core.reconcile.ids import id_of
 from streams.core.reconcile.plan import Left, Plan, plan
 from streams.core.reconcile.prepare import EntityKey, prepare
 from streams.core.reconcile.publish import canonical_content, visible_hash
@@ -57,14 +57,13 @@ class _Touched:
     """Entities whose assets may differ after an event, and groups as they were before.
 
     Attributes:
-        fetched_at, region: Of the event.
+        fetched_at: Of the event.
         changed: Entities of which the edges have changed already.
         seen: Entities of which undecided pairs may differ.
         undecided: Their undecided pairs as they were before.
     """
 
     fetched_at: datetime
-    region: int
     keys: set[EntityKey] = field(default_factory=set)
     before: set[Group] = field(default_factory=set)
     changed: set[EntityKey] = field(default_factory=set)
@@ -76,11 +75,13 @@ class Resolver:
     """Reconciles the assets of one region.
 
     Args:
+        region: The region, which is part of the ids of its assets.
         generation: High part of every version.
         decode: Reads stored records.
     """
 
-    def __init__(self, generation: int, decode: Decode) -> None:
+    def __init__(self, region: int, generation: int, decode: Decode) -> None:
+        self._region = region
         self._generation = generation
         self._graph = Graph()
         self._enrichment = Enrichment()
@@ -158,7 +159,7 @@ class Resolver:
             if current is None:
                 return Resolution(None)
             decision, verdict = _decision(self._records.decode(current.record)), None
-        touched = _Touched(event["order"]["fetched_at"], event["region"])
+        touched = _Touched(event["order"]["fetched_at"])
         one, other = _pair(decision)
         keys = self._graph.component(one) | self._graph.component(other)
         self._see_undecided(keys, touched)
@@ -187,11 +188,11 @@ class Resolver:
             return Resolution("unchanged")
         table.put(key, state)
         self._records.remember(key, event)
-        touched = _Touched(event["order"]["fetched_at"], event["region"])
+        touched = _Touched(event["order"]["fetched_at"])
         left = None
         if earlier is not None and earlier != entity:
             self._leave(earlier, key, table, touched)
-            left = None if earlier in self._records.entities() else Left(earlier, moved=False)
+            left = None if earlier in self._records.entities() else Left(earlier, moved_to=None)
         self._records.add(entity, key)
         self._update(entity, table, touched)
         published = self._publish(touched, table, left, last)
@@ -213,15 +214,17 @@ class Resolver:
             table.delete(key)
         else:
             table.put(key, state)
-        if previous is None or previous.status != "current" or last is None:
-            if moved and last is not None and entity_key(last) not in self._records.entities():
-                # The new region publishes this id now, whatever it was here.
-                table.delete(_asset_key(entity_key(last)))
+        was_listed = previous is not None and previous.status == "current"
+        if last is None or not (was_listed or moved):
             return Resolution(outcome and "unchanged")
-        touched = _Touched(event["order"]["fetched_at"], event["region"])
+        touched = _Touched(event["order"]["fetched_at"])
         entity = entity_key(last)
-        self._leave(entity, key, table, touched)
-        left = None if entity in self._records.entities() else Left(entity, moved)
+        if was_listed:
+            self._leave(entity, key, table, touched)
+        else:
+            touched.keys.add(entity)  # what was withdrawn here is listed elsewhere now
+        gone = entity not in self._records.entities()
+        left = Left(entity, event.get("moved_to")) if gone else None
         published = self._publish(touched, table, left, last)
         self._records.forget(key)
         return Resolution(outcome, published, self._candidates(touched))
@@ -265,11 +268,11 @@ class Resolver:
         for pair in sorted(before.keys() | after.keys()):
             undecided = after.get(pair)
             if undecided is None:
-                found[candidate_key(pair, touched.region)] = None
+                found[candidate_key(pair, self._region)] = None
             elif undecided != before.get(pair):
                 one, other = map(self._graph.entity, pair)
-                found[candidate_key(pair, touched.region)] = candidate(
-                    one, other, undecided, touched.region, self._generation
+                found[candidate_key(pair, self._region)] = candidate(
+                    one, other, undecided, self._region, self._generation
                 )
         return found
 
@@ -327,7 +330,13 @@ class Resolver:
         links = self._enrichment.links(group, self._id_of)
         unresolved = self._enrichment.unresolved(anchor_entity)
         content = canonical_content(
-            asset_id(*anchor_entity), anchor_entity[0], "current", None, records, links, unresolved
+            id_of(anchor_entity, self._region),
+            anchor_entity[0],
+            "current",
+            None,
+            records,
+            links,
+            unresolved,
         )
         return self._publish_content(anchor_entity, content, fetched_at, table)
 
@@ -339,22 +348,27 @@ class Resolver:
         fetched_at: datetime,
         table: StateTable,
     ) -> list[avro.InfrastructureRecord]:
-        """Publish that an id is none of an asset now, where it ever was one."""
+        """Publish that an id is none of an asset now, where it ever was one.
+
+        Or where another region leads to it, since a record has moved here.
+        """
         published = table.get(_asset_key(key))
-        if published is None:
+        assert published is None or isinstance(published, AssetState)
+        if published is None and not self._move_count(key, table):
             return []
-        assert isinstance(published, AssetState)
+        record_id = id_of(key, self._region)
         group = planned.merged.get(key)
         if group is not None:
-            replaced_by = asset_id(*anchor(group))
-            if published.status == "merged" and published.replaced_by == replaced_by:
+            replaced_by = id_of(anchor(group), self._region)
+            if published and published.replaced_by == replaced_by:
                 return []
             records = self._records.of_group(group, table)
-            content = canonical_content(
-                asset_id(*key), key[0], "merged", replaced_by, records, [], {}
-            )
-        elif last is not None and published.status == "current":
-            content = canonical_content(asset_id(*key), key[0], "withdrawn", None, [last], [], {})
+            content = canonical_content(record_id, key[0], "merged", replaced_by, records, [], {})
+        elif key in planned.moved and last is not None:
+            there = id_of(key, planned.moved[key])
+            content = canonical_content(record_id, key[0], "merged", there, [last], [], {})
+        elif last is not None and published and published.status == "current":
+            content = canonical_content(record_id, key[0], "withdrawn", None, [last], [], {})
         else:
             return []
         return self._publish_content(key, content, fetched_at, table)
@@ -392,7 +406,8 @@ class Resolver:
         return max(counts, default=0)
 
     def _id_of(self, key: EntityKey) -> str:
-        return asset_id(*anchor(self._graph.group(key)))
+        """Id of the asset that an entity is in."""
+        return id_of(anchor(self._graph.group(key)), self._region)
 
 
 def _same(one: RecordState, other: RecordState) -> bool:

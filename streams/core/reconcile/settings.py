@@ -89,6 +89,7 @@ class ReconcileSettings(_Strict):
 
     version: int
     source_rank: tuple[str, ...]
+    one_record_sources: frozenset[str]
     generic_words: frozenset[str]
     virtual_words: frozenset[str]
     fuel_groups: Mapping[str, frozenset[str]]

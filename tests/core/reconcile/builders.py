@@ -80,6 +80,17 @@ def withdrawal(
     }
 
 
+def move(
+    old: avro.NormalizedAsset, new: avro.NormalizedAsset, minute: int
+) -> list[avro.NormalizedAsset]:
+    """Both events of a record that another region has from now on."""
+    left = withdrawal(old, minute, "moved")
+    left["move_count"] = new["move_count"] = old["move_count"] + 1
+    if old["entity_id"] == new["entity_id"]:
+        left["moved_to"] = new["region"]
+    return [left, new]
+
+
 def without_payload(record: avro.NormalizedAsset) -> avro.NormalizedAsset:
     """The record without what it says of its asset."""
     rest = {name: value for name, value in record.items() if name != record["kind"]}

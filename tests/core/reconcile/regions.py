@@ -30,7 +30,7 @@ class Regions:
     def __init__(self) -> None:
         self.tables = [MemoryTable() for _ in REGION_NAMES]
         self._framed: dict[bytes, avro.NormalizedAsset] = {}
-        self._resolvers = [self._resolver() for _ in REGION_NAMES]
+        self._resolvers = self._fresh()
         self.current: dict[str, AvroRecord] = {}
         self.published: list[AvroRecord] = []
         self.candidates: dict[str, avro.MatchCandidate] = {}
@@ -60,7 +60,7 @@ class Regions:
 
     def restart(self) -> None:
         """Lose everything in memory and rebuild it from the tables."""
-        self._resolvers = [self._resolver() for _ in REGION_NAMES]
+        self._resolvers = self._fresh()
         for resolver, table in zip(self._resolvers, self.tables, strict=True):
             resolver.load(table.items())
 
@@ -91,8 +91,9 @@ class Regions:
             if isinstance(entry, AssetState)
         }
 
-    def _resolver(self) -> Resolver:
-        return Resolver(GENERATION, self._framed.__getitem__)
+    def _fresh(self) -> list[Resolver]:
+        decode = self._framed.__getitem__
+        return [Resolver(region, GENERATION, decode) for region in range(len(REGION_NAMES))]
 
 
 def decision(

@@ -5,6 +5,7 @@ from hypothesis import strategies as st
 
 from streams.core import contract_types as avro
 from streams.core.keys import asset_id
+from streams.core.regions import EUROPE
 from tests.core.reconcile.builders import (
     NLR,
     alsi_terminal,
@@ -35,7 +36,7 @@ def all_links(regions: Regions) -> dict[str, dict[str, str]]:
 
 
 def of(record_id: str) -> str:
-    return asset_id("renewable_resource", NLR, record_id)
+    return asset_id("renewable_resource", NLR, record_id, EUROPE)
 
 
 def test_solar_and_wind_plants_name_the_nearest_cell_of_their_kind() -> None:
@@ -105,11 +106,11 @@ def test_links_do_not_depend_on_the_order(
     found = all_links(Regions().apply_all(one))
     assert found == all_links(Regions().apply_all(other))
     assert found[SOLAR_ID] == {
-        "nearest_substation": asset_id("substation", GEM, "S1"),
+        "nearest_substation": asset_id("substation", GEM, "S1", EUROPE),
         "resource_solar": of("near"),
     }
-    ends = found[asset_id("transmission_line", GEM, "T1")]
+    ends = found[asset_id("transmission_line", GEM, "T1", EUROPE)]
     assert ends == {
-        "from_substation": asset_id("substation", GEM, "S1"),
-        "to_substation": asset_id("substation", GEM, "S2"),
+        "from_substation": asset_id("substation", GEM, "S1", EUROPE),
+        "to_substation": asset_id("substation", GEM, "S2", EUROPE),
     }

@@ -10,12 +10,13 @@ from hypothesis import strategies as st
 
 from streams.core import contract_types as avro
 from streams.core.keys import asset_id
-from tests.core.reconcile.builders import START, gem, gppd, line, substation, withdrawal
+from streams.core.regions import EAST_ASIA, EUROPE
+from tests.core.reconcile.builders import START, gem, gppd, line, move, substation, withdrawal
 from tests.core.reconcile.real_records import GEM, GPPD
 from tests.core.reconcile.regions import Regions, decision
 
 GPPD_ID = asset_id("power_plant", GPPD, "WRI1")
-GEM_ID = asset_id("power_plant", GEM, "L1/GCPT")
+GEM_ID = asset_id("power_plant", GEM, "L1/GCPT", EUROPE)
 
 
 def test_two_sources_of_one_plant_are_one_asset_with_the_permanent_id() -> None:
@@ -110,23 +111,128 @@ def test_a_record_that_moves_region_and_back_leaves_one_live_asset() -> None:
     there: dict[str, Any] = {"latitude": 30.0, "longitude": 110.0}
     first = gppd("WRI1", "Example")
     regions = Regions().apply_all([first, gem("G1", "L1/GCPT", "Example", 450)])
-    away: avro.NormalizedAsset = {**gppd("WRI1", "Example", 5, **there), "move_count": 1}
-    regions.apply_all([withdrawal(first, 5, "moved"), away])
+    away = gppd("WRI1", "Example", 5, **there)
+    regions.apply_all(move(first, away, 5))
     assert regions.members() == {
         GPPD_ID: frozenset({(GPPD, "WRI1")}),
         GEM_ID: frozenset({(GEM, "G1")}),
     }
     version = regions.current[GPPD_ID]["version"]
-    back: avro.NormalizedAsset = {**gppd("WRI1", "Example", 9), "move_count": 2}
-    regions.apply_all([withdrawal(away, 9, "moved"), back])
+    regions.apply_all(move(away, gppd("WRI1", "Example", 9), 9))
     assert regions.members() == {GPPD_ID: frozenset({(GPPD, "WRI1"), (GEM, "G1")})}
     assert regions.current[GPPD_ID]["version"] > version
+
+
+CHINA: dict[str, Any] = {"latitude": 30.0, "longitude": 110.0}
+GEM_IN_CHINA = asset_id("power_plant", GEM, "L1/GCPT", EAST_ASIA)
+
+
+def test_units_of_one_entity_in_two_regions_are_an_asset_in_each() -> None:
+    here, there = (
+        gem("G1", "L1/GCPT", "Example", 200),
+        gem("G2", "L1/GCPT", "Example", 250, **CHINA),
+    )
+    regions = Regions().apply_all([here, there])
+    assert regions.members() == {
+        GEM_ID: frozenset({(GEM, "G1")}),
+        GEM_IN_CHINA: frozenset({(GEM, "G2")}),
+    }
+    regions.apply(withdrawal(there, 9))
+    assert regions.current[GEM_IN_CHINA]["status"] == "withdrawn"
+    assert regions.members() == {GEM_ID: frozenset({(GEM, "G1")})}
+
+
+def test_the_id_of_an_entity_that_moves_leads_to_where_it_is() -> None:
+    first, second = gem("G1", "L1/GCPT", "Example", 200), gem("G2", "L1/GCPT", "Example", 250)
+    regions = Regions().apply_all([first, second])
+    away = [gem(one, "L1/GCPT", "Example", 225, 5, **CHINA) for one in ("G1", "G2")]
+    regions.apply_all(move(first, away[0], 5))
+    assert set(regions.members()) == {GEM_ID, GEM_IN_CHINA}
+    regions.apply_all(move(second, away[1], 6))
+    assert regions.members() == {GEM_IN_CHINA: frozenset({(GEM, "G1"), (GEM, "G2")})}
+    assert regions.current[GEM_ID]["status"] == "merged"
+    assert regions.current[GEM_ID]["replaced_by"] == GEM_IN_CHINA
+
+
+def test_an_entity_that_moves_into_another_asset_can_still_be_followed() -> None:
+    unit, plant = gem("G1", "L1/GCPT", "Example", 450), gppd("WRI1", "Example", **CHINA)
+    regions = Regions().apply_all([unit, plant])
+    regions.apply_all(move(unit, gem("G1", "L1/GCPT", "Example", 450, 5, **CHINA), 5))
+    assert set(regions.members()) == {GPPD_ID}
+    assert regions.current[GEM_ID]["replaced_by"] == GEM_IN_CHINA
+    assert regions.current[GEM_IN_CHINA]["replaced_by"] == GPPD_ID
+
+
+def test_one_record_that_moves_into_the_asset_of_another_is_current_nowhere_else() -> None:
+    plant, other = gppd("WRI2", "Example"), gppd("WRI1", "Example", **CHINA)
+    unit = gem("G1", "L1/GCPT", "Example", 450, **CHINA)
+    regions = Regions().apply_all([plant, other, unit])
+    regions.apply_all(move(plant, gppd("WRI2", "Example", 5, **CHINA), 5))
+    everything = frozenset({(GPPD, "WRI1"), (GPPD, "WRI2"), (GEM, "G1")})
+    assert regions.members() == {GPPD_ID: everything}
+    assert regions.current[asset_id("power_plant", GPPD, "WRI2")]["status"] == "merged"
+
+
+def test_a_record_that_leaves_its_entity_and_its_region_leaves_no_live_asset_behind() -> None:
+    first = gem("G1", "L1/GCPT", "Example", 450)
+    regions = Regions().apply_all([first])
+    regions.apply_all(move(first, gem("G1", "L2/GCPT", "Example", 450, 5, **CHINA), 5))
+    assert set(regions.members()) == {asset_id("power_plant", GEM, "L2/GCPT", EAST_ASIA)}
+    assert regions.current[GEM_ID]["status"] == "withdrawn"
+
+
+@st.composite
+def wanderings(draw: st.DrawFn) -> list[list[avro.NormalizedAsset]]:
+    """Events of several records of two sources that come, go and move, by record."""
+    found = []
+    for number in range(4):
+        events: list[avro.NormalizedAsset] = []
+        last: avro.NormalizedAsset | None = None
+        for step in range(draw(st.integers(1, 5))):
+            minute = 10 * step + number
+            if last is not None and last["event"] == "upsert" and draw(st.booleans()):
+                last = {**withdrawal(last, minute), "move_count": last["move_count"]}
+                events.append(last)
+                continue
+            place = draw(st.sampled_from([{}, CHINA]))
+            name = draw(st.sampled_from(["Example", "Otherham"]))
+            new = (
+                gem(f"G{number}", f"L{number % 2}/GCPT", name, 450, minute, **place)
+                if number < 3
+                else gppd("WRI1", name, minute, **place)
+            )
+            if last is None or last["region"] == new["region"]:
+                new["move_count"] = last["move_count"] if last else 0
+                events.append(new)
+            else:
+                events += move(last, new, minute)
+            last = new
+        found.append(events)
+    return found
+
+
+@given(wanderings(), st.randoms(use_true_random=False))
+def test_whatever_moves_every_listed_record_is_in_one_live_asset(
+    streams: list[list[avro.NormalizedAsset]], random: Any
+) -> None:
+    waiting = [list(events) for events in streams]
+    regions = Regions()
+    while any(waiting):
+        regions.apply(random.choice([events for events in waiting if events]).pop(0))
+    members = [member for found in regions.members().values() for member in found]
+    last = [events[-1] for events in streams]
+    listed = [(one["source_id"], one["record_id"]) for one in last if one["event"] == "upsert"]
+    assert sorted(members) == sorted(listed)
+    in_turn = Regions().apply_all(event for events in streams for event in events)
+    assert in_turn.members() == regions.members()
+    for asset in regions.current.values():
+        assert asset["status"] != "merged" or asset["replaced_by"] in regions.current
 
 
 def test_a_record_that_changes_its_entity_leaves_no_live_asset_behind() -> None:
     regions = Regions().apply_all([gem("G1", "L1/GCPT", "Example", 450)])
     resolution = regions.apply(gem("G1", "L2/GCPT", "Example", 450, 5))
-    new_id = asset_id("power_plant", GEM, "L2/GCPT")
+    new_id = asset_id("power_plant", GEM, "L2/GCPT", EUROPE)
     assert regions.members() == {new_id: frozenset({(GEM, "G1")})}
     assert regions.current[GEM_ID]["status"] == "withdrawn"
     assert resolution.outcome == "changed"
@@ -201,18 +307,18 @@ def test_a_plant_gets_its_nearest_substation_whoever_comes_first() -> None:
     for regions in (first, last):
         (link,) = regions.current[GPPD_ID]["links"]
         assert link["relation"] == "nearest_substation"
-        assert link["record_id"] == asset_id("substation", GEM, "S2")
+        assert link["record_id"] == asset_id("substation", GEM, "S2", EUROPE)
         assert link["distance_km"] == pytest.approx(2.224, abs=0.01)
 
 
 def test_a_line_resolves_its_ends_or_says_why_not() -> None:
     regions = Regions().apply_all([line("T1", "S1", (50.0, 10.5)), substation("S1", 49.0, 9.0)])
-    content = regions.current[asset_id("transmission_line", GEM, "T1")]["transmission_line"]
-    assert content["from_substation_id"] == asset_id("substation", GEM, "S1")
+    content = regions.current[asset_id("transmission_line", GEM, "T1", EUROPE)]["transmission_line"]
+    assert content["from_substation_id"] == asset_id("substation", GEM, "S1", EUROPE)
     assert content["from_unresolved"] is None
     assert content["to_unresolved"] == "no_substation_near"
     regions.apply(line("T2", None, None))
-    content = regions.current[asset_id("transmission_line", GEM, "T2")]["transmission_line"]
+    content = regions.current[asset_id("transmission_line", GEM, "T2", EUROPE)]["transmission_line"]
     assert content["to_unresolved"] == "no_position"
 
 

@@ -8,6 +8,7 @@ from streams.core import contract_types as avro
 from streams.core.keys import asset_id
 from streams.core.reconcile.prepare import prepare
 from streams.core.reconcile.score import score
+from streams.core.regions import EUROPE
 from tests.core.reconcile.builders import alsi_terminal, gem, gem_terminal, gppd
 from tests.core.reconcile.real_records import ALSI, GEM
 from tests.core.reconcile.regions import Regions
@@ -63,7 +64,7 @@ def test_floating_terminals_meet_floating_ones() -> None:
             gem_terminal("T0002", "Example FSRU", floating=True, **planned),
         ]
     )
-    found = regions.members()[asset_id("lng_terminal", GEM, "T0002")]
+    found = regions.members()[asset_id("lng_terminal", GEM, "T0002", EUROPE)]
     assert found == {(ALSI, "F1/C1"), (GEM, "T0002")}
 
 

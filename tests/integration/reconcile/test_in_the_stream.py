@@ -15,6 +15,7 @@ from streams.commands.members import current_assets, write_members
 from streams.core import contract_types as avro
 from streams.core.keys import asset_id
 from streams.core.records import source_key
+from streams.core.regions import EUROPE
 from streams.local.stack import LocalStack
 from streams.topics import NORMALIZED_ASSETS
 from tests.core.reconcile.builders import gem, gppd
@@ -25,7 +26,7 @@ pytestmark = [pytest.mark.integration, pytest.mark.timeout(300)]
 
 KIND = "power_plant"
 GPPD_ID = asset_id(KIND, GPPD, "WRI1")
-GEM_ID = asset_id(KIND, GEM, "L1/GCPT")
+GEM_ID = asset_id(KIND, GEM, "L1/GCPT", EUROPE)
 
 
 @pytest.fixture

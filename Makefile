@@ -123,6 +123,9 @@ members: setup ## Which source records each live asset is made of: make members 
 stages: setup ## The stages of the pipeline: what each reads, writes and does
 	@exec $(BIN)/python -m streams stages $(ARGS)
 
+rights: setup ## What each role may do at Kafka and PostgreSQL: make rights [ROLE=pipeline ARGS=--grant]
+	@exec $(BIN)/python -m streams rights $(ROLE) $(ARGS)
+
 topic-remake: setup ## Give a topic its declared partitions again: make topic-remake TOPIC=raw.alsi_lng
 	@test -n "$(TOPIC)" || { echo "Name a topic: make topic-remake TOPIC=raw.alsi_lng"; exit 2; }
 	@exec $(BIN)/python -m streams topic-remake $(TOPIC)
@@ -180,6 +183,12 @@ screenshot: setup-dev ## The README's picture, of what `make run` runs meanwhile
 
 score: setup-dev ## How well plants and terminals are matched, on the complete real files, with intervals
 	@exec $(BIN)/python -m tests.score $(ARGS)
+
+audit-dependencies: setup-dev ## What is known against the locked versions, asked of the OSV database
+	@exec $(BIN)/python -m tests.dependencies audit $(ARGS)
+
+sbom: setup-dev ## A bill of materials (CycloneDX) of the locked versions: make sbom [FILE=build/sbom.json]
+	@exec $(BIN)/python -m tests.dependencies sbom "$(or $(FILE),build/sbom.json)"
 
 pages: setup-dev ## Write the generated parts of the pages again
 	@exec $(BIN)/python -m tests.documents

@@ -22,13 +22,14 @@ from dataclasses import dataclass
 from datetime import UTC, datetime, timedelta
 
 import psycopg
-from psycopg.conninfo import conninfo_to_dict
+from psycopg.conninfo import conninfo_to_dict, make_conninfo
 from psycopg.rows import class_row, dict_row
 from psycopg.types.json import Jsonb
 
 from producers.errors import AlreadyRunningError, CheckpointError
 from producers.raw_log import RawLog
 from producers.seen_fields import FieldCounts, FieldDrift
+from streams.credentials import postgres_arguments
 
 CHECKPOINTS = "producers.checkpoints"
 LISTED_RECORDS = "producers.listed_records"
@@ -511,7 +512,8 @@ def read_store(dsn: str) -> Iterator[CheckpointStore]:
 
 def _connected(dsn: str) -> psycopg.Connection[tuple[object, ...]]:
     try:
-        return psycopg.connect(dsn, autocommit=True, connect_timeout=_CONNECT_SECONDS)
+        address = make_conninfo(dsn, **postgres_arguments(conninfo_to_dict(dsn)))
+        return psycopg.connect(address, autocommit=True, connect_timeout=_CONNECT_SECONDS)
     except psycopg.Error as error:
         raise CheckpointError(
             f"The checkpoint database {_place(dsn)} with table {CHECKPOINTS} cannot be reached: "

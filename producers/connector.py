@@ -174,6 +174,9 @@ class InfrastructureConnector(ABC):
     has_days: ClassVar[bool] = False
     """Whether the source can be asked for a range of days."""
 
+    asks_known_plants: ClassVar[bool] = False
+    """Whether it may read the plants that other sources have given, when it is configured so."""
+
     config_model: ClassVar[type[SourceConfig]]
     """What `config/NAME.yaml` may hold."""
 

@@ -249,7 +249,7 @@ def run_once(
         with _recorded(store, connector.source_id, http, clock) as attempted:
             with open_registry(services.kafka_bootstrap, services.schema_registry_url) as registry:
                 encoder = topic_encoder(registry, topic, avro.RawRecord)
-            require_topics(services.kafka_bootstrap, [topic])
+            require_topics(services.kafka_bootstrap, [topic], written=[topic])
             with TopicWriter(services.kafka_bootstrap, [topic.name]) as writer:
                 attempted.writer = writer
 

@@ -249,6 +249,30 @@ def stages(
         out.print(terminal_table(pipeline(CONNECTORS)))
 
 
+@app.command()
+def rights(
+    role: Annotated[str | None, typer.Argument(help="Only this role.")] = None,
+    grant: Annotated[
+        bool, typer.Option("--grant", help="As what grants them: kafka-acls and SQL.")
+    ] = False,
+) -> None:
+    """List what each role of a deployment may do at Kafka and PostgreSQL, and nothing else."""
+    from producers.connectors import CONNECTORS
+    from streams.commands.rights import roles, statements, terminal_table
+
+    with _explained():
+        found = roles(settings(), CONNECTORS)
+        chosen = [one for one in found if role in (None, one.name)]
+        if not chosen:
+            names = ", ".join(one.name for one in found)
+            raise SettingsError(f"There is no role {role}. Roles are: {names}.")
+    if grant:
+        for statement in statements(chosen):
+            typer.echo(statement)
+    else:
+        out.print(terminal_table(chosen))
+
+
 @app.command("topic-remake")
 def topic_remake(
     topic: Annotated[str, typer.Argument(help="A declared topic, for example raw.alsi_lng.")],

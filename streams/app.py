@@ -29,7 +29,16 @@ from streams.settings import settings
 from streams.stages.works import Making
 from streams.startup import prepare_process
 from streams.tolerance_file import load_tolerances
-from streams.topology import SCORE, SINK_TOPICS, DeclaredStage, chosen, pipeline, stage_topics
+from streams.topology import (
+    SCORE,
+    SINK_TOPICS,
+    DeclaredStage,
+    chosen,
+    pipeline,
+    read_topics,
+    stage_topics,
+    written_topics,
+)
 
 _OPEN_FILES = 1024
 """A partition takes 6 for its store, one for each table in it, and 8 for its transactions."""
@@ -67,7 +76,12 @@ app = EngineApp(
     _settings.app_id,
     build_engine=_build_engine,
     require_topics=partial(
-        require_topics, _settings.kafka_bootstrap, stage_topics(_CHOSEN, _settings.app_id)
+        require_topics,
+        _settings.kafka_bootstrap,
+        stage_topics(_CHOSEN, _settings.app_id),
+        read=read_topics(_CHOSEN, _settings.app_id),
+        written=written_topics(_CHOSEN, _settings.app_id),
+        group=_settings.app_id,
     ),
     **faust_settings(
         _settings,

@@ -37,6 +37,10 @@ Address = Annotated[
     str, Field(pattern=r"^(localhost|[0-9A-Fa-f.:]+)$", examples=["127.0.0.1", "0.0.0.0"])  # noqa: S104
 ]
 
+KafkaProtocol = Literal["PLAINTEXT", "SSL", "SASL_PLAINTEXT", "SASL_SSL"]
+SaslMechanism = Literal["SCRAM-SHA-512", "SCRAM-SHA-256", "PLAIN", "OAUTHBEARER"]
+OptionalFile = Annotated[Path | None, BeforeValidator(lambda written: written or None)]
+
 _BROKER = re.compile(
     r"(plaintext://)?(?P<address>([\w.-]+|\[[0-9a-f:.]+\]):(?P<port>\d{1,5}))", re.IGNORECASE
 )
@@ -115,18 +119,52 @@ class Settings(EnvironmentSettings):
         "http://127.0.0.1:8081/apis/ccompat/v7",
         pattern=r"^https?://\S+$",
         examples=["http://127.0.0.1:8081/apis/ccompat/v7"],
+        repr=False,
         description="Confluent-compatible registry.",
+    )
+    kafka_security_protocol: KafkaProtocol = Field(
+        "PLAINTEXT",
+        description="How Kafka is spoken to: PLAINTEXT, SSL (encrypted), SASL_SSL (encrypted, with "
+        "a user), SASL_PLAINTEXT.",
+    )
+    kafka_sasl_mechanism: SaslMechanism = Field(
+        "SCRAM-SHA-512",
+        description="How the user is proved: SCRAM-SHA-512, SCRAM-SHA-256, PLAIN, OAUTHBEARER.",
+    )
+    kafka_username: str = Field(
+        "", description="User of Kafka; with OAUTHBEARER the client that gets the token."
+    )
+    kafka_password: SecretStr = Field(
+        SecretStr(""), description="Its password; with OAUTHBEARER the secret of the client."
+    )
+    kafka_token_url: str = Field(
+        "",
+        pattern=r"^(https?://\S+)?$",
+        examples=["https://login.example.org/oauth2/token"],
+        description="With OAUTHBEARER: where tokens are given, by client credentials.",
+    )
+    kafka_token_scope: str = Field("", description="With OAUTHBEARER: scope that is asked for.")
+    kafka_certificate_file: OptionalFile = Field(
+        None, description="Own certificate for Kafka, PEM; only where the broker wants one."
+    )
+    kafka_key_file: OptionalFile = Field(None, description="Its private key, PEM.")
+    services_ca_file: OptionalFile = Field(
+        None,
+        description="Certificates of who signed those of Kafka, registry, PostgreSQL, ClickHouse "
+        "and the token server, PEM; default those of the system.",
     )
     postgres_dsn: str = Field(
         "postgresql://infrastructure@127.0.0.1:5433/infrastructure",
         pattern=r"^(postgres(ql)?://|\w+ *=)",
         examples=["postgresql://user@host:5432/database"],
+        repr=False,
         description="Checkpoint database.",
     )
     clickhouse_dsn: str = Field(
         "",
         pattern=r"^((clickhouses?|https?)://\S+|chdb:///.+)?$",
         examples=["clickhouse://user@host:8123/default", "chdb:///folder"],
+        repr=False,
         description="ClickHouse, e.g. clickhouse://user@host:8123/default; empty: embedded engine.",
     )
     avro_dir: Path = Field(PROJECT_ROOT / "avro", description="Folder of the contracts.")

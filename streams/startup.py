@@ -4,6 +4,7 @@ import os
 from collections.abc import Mapping
 from typing import Final
 
+from streams.credentials import use_credentials
 from streams.open_files import raise_open_files
 from streams.proxies import prepare_proxies
 from streams.settings import Settings
@@ -27,5 +28,6 @@ def prepare_process(
     Raises:
         SettingsError: a variable or a limit of the machine must be changed first.
     """
+    use_credentials(settings)
     raise_open_files(open_files)
     prepare_proxies((settings.schema_registry_url, settings.clickhouse_dsn, *environment.values()))

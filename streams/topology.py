@@ -38,7 +38,7 @@ SINK_TOPICS: tuple[Topic, ...] = (
 )
 """What the sink loads."""
 
-_COMMAND_TOPICS = (RESUMES, SCHEMA_IDS)
+COMMAND_TOPICS = (RESUMES, SCHEMA_IDS)
 """Topics that commands write and workers look into, without a stage that reads them."""
 
 
@@ -113,10 +113,22 @@ def stage_topics(stages: Iterable[DeclaredStage], app_id: str) -> tuple[Topic, .
     return tuple(dict.fromkeys(topics))
 
 
+def read_topics(stages: Iterable[DeclaredStage], app_id: str) -> tuple[Topic, ...]:
+    """What a worker with these stages has to read."""
+    topics = [topic for stage in stages for topic in (stage.input, stage.changelog(app_id))]
+    return tuple(dict.fromkeys((*topics, *COMMAND_TOPICS)))
+
+
+def written_topics(stages: Iterable[DeclaredStage], app_id: str) -> tuple[Topic, ...]:
+    """What a worker with these stages has to write."""
+    topics = [topic for stage in stages for topic in (*stage.outputs, stage.changelog(app_id))]
+    return tuple(dict.fromkeys(topics))
+
+
 def shared_topics() -> tuple[Topic, ...]:
     """Topics that exist once, whatever the connectors are."""
     topics = [topic for stage in _SHARED_STAGES for topic in (stage.input, *stage.outputs)] + list(
-        SINK_TOPICS + _COMMAND_TOPICS
+        SINK_TOPICS + COMMAND_TOPICS
     )
     return tuple(dict.fromkeys(topics))
 

@@ -44,6 +44,8 @@ PORT = "a whole number from 1 to 65535"
         ((*PRODUCERS, "alsi_lng"), "HTTPS_PROXY", "ftp://s3cret@proxy:21", "http://host:port"),
         (PIPELINE, "ALL_PROXY", "socks4://proxy:1080", "socks5://host:port"),
         (SINK, "NO_PROXY", "<local>", "10.0.0.0/8"),
+        (PIPELINE, "KAFKA_SECURITY_PROTOCOL", "SASL_SSL", "KAFKA_USERNAME and KAFKA_PASSWORD"),
+        ((*PRODUCERS, "alsi_lng"), "SERVICES_CA_FILE", "/no/file", "certificates in PEM form"),
     ],
 )
 def test_every_process_ends_with_one_sentence(

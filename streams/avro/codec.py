@@ -23,6 +23,7 @@ from streams.avro.contracts import AvroSchema, Contract, canonical_json, parse
 from streams.avro.reader import AvroError, compile_reader
 from streams.avro.writer import compile_writer
 from streams.core.errors import RegistryError, SettingsError, UnknownSchemaError
+from streams.credentials import registry_settings
 
 # The client imports authlib, which announces its next major version to everybody.
 with warnings.catch_warnings(record=True):
@@ -111,7 +112,7 @@ class Registry:
         """
         self._url = url
         self._used_ids = used_ids
-        self._client = SchemaRegistryClient({"url": url, "timeout": 10})
+        self._client = SchemaRegistryClient({"url": url, "timeout": 10, **registry_settings()})
         self._writers: dict[int, AvroSchema] = {}
         self._unknown_until: dict[int, float] = {}
         self._versions: dict[int, tuple[tuple[str, int], ...]] = {}

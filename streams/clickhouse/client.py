@@ -28,6 +28,7 @@ from urllib3.contrib.socks import SOCKSProxyManager
 from streams.clickhouse.prepared import ISO_TIMES
 from streams.clickhouse.table import Table
 from streams.core.errors import SinkError
+from streams.credentials import clickhouse_arguments
 from streams.proxies import proxy_of
 
 CONNECTIONS = 4
@@ -279,7 +280,7 @@ class ClickHouse:
                 autogenerate_session_id=False,
                 tz_mode="aware",
                 settings=self._session,
-                **_proxy_arguments(interface, self._dsn),
+                **_connection_arguments(interface, self._dsn),
             )
         except (ClickHouseError, OSError) as error:
             raise self._error(error) from error
@@ -324,14 +325,16 @@ class ClickHouse:
         return text
 
 
-def _proxy_arguments(interface: str, dsn: str) -> dict[str, Any]:
-    """What makes a client ask by the proxy; the library itself reads only some of the variables."""
+def _connection_arguments(interface: str, dsn: str) -> dict[str, Any]:
+    """Certificates and the proxy; the library itself reads only some of the variables of it."""
+    certificates: dict[str, Any] = clickhouse_arguments(interface)
     proxy = proxy_of(f"{interface}://{urlsplit(dsn).netloc}")
     if proxy is None:
-        return {}
+        return certificates
     if proxy.startswith("socks"):
-        return {"pool_mgr": SOCKSProxyManager(proxy, **get_pool_manager_options())}
-    return {f"{interface}_proxy": proxy}
+        options = get_pool_manager_options(**certificates)
+        return {"pool_mgr": SOCKSProxyManager(proxy, **options)}
+    return {f"{interface}_proxy": proxy, **certificates}
 
 
 def embedded_path(dsn: str) -> Path | None:

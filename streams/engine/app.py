@@ -8,8 +8,12 @@ from pathlib import Path
 from typing import Any
 
 import faust
+import faust.auth
+from aiokafka.abc import AbstractTokenProvider
 from faust.types import TP, AgentT, TopicT
+from faust.types.auth import CredentialsT
 
+from streams.credentials import TokenSource, current_credentials
 from streams.engine.applied import shorter_log
 from streams.engine.engine import Engine
 from streams.engine.process import Ending, WorkerProcess, require_free_port
@@ -191,6 +195,35 @@ def _collect_garbage_seldom() -> None:
     gc.set_threshold(100_000, 20, 20)
 
 
+class _TokenProvider(AbstractTokenProvider):  # type: ignore[misc]
+    """Gives aiokafka the tokens that every client of this process uses."""
+
+    def __init__(self, tokens: TokenSource) -> None:
+        self._tokens = tokens
+
+    async def token(self) -> str:
+        return (await asyncio.to_thread(self._tokens.token))[0]
+
+
+def _broker_credentials() -> CredentialsT | None:
+    credentials = current_credentials()
+    if credentials is None:
+        return None
+    context = credentials.context if credentials.is_kafka_encrypted else None
+    if credentials.tokens is not None:
+        provider = _TokenProvider(credentials.tokens)
+        return faust.auth.OAuthCredentials(oauth_cb=provider, ssl_context=context)
+    if credentials.is_kafka_named:
+        settings = credentials.settings
+        return faust.SASLCredentials(
+            username=settings.kafka_username,
+            password=settings.kafka_password.get_secret_value(),
+            ssl_context=context,
+            mechanism=settings.kafka_sasl_mechanism,
+        )
+    return None if context is None else faust.SSLCredentials(context)
+
+
 def faust_settings(
     settings: Settings,
     state_dir: Path,
@@ -202,6 +235,7 @@ def faust_settings(
     """Faust settings of a batch app; the reasons are beside those that are not obvious."""
     return {
         "broker": ";".join(f"batch://{server}" for server in settings.kafka_bootstrap.split(",")),
+        "broker_credentials": _broker_credentials(),
         "datadir": str(state_dir),
         "ConsumerScheduler": BatchScheduler,
         "topic_allow_declare": False,

@@ -206,7 +206,7 @@ class Ownership:
         changelog = stage.table.changelog_name
         uuid = survey.topic_uuids[changelog]
         store = stage.table.store.open(tp.partition)
-        reader = partition_reader(self._bootstrap, f"restore-{changelog}")
+        reader = partition_reader(self._bootstrap)
         try:
             restored = restore_partition(
                 store, changelog, uuid, tp.partition, reader, require_wanted

@@ -15,6 +15,7 @@ from streams.core.errors import StateError
 from streams.engine.failpoints import failpoint
 from streams.engine.store import PartitionStore, Position
 from streams.kafka.arrivals import arrived
+from streams.kafka.clients import NO_GROUP, client_settings
 from streams.topics import DAY_MS
 
 logger = logging.getLogger(__name__)
@@ -209,12 +210,12 @@ def _is_end(message: Message) -> bool:
     raise KafkaException(error)
 
 
-def partition_reader(bootstrap: str, group: str) -> Consumer:
+def partition_reader(bootstrap: str) -> Consumer:
     """A consumer that reads single partitions, read committed, and says where they end."""
     return Consumer(
         {
-            "bootstrap.servers": bootstrap,
-            "group.id": group,
+            **client_settings(bootstrap),
+            "group.id": NO_GROUP,
             "enable.auto.commit": False,
             "isolation.level": "read_committed",
             "enable.partition.eof": True,

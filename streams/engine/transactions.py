@@ -13,6 +13,7 @@ from confluent_kafka import KafkaError, KafkaException, Message, Producer
 
 from streams.core.errors import FencedError, TransactionError
 from streams.engine.failpoints import failpoint
+from streams.kafka.clients import client_settings, not_allowed
 
 logger = logging.getLogger(__name__)
 
@@ -58,7 +59,7 @@ class PartitionTransactions:
         self._transactional_id = transactional_id
         self._producer = Producer(
             {
-                "bootstrap.servers": bootstrap,
+                **client_settings(bootstrap),
                 "transactional.id": transactional_id,
                 "transaction.timeout.ms": int(TRANSACTION_TIMEOUT_SECONDS * 1000),
                 "partitioner": "murmur2_random",
@@ -201,6 +202,8 @@ class PartitionTransactions:
                 f"{self._transactional_id}: another worker owns this partition now; this process "
                 f"ends so that a fresh one can take its share ({error})."
             )
+        if error.code() == KafkaError.TRANSACTIONAL_ID_AUTHORIZATION_FAILED:
+            return TransactionError(not_allowed(f"write transactional id {self._transactional_id}"))
         return TransactionError(
             f"{self._transactional_id}: could not {what} the transaction: {error}. The batch was "
             "not acknowledged and is repeated after a restart; check that the broker is reachable."

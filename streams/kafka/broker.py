@@ -6,7 +6,8 @@ Every question raises BrokerError when there is no answer within `PATIENCE_SECON
 import logging
 import time
 from collections.abc import Collection, Iterable, Mapping
-from typing import Any, NamedTuple
+from concurrent.futures import Future
+from typing import Any, NamedTuple, TypeVar
 
 import stamina
 from confluent_kafka import (
@@ -17,9 +18,17 @@ from confluent_kafka import (
     TopicCollection,
     TopicPartition,
 )
-from confluent_kafka.admin import AdminClient, ConfigResource, OffsetSpec, TopicDescription
+from confluent_kafka.admin import (
+    AclOperation,
+    AdminClient,
+    ConfigResource,
+    OffsetSpec,
+    TopicDescription,
+)
 
 from streams.core.errors import BrokerError, TopicMismatchError
+from streams.kafka.clients import NO_GROUP, client_settings, not_allowed, refusal
+from streams.topics import SCHEMA_IDS
 
 logger = logging.getLogger(__name__)
 
@@ -27,8 +36,19 @@ PATIENCE_SECONDS = 30.0
 """How long a call waits for a broker that is starting or busy."""
 
 _REQUEST_SECONDS = 10.0
+_REFUSAL_SECONDS = 0.5
+"""How often a call that waits is asked whether the broker has refused the connection."""
+
 _PULSE_SECONDS = 1.0
-_OFFSETS_TOPIC = "__consumer_offsets"
+
+_REFUSED_CODES = frozenset(
+    {
+        KafkaError.CLUSTER_AUTHORIZATION_FAILED,
+        KafkaError.GROUP_AUTHORIZATION_FAILED,
+        KafkaError.TOPIC_AUTHORIZATION_FAILED,
+        KafkaError.TRANSACTIONAL_ID_AUTHORIZATION_FAILED,
+    }
+)
 
 _MISSING = frozenset({KafkaError.UNKNOWN_TOPIC_OR_PART, KafkaError._UNKNOWN_TOPIC})
 
@@ -73,18 +93,44 @@ _retry = stamina.retry(
     wait_max=1.0,
 )
 
+_Answer = TypeVar("_Answer")
+
 
 def connect(bootstrap: str) -> AdminClient:
-    """An administration client whose complaints go to the log."""
-    return AdminClient({"bootstrap.servers": bootstrap}, logger=logger)
+    """An administration client whose complaints go to the log.
+
+    Raises:
+        BrokerError: this process is not let in.
+    """
+    return AdminClient(client_settings(bootstrap), logger=logger)
+
+
+def answer_of(admin: AdminClient, future: "Future[_Answer]") -> _Answer:
+    """The answer that a call of a client waits for.
+
+    Raises:
+        BrokerError: the broker and this process do not let each other in.
+        KafkaException: any other error.
+    """
+    since = time.monotonic()
+    while True:
+        try:
+            return future.result(_REFUSAL_SECONDS)
+        except TimeoutError:
+            # Serves the events; until then nobody hears of them.
+            admin.poll(0)
+            if (refused := refusal(since)) is not None:
+                raise BrokerError(refused) from None
 
 
 def failure(what: str, exception: KafkaException) -> BrokerError:
     """The error for a call the broker refused."""
     error: KafkaError = exception.args[0]
+    if error.code() in _REFUSED_CODES:
+        return BrokerError(not_allowed(what))
     return BrokerError(
-        f"Kafka could not {what}: {error.str()}. Check that the broker runs and that "
-        "KAFKA_BOOTSTRAP names it."
+        f"Kafka could not {what}: {error.str()}. Check that the broker runs, and that "
+        "KAFKA_BOOTSTRAP names it and KAFKA_SECURITY_PROTOCOL is how it is spoken to there."
     )
 
 
@@ -103,7 +149,8 @@ class BrokerPulse:
             try:
                 # Not `describe_cluster`: librdkafka 2.12 aborts the process when a broker answers
                 # that names no broker, as one does that has just been away for a while.
-                self._admin.list_topics(_OFFSETS_TOPIC, timeout=_REQUEST_SECONDS)
+                # Of a topic that every role reads: a refusal would fill the broker's log.
+                self._admin.list_topics(SCHEMA_IDS.name, timeout=_REQUEST_SECONDS)
             except KafkaException as exception:
                 logger.debug("Kafka does not answer: %s", exception.args[0].str())
                 time.sleep(_PULSE_SECONDS)
@@ -118,32 +165,75 @@ class Broker:
         self._bootstrap = bootstrap
         self._admin = connect(bootstrap)
 
-    def existing(self, names: Iterable[str]) -> dict[str, TopicDescription]:
-        """Those of the topics that exist."""
+    def existing(self, names: Iterable[str], what: str = "describe") -> dict[str, TopicDescription]:
+        """Those of the topics that exist; `what` is to be done with them, in one word."""
+        wanted = list(names)
+        refused: list[str] = []
 
         @_retry
         def ask() -> dict[str, TopicDescription]:
             found = {}
             futures = self._admin.describe_topics(
-                TopicCollection(list(names)), request_timeout=_REQUEST_SECONDS
+                TopicCollection(wanted),
+                include_authorized_operations=True,
+                request_timeout=_REQUEST_SECONDS,
             )
+            refused.clear()
             for name, future in futures.items():
                 try:
-                    found[name] = future.result()
+                    found[name] = answer_of(self._admin, future)
                 except KafkaException as exception:
-                    if exception.args[0].code() not in _MISSING:
+                    code = exception.args[0].code()
+                    if code in _REFUSED_CODES:
+                        refused.append(name)
+                    elif code not in _MISSING:
                         raise
             return found
 
         try:
-            return ask()
+            found = ask()
         except KafkaException as exception:
             raise failure("describe topics", exception) from exception
+        if refused:
+            raise BrokerError(not_allowed(f"{what} topic {', '.join(sorted(refused))}"))
+        return found
 
-    def described(self, names: Iterable[str]) -> dict[str, TopicDescription]:
-        """All of the topics."""
+    def require_rights(self, right: AclOperation, names: Iterable[str]) -> None:
+        """Check that this process may do something with topics, before it is in the midst of it."""
+        what = right.name.lower()
+        missing = [
+            name
+            for name, description in self.described(names, what).items()
+            if right not in (description.authorized_operations or ())
+        ]
+        if missing:
+            raise BrokerError(not_allowed(f"{what} topic {', '.join(missing)}"))
+
+    def require_member(self, group: str) -> None:
+        """Check that this process may join a consumer group: its own client would wait for ever."""
+
+        @_retry
+        def ask() -> Collection[AclOperation] | None:
+            futures = self._admin.describe_consumer_groups(
+                [group], include_authorized_operations=True, request_timeout=_REQUEST_SECONDS
+            )
+            found: Collection[AclOperation] | None
+            found = answer_of(self._admin, futures[group]).authorized_operations
+            return found
+
+        try:
+            allowed = ask()
+        except KafkaException as exception:
+            raise failure(f"read group {group}", exception) from exception
+        if allowed is not None and AclOperation.READ not in allowed:
+            raise BrokerError(not_allowed(f"read group {group}"))
+
+    def described(
+        self, names: Iterable[str], what: str = "describe"
+    ) -> dict[str, TopicDescription]:
+        """All of the topics; `what` as in `existing`."""
         wanted = tuple(dict.fromkeys(names))
-        described = self.existing(wanted)
+        described = self.existing(wanted, what)
         missing = [name for name in wanted if name not in described]
         if missing:
             raise TopicMismatchError(
@@ -169,7 +259,10 @@ class Broker:
                 self._admin.describe_configs(resources) if resources else {}
             )
             return [
-                {name: entry.value for name, entry in futures[resource].result().items()}
+                {
+                    name: entry.value
+                    for name, entry in answer_of(self._admin, futures[resource]).items()
+                }
                 for resource in resources
             ]
 
@@ -192,7 +285,7 @@ class Broker:
             )
             try:
                 return {
-                    PartitionId(key.topic, key.partition): future.result().offset
+                    PartitionId(key.topic, key.partition): answer_of(self._admin, future).offset
                     for key, future in futures.items()
                 }
             except KafkaException:
@@ -214,7 +307,7 @@ class Broker:
         """
         consumer = Consumer(
             {
-                "bootstrap.servers": self._bootstrap,
+                **client_settings(self._bootstrap),
                 "group.id": group,
                 "enable.auto.commit": False,
             },
@@ -235,7 +328,7 @@ class Broker:
         try:
             return ask() if partitions else {}
         except KafkaException as exception:
-            raise failure(f"read the offsets of group {group}", exception) from exception
+            raise failure(f"describe group {group}", exception) from exception
         finally:
             consumer.close()
 
@@ -243,8 +336,8 @@ class Broker:
         """Offset of the next record, or the end of what can be read now where none follows."""
         consumer = Consumer(
             {
-                "bootstrap.servers": self._bootstrap,
-                "group.id": "peek",
+                **client_settings(self._bootstrap),
+                "group.id": NO_GROUP,
                 "enable.auto.commit": False,
                 "auto.offset.reset": "earliest",
                 "isolation.level": "read_committed",

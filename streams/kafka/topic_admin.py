@@ -12,6 +12,7 @@ from datetime import datetime
 
 from confluent_kafka import KafkaError, KafkaException
 from confluent_kafka.admin import (
+    AclOperation,
     AdminClient,
     AlterConfigOpType,
     ConfigEntry,
@@ -162,16 +163,34 @@ def recreate_topic(bootstrap: str, topic: Topic, replication_factor: int) -> Non
     _wait_for_leaders(bootstrap, [topic])
 
 
-def require_topics(bootstrap: str, topics: Iterable[Topic]) -> None:
+def require_topics(
+    bootstrap: str,
+    topics: Iterable[Topic],
+    *,
+    read: Iterable[Topic] = (),
+    written: Iterable[Topic] = (),
+    group: str | None = None,
+) -> None:
     """Check that topics exist with the declared number of partitions; creates nothing.
+
+    Args:
+        bootstrap: Kafka bootstrap servers.
+        topics: What must be as declared.
+        read: Topics that this process must be allowed to read.
+        written: Topics that it must be allowed to write.
+        group: Consumer group that it must be allowed to join; None for none.
 
     Raises:
         TopicMismatchError: one is missing, has another partition count, or is being remade.
-        BrokerError: no answer.
+        BrokerError: no answer, or a right is missing.
     """
     declared = {topic.name: topic for topic in topics}
     broker = Broker(bootstrap)
+    broker.require_rights(AclOperation.READ, (topic.name for topic in read))
+    broker.require_rights(AclOperation.WRITE, (topic.name for topic in written))
     _check_partitions(broker, declared, broker.described(declared))
+    if group is not None:
+        broker.require_member(group)
 
 
 def delete_topics(bootstrap: str, names: Iterable[str]) -> None:

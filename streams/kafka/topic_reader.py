@@ -15,9 +15,12 @@ from confluent_kafka import (
     Message,
     TopicPartition,
 )
+from confluent_kafka.admin import AclOperation, OffsetSpec
 
 from streams.core.errors import BrokerError, TopicMismatchError
 from streams.kafka.arrivals import arrived
+from streams.kafka.broker import Broker
+from streams.kafka.clients import NO_GROUP, client_settings, not_allowed
 from streams.kafka.topic_admin import end_offsets, offsets_at
 
 logger = logging.getLogger(__name__)
@@ -84,9 +87,11 @@ def read(
         TopicMismatchError: no such topic or partition.
         BrokerError: no answer, or, unless following, nothing came for a minute.
     """
+    broker = Broker(bootstrap)
+    broker.require_rights(AclOperation.READ, [topic])
     ends = {
         found.partition: end
-        for found, end in end_offsets(bootstrap, [topic]).items()
+        for found, end in broker.offsets(broker.partitions([topic]), OffsetSpec.latest()).items()
         if partition in (None, found.partition)
     }
     if not ends:
@@ -94,8 +99,8 @@ def read(
     starts = _starts(bootstrap, topic, ends, from_offset, since)
     consumer = Consumer(
         {
-            "bootstrap.servers": bootstrap,
-            "group.id": "reader",
+            **client_settings(bootstrap),
+            "group.id": NO_GROUP,
             "enable.auto.commit": False,
             "auto.offset.reset": "earliest",
             "isolation.level": "read_committed",
@@ -115,9 +120,10 @@ def read(
         )
         yield from _records(consumer, ends, follow)
     except KafkaException as exception:
-        raise BrokerError(
-            f"Kafka could not serve {topic}: {exception.args[0].str()}."
-        ) from exception
+        error: KafkaError = exception.args[0]
+        if error.code() == KafkaError.GROUP_AUTHORIZATION_FAILED:
+            raise BrokerError(not_allowed(f"describe group {NO_GROUP}")) from exception
+        raise BrokerError(f"Kafka could not serve {topic}: {error.str()}.") from exception
     finally:
         consumer.close()
 

@@ -6,9 +6,11 @@ from types import TracebackType
 from typing import Self
 
 from confluent_kafka import KafkaError, KafkaException, Message, Producer
+from confluent_kafka.admin import AclOperation
 
 from streams.core.errors import BrokerError, RecordTooLargeError
 from streams.kafka.broker import Broker
+from streams.kafka.clients import client_settings, hear
 
 logger = logging.getLogger(__name__)
 
@@ -45,14 +47,14 @@ class TopicWriter:
     def __init__(self, bootstrap: str, topics: Iterable[str]) -> None:
         names = tuple(topics)
         broker = Broker(bootstrap)
-        broker.described(names)
+        broker.require_rights(AclOperation.WRITE, names)
         self._largest = _largest_message(broker, names)
         self._sent = 0
         self._confirmed = 0
         self._failure: str | None = None
         self._producer = Producer(
             {
-                "bootstrap.servers": bootstrap,
+                **client_settings(bootstrap),
                 "acks": "all",
                 "enable.idempotence": True,
                 "partitioner": "murmur2_random",
@@ -185,4 +187,5 @@ def _largest_message(broker: Broker, topics: Sequence[str]) -> int:
 
 
 def _log_error(error: KafkaError) -> None:
+    hear(error)
     logger.debug("librdkafka: %s", error.str())

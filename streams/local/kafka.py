@@ -30,6 +30,7 @@ _JVM: Final = (
     "--sun-misc-unsafe-memory-access=allow",
 )
 
+# An authorizer, where one is set, says of each right who used it.
 _LOGGING: Final = """\
 status = error
 appender.console.type = Console
@@ -38,6 +39,8 @@ appender.console.layout.type = PatternLayout
 appender.console.layout.pattern = %d{ISO8601}{UTC}Z %p %c{1}: %m%n
 rootLogger.level = info
 rootLogger.appenderRef.console.ref = console
+logger.authorizer.name = kafka.authorizer.logger
+logger.authorizer.level = debug
 """
 
 _READY_CALL_SECONDS: Final = 2.0

@@ -54,7 +54,7 @@ from streams.sink.rejects_page import add_rejects_page
 from streams.startup import prepare_process
 from streams.tolerance_file import load_tolerances
 from streams.topics import MARKET_INFRASTRUCTURE, Topic
-from streams.topology import SINK_TOPICS
+from streams.topology import COMMAND_TOPICS, SINK_TOPICS
 
 if TYPE_CHECKING:
     from streams.serve.server import ApiThread
@@ -148,7 +148,13 @@ def _topic_uuid(topic: str) -> str:
 
 app = SinkApp(
     _settings.sink_app_id,
-    require_topics=partial(require_topics, _settings.kafka_bootstrap, SINK_TOPICS),
+    require_topics=partial(
+        require_topics,
+        _settings.kafka_bootstrap,
+        SINK_TOPICS,
+        read=(*SINK_TOPICS, *COMMAND_TOPICS),
+        group=_settings.sink_app_id,
+    ),
     **faust_settings(
         _settings,
         _settings.sink_state_dir(),

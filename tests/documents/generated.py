@@ -18,6 +18,7 @@ from producers.connectors import CONNECTORS
 from producers.sandbox.settings import SandboxSettings
 from streams.__main__ import app as streams_cli
 from streams.clickhouse.views import views
+from streams.commands import rights as rights_commands
 from streams.commands import rules as rule_commands
 from streams.commands import stages as stage_commands
 from streams.commands.stages import ANY_SOURCE
@@ -155,6 +156,12 @@ def settings(folder: Path) -> str:
     return _settings_table("", Settings) + "\n" + _settings_table("", StackPorts)
 
 
+def rights(folder: Path) -> str:
+    """What each role may do."""
+    roles = rights_commands.roles(Settings.model_construct(), CONNECTORS)
+    return rights_commands.markdown_table(roles)
+
+
 def sandbox_settings(folder: Path) -> str:
     """Settings of the sandbox."""
     return _settings_table("SANDBOX_", SandboxSettings)
@@ -258,6 +265,7 @@ GENERATORS: Mapping[str, Callable[[Path], str]] = {
     "metrics": metrics,
     "settings": settings,
     "sandbox settings": sandbox_settings,
+    "rights": rights,
     "variables": variables,
     "sources": sources,
     "modules": modules,

@@ -20,6 +20,7 @@ from producers.errors import (
     EXIT_SERVICE,
     EXIT_SOURCE,
 )
+from streams.commands.rights import roles
 from streams.core.rejection_limits import RejectionLimits
 from streams.engine.process import EXIT_SECONDS
 from streams.settings import PROJECT_ROOT, Settings
@@ -192,6 +193,22 @@ def test_no_secret_is_in_a_manifest(production: list[Manifest]) -> None:
                 assert variable["valueFrom"]["secretKeyRef"]["name"] in SECRETS
     assert not {"POSTGRES_DSN", "CLICKHOUSE_DSN", "API_KEYS"} & set(configured(production))
     assert not [name for name in configured(production) if name.endswith("_KEY")]
+
+
+def test_each_process_may_show_kafka_the_user_of_its_role(production: list[Manifest]) -> None:
+    """A cluster without users needs no secret; one with them has a secret for each role."""
+    users = {}
+    for name, pod in pods(production):
+        (authorities,) = [one for one in pod["spec"]["volumes"] if one["name"] == "ca"]
+        assert authorities["configMap"] == {"name": "services-ca", "optional": True}
+        for container in containers(pod):
+            (secret,) = [one["secretRef"] for one in container["envFrom"] if "secretRef" in one]
+            assert secret["optional"]
+            assert any(one["name"] == "ca" for one in container["volumeMounts"])
+            users[name] = secret["name"].removeprefix("infrastructure-kafka-")
+    of_people = {"auditor", "operator"}
+    assert {*users.values()} == {role.name for role in roles(Settings(), CONNECTORS)} - of_people
+    assert all(user == name for name, user in users.items())
 
 
 def test_configuration_is_that_of_a_laptop_and_mounted_where_it_is_looked_for(

@@ -25,8 +25,8 @@ _TRANSPORT = {"database", "query", "client_protocol_version", "session_id", "rol
 class Server(ThreadingHTTPServer):
     """Serves one data directory; remembers what clients sent."""
 
-    def __init__(self, path: str, password: str) -> None:
-        super().__init__(("127.0.0.1", 0), _Handler)
+    def __init__(self, path: str, password: str, port: int = 0) -> None:
+        super().__init__(("127.0.0.1", port), _Handler)
         self.path = path
         self.password = password
         self.insert_settings: list[dict[str, str]] = []

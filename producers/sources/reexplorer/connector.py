@@ -46,6 +46,7 @@ class ReexplorerConnector(InfrastructureConnector):
     licence = "LicenseRef-US-government-funded"
     attribution = "National Laboratory of the Rockies (NLR), developer.nlr.gov"
     key_variable = "NLR_API_KEY"
+    asks_known_plants = True
     file_variables: ClassVar[Mapping[str, Mapping[str, str]]] = {
         PROJECTS: {"RENEWABLE_PROJECTS_LOCATION": "{file}", "NLR_API_KEY": "none"}
     }

@@ -43,6 +43,9 @@ setup-dev: $(VENV)/dev.stamp ## The same with everything tests and benchmarks ne
 run: setup ## Start everything here and audit for every record (ARGS=--once: then exit; --live: real sources)
 	@exec $(BIN)/python -m streams run $(ARGS)
 
+demo: setup ## A month in minutes: what goes wrong with sources, and what the product answers [DAYS=30 ARGS=--once]
+	@exec $(BIN)/python -m streams demo $(if $(DAYS),--days $(DAYS)) $(ARGS)
+
 poll: setup ## Poll one source of a running stack: make poll SOURCE=alsi_lng [ARGS=--dry-run]
 	@test -n "$(SOURCE)" || { $(BIN)/python -m producers list; echo "Name one: make poll SOURCE=alsi_lng"; exit 2; }
 	@exec $(BIN)/python -m producers $(SOURCE) $(ARGS)

@@ -74,6 +74,7 @@ class RunOptions:
     Attributes:
         whole: Read everything again and date it by the present, as a first run does.
         accept_loss: What releases have lost is really gone.
+        present: When the run is, for a simulation; None asks the checkpoint database.
     """
 
     since: date | None = None
@@ -81,6 +82,7 @@ class RunOptions:
     limit: int | None = None
     whole: bool = False
     accept_loss: bool = False
+    present: datetime | None = None
 
     def request(
         self,
@@ -245,7 +247,7 @@ def run_once(
     with http, open_store(services.postgres_dsn) as store:
         store.lock(connector.source_id)
         previous = store.latest(connector.source_id)
-        clock = _fetch_clock(connector, store, None if options.whole else previous)
+        clock = _fetch_clock(connector, store, None if options.whole else previous, options.present)
         with _recorded(store, connector.source_id, http, clock) as attempted:
             with open_registry(services.kafka_bootstrap, services.schema_registry_url) as registry:
                 encoder = topic_encoder(registry, topic, avro.RawRecord)
@@ -312,11 +314,16 @@ def read_raw_log(bootstrap: str, topic: str) -> RawLog:
 
 
 def _fetch_clock(
-    connector: InfrastructureConnector, store: CheckpointStore, previous: FinishedRun | None
+    connector: InfrastructureConnector,
+    store: CheckpointStore,
+    previous: FinishedRun | None,
+    simulated: datetime | None,
 ) -> FetchClock:
     """The clock of a run; says what is odd about it."""
-    present = store.present()
     last_fetch = None if previous is None else previous.fetched_until
+    if simulated is not None:
+        return FetchClock(simulated, last_fetch)
+    present = store.present()
     schedule = connector.config.schedule
     for warning in clock_warnings(connector.name, schedule, present, last_fetch, _machine_time()):
         log.warning("%s", warning)

@@ -44,6 +44,20 @@ def run(
 
 
 @app.command()
+def demo(
+    days: Annotated[int, typer.Option(help="Simulated days.")] = 30,
+    once: Annotated[bool, typer.Option("--once", help="Exit after the last day.")] = False,
+) -> None:
+    """Run simulated days in minutes: what goes wrong with sources, and what the product says."""
+    from streams.commands.demo import LEAST_DAYS, MOST_DAYS  # the local stack is of a laptop
+    from streams.commands.demo import demo as run_demo
+
+    if not LEAST_DAYS <= days <= MOST_DAYS:
+        raise typer.BadParameter(f"--days: from {LEAST_DAYS} to {MOST_DAYS}")
+    raise typer.Exit(run_demo(days=days, once=once, console=out))
+
+
+@app.command()
 def topics(
     check: Annotated[
         bool,

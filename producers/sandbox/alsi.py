@@ -4,7 +4,8 @@ Real days come from `alsi/eu_daily_2012_2026.csv` of the data folder; without it
 shape are made up for the same range. The real file has lost `dtmi`: the server gives the constant
 published for April 2026 from 2024 on (so that a fullness can be derived), and dashes before.
 Countries and terminals get made-up shares of it. The newest gas day is the last one of the data,
-whatever the date. Source of the behaviour: GIE API manual v009 and clients' notes.
+whatever the date, until `/control/day` says which day it is. Source of the behaviour: GIE API
+manual v009 and clients' notes.
 """
 
 import csv
@@ -36,6 +37,9 @@ _DTMI = {"lng": "9321.97", "gwh": "62110.4"}
 _NO_MEASURE = {"lng": "-", "gwh": "-"}
 _ACER_FROM = date(2023, 2, 27)
 _COVERED_FROM = date(2026, 1, 1)
+_ONE_DAY = timedelta(days=1)
+_ESTIMATED_DAYS = timedelta(days=3)
+"""How old a gas day is when its estimate is confirmed."""
 
 _DEFAULT_SIZE = 30
 _LARGEST_SIZE = 300
@@ -65,7 +69,7 @@ class EuDay:
             "url": "eu",
             "updatedAt": f"{self.updated_at:%Y-%m-%d %H:%M:%S}",
             "gasDayStart": self.gas_day.isoformat(),
-            "gasDayEnd": (self.gas_day + timedelta(days=1)).isoformat(),
+            "gasDayEnd": (self.gas_day + _ONE_DAY).isoformat(),
             "inventory": {"lng": self.inventory_lng, "gwh": self.inventory_gwh},
             "sendOut": self.send_out,
             "dtmi": _DTMI if self.gas_day >= _DTMI_FROM else _NO_MEASURE,
@@ -103,6 +107,7 @@ class AlsiUpstream(Upstream):
         self._limit = settings.alsi_requests_per_minute
         self._asked: dict[str, deque[float]] = {}
         self._unlisted: frozenset[str] = frozenset()
+        self._renamed: Mapping[str, str] = {}
 
     @staticmethod
     def variables(url: str, settings: SandboxSettings) -> dict[str, str]:
@@ -133,10 +138,24 @@ class AlsiUpstream(Upstream):
         """Take facilities (EIC) out of the listing; their days stay."""
         self._unlisted |= facilities
 
+    def on_day(self, day: date) -> None:
+        """Have the gas days before this day; what was estimated three days ago is confirmed."""
+        days = [one for one in self._days if one.gas_day < day] or self._days[:1]
+        while days[-1].gas_day < day - _ONE_DAY:
+            days.append(replace(_made_up_day(days[-1].gas_day + _ONE_DAY), status="E"))
+        self._days = [
+            one.revised() if one.status == "E" and one.gas_day < day - _ESTIMATED_DAYS else one
+            for one in days
+        ]
+
+    def rename(self, keys: Mapping[str, str]) -> None:
+        """Call keys of gas days otherwise from now on; no key without an entry."""
+        self._renamed = dict(keys)
+
     def grow(self) -> None:
         """A gas day newer than all appears, as it does every evening."""
         newest = self._days[-1]
-        self._days.append(replace(newest, gas_day=newest.gas_day + timedelta(days=1)))
+        self._days.append(replace(newest, gas_day=newest.gas_day + _ONE_DAY))
 
     def shrink(self) -> None:
         """The newest gas day is taken back."""
@@ -150,6 +169,7 @@ class AlsiUpstream(Upstream):
         """Back to the days as loaded and the whole listing."""
         self._days = list(self._original)
         self._unlisted = frozenset()
+        self._renamed = {}
 
     async def answer(self, request: Request) -> JSONResponse:
         """`GET /api`: 429 above the limit, HTTP 200 with an error body for a refused key."""
@@ -157,7 +177,10 @@ class AlsiUpstream(Upstream):
         if refusal is not None:
             return refusal
         query = request.query_params
-        rows = self._rows(query)
+        rows = [
+            {self._renamed.get(key, key): value for key, value in row.items()}
+            for row in self._rows(query)
+        ]
         page = _page(query, rows)
         page["gas_day"] = self._days[-1].gas_day.isoformat()
         return JSONResponse(page)
@@ -187,11 +210,14 @@ class AlsiUpstream(Upstream):
         return JSONResponse({"revised": self.revise(days)})
 
     async def control_listing(self, request: Request) -> JSONResponse:
-        """`POST /control/alsi`: take facilities out of the listing."""
-        facilities = ids((await sent(request)).get("unlist"))
-        if not facilities:
-            return refused('send {"unlist": ["21W000000000039X"]}')
+        """`POST /control/alsi`: take facilities out of the listing, or call keys otherwise."""
+        body = await sent(request)
+        facilities, keys = ids(body.get("unlist")), body.get("rename")
+        if not facilities and not isinstance(keys, dict):
+            return refused('send {"unlist": ["21W000000000039X"]} or {"rename": {"dtrs": "rate"}}')
         self.unlist(facilities)
+        if isinstance(keys, dict):
+            self.rename({str(key): str(other) for key, other in keys.items()})
         return JSONResponse({"status": "ok"})
 
     def _refusal(self, request: Request) -> JSONResponse | None:
@@ -267,11 +293,12 @@ def _real_day(row: Mapping[str, str]) -> EuDay:
 
 def _made_up_days() -> list[EuDay]:
     count = (_LAST_DAY - _FIRST_DAY).days + 1
-    return [_made_up_day(_FIRST_DAY + timedelta(days=index), index) for index in range(count)]
+    return [_made_up_day(_FIRST_DAY + timedelta(days=index)) for index in range(count)]
 
 
-def _made_up_day(gas_day: date, index: int) -> EuDay:
+def _made_up_day(gas_day: date) -> EuDay:
     """Yearly wave plus a small ripple: plausible, and the same on every start."""
+    index = (gas_day - _FIRST_DAY).days
     season = math.sin(2 * math.pi * (gas_day.timetuple().tm_yday - 120) / 365.25)
     ripple = math.sin(index * 0.7) * 0.03 + math.sin(index * 0.13) * 0.05
     inventory_lng = 4600 * (1 + 0.2 * season + ripple)
@@ -281,7 +308,7 @@ def _made_up_day(gas_day: date, index: int) -> EuDay:
     return EuDay(
         gas_day=gas_day,
         updated_at=datetime(gas_day.year, gas_day.month, gas_day.day, 19, 30)  # noqa: DTZ001
-        + timedelta(days=1),
+        + _ONE_DAY,
         inventory_lng=_text(inventory_lng, 2),
         inventory_gwh=_text(inventory_lng * 6.7, 2),
         send_out=_text(send_out, 1),

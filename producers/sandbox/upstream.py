@@ -2,6 +2,7 @@
 
 from abc import ABC, abstractmethod
 from collections.abc import Mapping
+from datetime import date
 from typing import ClassVar
 
 from starlette.routing import Route
@@ -41,6 +42,9 @@ class Upstream(ABC):
     @abstractmethod
     def reset(self) -> None:
         """Back to the start."""
+
+    def on_day(self, day: date) -> None:  # noqa: B027  most sources have no days
+        """Answer as on this day, later than the one before."""
 
     def changes(self) -> Mapping[str, Mapping[str, Change]]:
         """What the faults `grow` and `shrink` do, by path prefix."""

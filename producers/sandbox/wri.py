@@ -31,7 +31,11 @@ _README = b"Global Power Plant Database, sandbox copy. Licence of the original: 
 _SEED = 20210602
 
 _ID = COLUMNS.index("gppd_idnr")
+_NAME = COLUMNS.index("name")
 _CAPACITY = COLUMNS.index("capacity_mw")
+_LATITUDE, _LONGITUDE = COLUMNS.index("latitude"), COLUMNS.index("longitude")
+_NAMELESS_EVERY = 25
+"""Of so many rows of a bad release one has lost its name."""
 _PLACE = (
     COLUMNS.index("country"),
     COLUMNS.index("country_long"),
@@ -154,6 +158,9 @@ class WriUpstream(Upstream):
     async def control(self, request: Request) -> JSONResponse:
         """`POST /control/wri`: the next release."""
         body = await sent(request)
+        if "spoil" in body:
+            await run_in_threadpool(self.spoil if body["spoil"] else self.restore)
+            return JSONResponse({"status": "ok"})
         change = ReleaseChange(*(ids(body.get(key)) for key in ("change", "drop", "move")))
         found = await run_in_threadpool(self.publish, change)
         if found != change.ids:
@@ -176,6 +183,16 @@ class WriUpstream(Upstream):
         self._csv = "\r\n".join(kept).encode()
         self._release = _built(self._csv)
         return frozenset(found)
+
+    def spoil(self) -> None:
+        """Publish a bad copy of the release: GW for MW, latitude for longitude, names lost."""
+        rows = list(csv.reader(io.StringIO(self._csv.decode(), newline="")))
+        spoilt = [rows[0], *(_spoilt(row, index) for index, row in enumerate(rows[1:]))]
+        self._release = _built(_csv_text(spoilt).encode())
+
+    def restore(self) -> None:
+        """Publish the good copy again."""
+        self._release = _built(self._csv)
 
     def reset(self) -> None:
         """Back to the first release."""
@@ -200,6 +217,15 @@ def _changed(line: str, record_id: str, change: ReleaseChange) -> str:
         for index, value in zip(_PLACE, place, strict=True):
             cells[index] = value if isinstance(value, str) else f"{value:.4f}"
     return _csv_text([cells]).removesuffix("\r\n")
+
+
+def _spoilt(row: Sequence[str], index: int) -> list[str]:
+    cells = list(row)
+    cells[_CAPACITY] = f"{float(cells[_CAPACITY]) / 1000:.6f}"
+    cells[_LATITUDE], cells[_LONGITUDE] = cells[_LONGITUDE], cells[_LATITUDE]
+    if not index % _NAMELESS_EVERY:
+        cells[_NAME] = ""
+    return cells
 
 
 def _built(content: bytes) -> ServedRelease:

@@ -97,6 +97,22 @@ class LocalStack:
             self._lock.release()
             raise
 
+    def clear(self) -> None:
+        """Delete the data of a stack that does not run, and what a killed process left running.
+
+        Raises:
+            DataDirectoryInUseError: a living process runs a stack on this directory.
+        """
+        self._lock.take()
+        try:
+            for component in self._components():
+                component.process.end_orphan()
+            for path in self.data_dir.iterdir():
+                if path.is_dir():
+                    shutil.rmtree(path)
+        finally:
+            self._lock.release()
+
     def stop(self) -> None:
         """Stop all at once, killing what takes longer than `STOP_SECONDS`; idempotent."""
         with ThreadPoolExecutor(len(self._components())) as pool:

@@ -273,6 +273,7 @@ GENERATORS: Mapping[str, Callable[[Path], str]] = {
     "views": clickhouse_views,
     "matching": matching,
     "first run": _recorded("first_run.txt"),
+    "first demo": _recorded("first_demo.txt"),
     "first query": _recorded("first_query.txt"),
     "first record": _recorded("first_record.txt"),
 }

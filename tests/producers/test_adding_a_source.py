@@ -107,7 +107,7 @@ def test_the_pipeline_knows_the_new_source(project: Path) -> None:
 def test_a_run_without_the_real_sources_names_the_new_one_and_leaves_it_out(project: Path) -> None:
     """It has no sandbox, and only `--live` may ask the real upstream."""
     code = (
-        "from rich.console import Console; from streams.commands.run import polled_sources; "
+        "from rich.console import Console; from streams.commands.local_run import polled_sources; "
         "print(*(polled_sources(Console(), live=live) for live in (False, True)), sep='\\n')"
     )
     shown = subprocess.run(

@@ -52,6 +52,7 @@ class Home:
     data_dir: Path
     variables: Mapping[str, str]
     umask: int = -1
+    command: str = "run"
     _started: list[subprocess.Popen[str]] = field(default_factory=list)
 
     def run(self, *arguments: str) -> subprocess.CompletedProcess[str]:
@@ -63,7 +64,7 @@ class Home:
     def start(self, *arguments: str) -> subprocess.Popen[str]:
         """Start and return at once."""
         process = subprocess.Popen(
-            [sys.executable, "-m", "streams", "run", *arguments],
+            [sys.executable, "-m", "streams", self.command, *arguments],
             cwd=PROJECT_ROOT,
             env={**os.environ, **self.variables, "DATA_DIR": str(self.data_dir), "COLUMNS": "120"},
             stdout=subprocess.PIPE,

@@ -105,6 +105,58 @@ def test_a_revision_changes_exactly_the_newest_days(sandbox: Sandbox) -> None:
     assert after[3:] == before[3:]
 
 
+def test_on_a_day_there_are_the_gas_days_before_it_and_the_newest_are_estimates(
+    sandbox: Sandbox,
+) -> None:
+    """Also beyond the last day of the data; a revision stays, and an estimate is confirmed."""
+    for day, newest in (("2026-05-10", "2026-05-09"), ("2026-06-01", "2026-05-31")):
+        sandbox.control("day", day=day)
+        answer = alsi(sandbox, size=300).json()
+        assert (answer["gas_day"], answer["data"][0]["gasDayStart"]) == (newest, newest)
+    sandbox.control("revise", days=1)
+    before = alsi(sandbox, size=6).json()["data"]
+    assert [row["status"] for row in before] == ["C", "E", "E", "C", "C", "C"]
+    sandbox.control("day", day="2026-06-02")
+    after = alsi(sandbox, size=7).json()["data"]
+    assert [row["status"] for row in after] == ["E", "C", "E", "C", "C", "C", "C"]
+    assert (after[1], after[4:]) == (before[0], before[3:])
+    assert after[3]["updatedAt"] > before[2]["updatedAt"]
+    assert after[3]["inventory"] != before[2]["inventory"]
+
+
+def test_a_column_may_be_called_otherwise_for_a_time(sandbox: Sandbox) -> None:
+    before = alsi(sandbox, size=1).json()["data"][0]
+    sandbox.control("alsi", rename={"sendOut": "send_out"})
+    renamed = alsi(sandbox, size=1).json()["data"][0]
+    assert "sendOut" not in renamed
+    assert renamed["send_out"] == before["sendOut"]
+    sandbox.control("alsi", rename={})
+    assert alsi(sandbox, size=1).json()["data"][0] == before
+
+
+def test_a_bad_release_has_every_plant_and_the_good_one_comes_back(sandbox: Sandbox) -> None:
+    good = httpx.get(sandbox.url + ZIP).content
+    sandbox.control("wri", spoil=True)
+    bad = plants(httpx.get(sandbox.url + ZIP).content)
+    assert bad.keys() == plants(good).keys()
+    for plant_id, plant in plants(good).items():
+        spoilt = bad[plant_id]
+        assert float(spoilt["capacity_mw"]) == pytest.approx(float(plant["capacity_mw"]) / 1000)
+        assert spoilt["latitude"] == plant["longitude"]
+    assert sum(not plant["name"] for plant in bad.values()) == PLANTS / 25
+    sandbox.control("wri", spoil=False)
+    assert httpx.get(sandbox.url + ZIP).content == good
+
+
+def test_faults_end_without_a_reset(sandbox: Sandbox) -> None:
+    sandbox.control("revise", days=1)
+    revised = alsi(sandbox, size=1).json()
+    sandbox.control("fault", fault="error", path="/alsi")
+    assert alsi(sandbox).status_code == 503
+    assert httpx.delete(f"{sandbox.url}/control/fault").status_code == httpx.codes.OK
+    assert alsi(sandbox, size=1).json() == revised
+
+
 def test_the_release_has_its_md5_as_etag_and_answers_304(sandbox: Sandbox) -> None:
     first = httpx.get(sandbox.url + ZIP)
     assert first.headers["etag"] == f'"{hashlib.md5(first.content).hexdigest()}"'
@@ -133,6 +185,7 @@ def test_a_new_release_changes_drops_and_moves_what_was_asked_for(sandbox: Sandb
         ("revise", {"days": "all"}),
         ("revise", {}),
         ("alsi", {}),
+        ("day", {"day": "today"}),
         ("wri", {"drop": ["nobody"]}),
         ("gem", {"drop": ["nobody"]}),
     ],

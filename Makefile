@@ -110,14 +110,14 @@ decide: setup ## Join or part two entities by hand: make decide ARGS='must-link 
 candidates: setup ## Pairs that scores cannot tell, with the commands that decide them [ARGS="--limit 50"]
 	@exec $(BIN)/python -m streams candidates $(ARGS)
 
-rebuild: setup ## Forget the pipeline's state, so that its next start decides on every raw record again [DRY_RUN=1]
-	@exec $(BIN)/python -m streams rebuild $(if $(DRY_RUN),--dry-run) $(ARGS)
+# The same as `make replay REBUILD=1`.
+rebuild: setup ## Grow a next generation from all raw records beside the running one [DIFF=1, SWITCH=1 or DROP=1]
+	@test -z "$(SOURCE)$(FROM)$(TO)$(KEY)$(DRY_RUN)" || { echo "A rebuild is of everything: DIFF=1, SWITCH=1 or DROP=1"; exit 2; }
+	@exec $(BIN)/python -m streams rebuild $(if $(DIFF),--diff) $(if $(SWITCH),--switch) $(if $(DROP),--drop) $(ARGS)
 
-rebuild-finish: setup ## After a rebuild: withdraw what only the generation before it had current
-	@exec $(BIN)/python -m streams rebuild-finish
-
-replay: setup ## Decide again with today's code: make replay [SOURCE=alsi_lng FROM=2024-01-01 TO=… KEY=… DRY_RUN=1]
-	@exec $(BIN)/python -m streams replay $(if $(SOURCE),--source $(SOURCE)) $(if $(FROM),--from $(FROM)) $(if $(TO),--to $(TO)) $(if $(KEY),--key "$(KEY)") $(if $(DRY_RUN),--dry-run) $(ARGS)
+replay: setup ## Decide again with today's code: make replay [SOURCE=alsi_lng FROM=2024-01-01 TO=… KEY=… DRY_RUN=1; REBUILD=1: rebuild]
+	@test -z "$(REBUILD)" || exec $(MAKE) --no-print-directory rebuild; \
+	test -n "$(REBUILD)" || exec $(BIN)/python -m streams replay $(if $(SOURCE),--source $(SOURCE)) $(if $(FROM),--from $(FROM)) $(if $(TO),--to $(TO)) $(if $(KEY),--key "$(KEY)") $(if $(DRY_RUN),--dry-run) $(ARGS)
 
 members: setup ## Which source records each live asset is made of: make members FILE=members.csv
 	@test -n "$(FILE)" || { echo "Name a file: make members FILE=members.csv"; exit 2; }

@@ -305,38 +305,43 @@ def topic_remake(
             out.print("Its offsets are new: run `make rebuild` before workers start.")
 
 
+_AcceptLoss = Annotated[
+    bool,
+    typer.Option("--accept-loss", help="What is gone is really gone, also more than a fifth."),
+]
+
+
 @app.command("rebuild")
-def rebuild_state(
-    dry_run: Annotated[
-        bool, typer.Option("--dry-run", help="Say what would change, forget nothing.")
+def rebuild_all(
+    diff: Annotated[
+        bool, typer.Option("--diff", help="Also say what it has otherwise; publish nothing.")
     ] = False,
+    switch: Annotated[
+        bool, typer.Option("--switch", help="Also let it take the place of the running one.")
+    ] = False,
+    drop: Annotated[bool, typer.Option("--drop", help="Throw the next generation away.")] = False,
+    accept_loss: _AcceptLoss = False,
 ) -> None:
-    """Forget the pipeline's state, so that the next start decides on every raw record again."""
-    from streams.commands.rebuild import rebuild
-    from streams.commands.rebuild_rehearsal import print_rebuild, rehearse_rebuild
+    """Let a next generation grow from all raw records beside the running one."""
+    from streams.commands import rebuild
 
+    if sum((diff, switch, drop)) > 1:
+        raise typer.BadParameter("--diff, --switch and --drop exclude each other")
     with _explained():
-        if dry_run:
-            print_rebuild(rehearse_rebuild(settings(), out), out)
-            return
-        generation = rebuild(settings())
-        out.print(
-            f"Done. Start the workers with GENERATION={generation}; when they have read "
-            "everything, run `make rebuild-finish`."
-        )
-
-
-@app.command("rebuild-finish")
-def rebuild_finish() -> None:
-    """After a rebuild: withdraw what only the generation before it had current."""
-    from streams.commands.rebuild import finish_rebuild
-
-    with _explained():
-        done = finish_rebuild(settings())
-        out.print(
-            f"{done['withdrawn']:,} canonical records were withdrawn, {done['merged']:,} are "
-            "merged into others."
-        )
+        if drop:
+            rebuild.throw_away(settings(), out)
+            out.print("No next generation grows any more.")
+        elif switch:
+            report = rebuild.switch(settings(), out, accept_loss=accept_loss)
+            rebuild.print_switch(report, out)
+        elif diff:
+            rebuild.print_comparison(rebuild.compare(settings(), out), out)
+        else:
+            generation = rebuild.grow(settings(), out)
+            out.print(
+                f"Generation {generation} has read everything and grows on when you run it again. "
+                "`make rebuild DIFF=1` compares it with the running one."
+            )
 
 
 @app.command("replay")
@@ -354,6 +359,7 @@ def replay_records(
     dry_run: Annotated[
         bool, typer.Option("--dry-run", help="Say what would change, publish nothing.")
     ] = False,
+    accept_loss: _AcceptLoss = False,
 ) -> None:
     """Decide on raw records again with the code of today, and publish what differs."""
     from producers.connectors import CONNECTORS
@@ -366,7 +372,9 @@ def replay_records(
     ]
     selection = Selection(_utc(fetched_from), _utc(fetched_to), key)
     with _explained():
-        report = replay(settings(), names, selection, dry_run=dry_run, console=out)
+        report = replay(
+            settings(), names, selection, dry_run=dry_run, accept_loss=accept_loss, console=out
+        )
         print_report(report, out, dry_run=dry_run)
         raise typer.Exit(EXIT_INTERRUPTED if report.interrupted else 0)
 

@@ -17,6 +17,7 @@ from streams.avro.contracts import contract_names
 from streams.avro.topic_codecs import applied_codec
 from streams.engine.app import EngineApp, faust_settings
 from streams.engine.engine import Engine
+from streams.engine.generations import next_number, running_generation
 from streams.engine.pages import add_pages
 from streams.engine.process import ends_on_wrong_setting
 from streams.engine.resumes import resumed_offset
@@ -34,6 +35,8 @@ from streams.topology import (
     SINK_TOPICS,
     DeclaredStage,
     chosen,
+    next_generation,
+    next_names,
     pipeline,
     read_topics,
     stage_topics,
@@ -48,13 +51,20 @@ with ends_on_wrong_setting():
     prepare_process(_settings, open_files=_OPEN_FILES)
     _tolerances = load_tolerances(_settings.tolerances_file)
     _PIPELINE = pipeline(CONNECTORS)
-    _CHOSEN = chosen(_PIPELINE, _settings.stages)
+    _NAMES = next_names(_PIPELINE) if _settings.next_generation else {}
+    _CHOSEN = chosen(
+        next_generation(_PIPELINE) if _settings.next_generation else _PIPELINE, _settings.stages
+    )
+    _GROUP = _settings.pipeline_group()
     contract_names()  # a wrong AVRO_DIR is said before any service is asked
     _SCHEDULES = schedules(process_environment())
 
 
 def _build_engine(app: EngineApp) -> Engine:
     registry = open_registry(_settings.kafka_bootstrap, _settings.schema_registry_url)
+    generation = running_generation(_settings.kafka_bootstrap, registry)
+    if _settings.next_generation:
+        generation = next_number(generation)
     applied = applied_codec(registry)
     engine = Engine(
         app,
@@ -63,25 +73,26 @@ def _build_engine(app: EngineApp) -> Engine:
         applied.decoder,
         partial(resumed_offset, _settings.kafka_bootstrap, registry),
         registry,
-        _settings.generation,
+        generation,
         app.batches,
+        _NAMES,
     )
-    making = Making.of(_settings, registry, _tolerances, _settings.generation)
+    making = Making.of(_settings, registry, _tolerances, generation)
     for registered in _STAGES:
         engine.add(registered.stage(making))
     return engine
 
 
 app = EngineApp(
-    _settings.app_id,
+    _GROUP,
     build_engine=_build_engine,
     require_topics=partial(
         require_topics,
         _settings.kafka_bootstrap,
-        stage_topics(_CHOSEN, _settings.app_id),
-        read=read_topics(_CHOSEN, _settings.app_id),
-        written=written_topics(_CHOSEN, _settings.app_id),
-        group=_settings.app_id,
+        stage_topics(_CHOSEN, _GROUP),
+        read=read_topics(_CHOSEN, _GROUP),
+        written=written_topics(_CHOSEN, _GROUP),
+        group=_GROUP,
     ),
     **faust_settings(
         _settings,

@@ -14,7 +14,7 @@ from pydantic.fields import FieldInfo
 from pydantic_settings import BaseSettings, SettingsConfigDict
 
 from streams.core.errors import SettingsError
-from streams.core.rejection_limits import RejectionLimits
+from streams.core.rejection_limits import NO_LIMITS, RejectionLimits
 
 PROJECT_ROOT = Path(__file__).resolve().parent.parent
 
@@ -182,8 +182,10 @@ class Settings(EnvironmentSettings):
         description="Stages a pipeline worker runs, by name, apart by commas; empty for all. "
         "Workers of one group may run different ones.",
     )
-    generation: int = Field(
-        1, ge=1, le=127, description="High part of every version; a rebuild raises it."
+    next_generation: bool = Field(
+        False,
+        description="Whether a pipeline worker grows the next generation beside the running one; "
+        "`make rebuild` starts such a worker.",
     )
     replication_factor: int = Field(1, ge=1, description="Of topics this product creates.")
     session_timeout_seconds: float = Field(
@@ -230,14 +232,25 @@ class Settings(EnvironmentSettings):
     )
 
     def rejection_limits(self) -> RejectionLimits:
-        """Where a raw partition pauses."""
+        """Where a raw partition pauses; nowhere while what is rejected is published to nobody."""
+        if self.next_generation:
+            return NO_LIMITS
         return RejectionLimits(
             self.pause_rejected_share, self.pause_rejected_of, self.pause_rejected_consecutive
         )
 
+    @property
+    def next_app_id(self) -> str:
+        """Consumer group of the next generation of the pipeline."""
+        return f"{self.app_id}-next"
+
+    def pipeline_group(self) -> str:
+        """Consumer group of this pipeline worker; part of the names of its changelogs."""
+        return self.next_app_id if self.next_generation else self.app_id
+
     def pipeline_state_dir(self) -> Path:
         """State directory of the pipeline worker."""
-        return self.state_dir or self.data_dir / "state" / self.app_id
+        return self.state_dir or self.data_dir / "state" / self.pipeline_group()
 
     def sink_state_dir(self) -> Path:
         """State directory of the sink worker."""

@@ -1,6 +1,6 @@
 """Every topic of the product, declared once. Nothing relies on broker auto-creation."""
 
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from typing import Literal
 
 DAY_MS = 86_400_000
@@ -98,6 +98,9 @@ RESUMES = Topic("pipeline.resumes", partitions=1, cleanup="compact", key="raw to
 REPLAYS = Topic("pipeline.replays", partitions=1, cleanup="compact", key="replay id")
 """Who replayed which raw records when, and what it changed; kept for ever."""
 
+GENERATIONS = Topic("pipeline.generations", partitions=1, cleanup="compact", key="running or next")
+"""Which generation runs, and which one grows beside it: the one place that says so."""
+
 SCHEMA_IDS = Topic("schema.ids", partitions=1, cleanup="compact", key="subject:id")
 """Which ids the registry gave to the schemas of this deployment, kept for ever."""
 
@@ -115,6 +118,11 @@ QUALITY_SCORES = Topic(
     "quality.scores", partitions=1, cleanup="compact", key="source, dimension, window"
 )
 DEAD_LETTERS = Topic("dead_letters", key="raw topic:partition:offset")
+
+
+def of_next_generation(topic: Topic) -> Topic:
+    """The topic that the next generation has in place of one, as long as it grows."""
+    return replace(topic, name=f"next.{topic.name}", contract=topic.contract_name)
 
 
 def changelog_topic(app_id: str, table: str, contract: str, partitions: int = PARTITIONS) -> Topic:

@@ -4,8 +4,8 @@ Changelogs, agents, the topics of a deployment, the order in which it drains, wh
 again and the pictures of it all follow from here.
 """
 
-from collections.abc import Iterable, Sequence
-from dataclasses import dataclass
+from collections.abc import Iterable, Mapping, Sequence
+from dataclasses import dataclass, replace
 from graphlib import TopologicalSorter
 
 from streams.core.errors import SettingsError
@@ -13,6 +13,7 @@ from streams.topics import (
     CANDIDATES,
     DEAD_LETTERS,
     DECISIONS,
+    GENERATIONS,
     LNG_GAS_DAYS,
     MARKET_INFRASTRUCTURE,
     NORMALIZED_ASSETS,
@@ -25,6 +26,7 @@ from streams.topics import (
     SCHEMA_IDS,
     Topic,
     changelog_topic,
+    of_next_generation,
     raw_topic,
 )
 
@@ -38,7 +40,7 @@ SINK_TOPICS: tuple[Topic, ...] = (
 )
 """What the sink loads."""
 
-COMMAND_TOPICS = (RESUMES, SCHEMA_IDS)
+COMMAND_TOPICS = (RESUMES, GENERATIONS, SCHEMA_IDS)
 """Topics that commands write and workers look into, without a stage that reads them."""
 
 
@@ -52,8 +54,6 @@ class DeclaredStage:
         state_contract: Folder below `avro/` of what its table holds.
         outputs: Topics it writes, its changelog apart.
         purpose: What it is for, one sentence.
-        input_is_remade: Whether a rebuild of the pipeline makes its input again, so that what the
-            topic contains before counts as applied.
     """
 
     name: str
@@ -61,7 +61,6 @@ class DeclaredStage:
     state_contract: str
     outputs: tuple[Topic, ...]
     purpose: str
-    input_is_remade: bool = False
 
     def changelog(self, app_id: str) -> Topic:
         """Changelog of its table: as many partitions as its input."""
@@ -76,6 +75,32 @@ def normalize_stage(connector_name: str) -> str:
 def pipeline(connector_names: Iterable[str]) -> tuple[DeclaredStage, ...]:
     """Every stage of a pipeline with these connectors."""
     return (*(_normalize(name) for name in connector_names), *_SHARED_STAGES)
+
+
+def outputs(stages: Iterable[DeclaredStage]) -> tuple[Topic, ...]:
+    """What the stages write, changelogs aside: a rebuild makes it again."""
+    return tuple(dict.fromkeys(topic for stage in stages for topic in stage.outputs))
+
+
+def next_generation(stages: Sequence[DeclaredStage]) -> tuple[DeclaredStage, ...]:
+    """The same stages on topics of their own, as the next generation has them while it grows.
+
+    It reads raw records and decisions where the running one does.
+    """
+    own = {topic: of_next_generation(topic) for topic in outputs(stages)}
+    return tuple(
+        replace(
+            stage,
+            input=own.get(stage.input, stage.input),
+            outputs=tuple(own[topic] for topic in stage.outputs),
+        )
+        for stage in stages
+    )
+
+
+def next_names(stages: Sequence[DeclaredStage]) -> Mapping[str, str]:
+    """Name of the topic that the next generation writes, by the name of the one that runs."""
+    return {topic.name: of_next_generation(topic).name for topic in outputs(stages)}
 
 
 def chosen(stages: Sequence[DeclaredStage], names: str) -> tuple[DeclaredStage, ...]:
@@ -213,7 +238,6 @@ RECONCILE = DeclaredStage(
     "state.assets",
     (MARKET_INFRASTRUCTURE, CANDIDATES, RECORD_OUTCOMES, DEAD_LETTERS),
     "Reconcile the assets of all sources, one partition per region.",
-    input_is_remade=True,
 )
 OBSERVE = DeclaredStage(
     "observe",
@@ -221,7 +245,6 @@ OBSERVE = DeclaredStage(
     "state.observations",
     (MARKET_INFRASTRUCTURE, LNG_GAS_DAYS, RECORD_OUTCOMES, DEAD_LETTERS),
     "Keep the current value of every point of every series.",
-    input_is_remade=True,
 )
 AGGREGATES = DeclaredStage(
     "aggregates",
@@ -229,7 +252,6 @@ AGGREGATES = DeclaredStage(
     "state.aggregates",
     (NORMALIZED_OBSERVATIONS, DEAD_LETTERS),
     "Compare terminals, countries and the EU on each gas day.",
-    input_is_remade=True,
 )
 COUNT = DeclaredStage(
     "count",

@@ -12,16 +12,15 @@ from streams.sink.landing import TOPICS
 from streams.topics import (
     CANDIDATES,
     DEAD_LETTERS,
-    LNG_GAS_DAYS,
+    DECISIONS,
     MARKET_INFRASTRUCTURE,
-    NORMALIZED_ASSETS,
-    NORMALIZED_OBSERVATIONS,
     QUALITY_COUNTS,
     QUALITY_SCORES,
     RECORD_OUTCOMES,
     REPLAYS,
     RESUMES,
     Topic,
+    raw_topic,
 )
 from streams.topology import (
     SINK_TOPICS,
@@ -30,6 +29,9 @@ from streams.topology import (
     chosen,
     deployment_topics,
     drain_steps,
+    next_generation,
+    next_names,
+    outputs,
     pipeline,
 )
 
@@ -65,9 +67,17 @@ def test_a_stage_drains_after_every_stage_that_feeds_it() -> None:
     assert names(drain_steps(stages)) == [{"a"}, {"b"}, {"c"}]
 
 
-def test_a_rebuild_makes_everything_anew_that_a_stage_with_an_outcome_of_its_own_reads() -> None:
-    remade = {declared.input for declared in STAGES if declared.input_is_remade}
-    assert remade == {NORMALIZED_ASSETS, NORMALIZED_OBSERVATIONS, LNG_GAS_DAYS}
+def test_the_next_generation_shares_raw_records_and_decisions_and_nothing_else() -> None:
+    growing = next_generation(STAGES)
+    shared = {declared.input for declared in growing} & {declared.input for declared in STAGES}
+    assert shared == {*(raw_topic(name) for name in CONNECTORS), DECISIONS}
+    assert not set(outputs(growing)) & set(outputs(STAGES))
+    assert next_names(STAGES).keys() == {topic.name for topic in outputs(STAGES)}
+    for running, own in zip(STAGES, growing, strict=True):
+        assert (own.name, own.input.partitions) == (running.name, running.input.partitions)
+        assert [topic.contract_name for topic in own.outputs] == [
+            topic.contract_name for topic in running.outputs
+        ]
 
 
 def test_every_changelog_has_the_partitions_of_its_input() -> None:
@@ -93,6 +103,7 @@ def test_the_sink_has_a_table_for_each_topic_it_loads_and_no_other() -> None:
         MARKET_INFRASTRUCTURE,
         RECORD_OUTCOMES,
         DEAD_LETTERS,
+        DECISIONS,
         QUALITY_SCORES,
         CANDIDATES,
         REPLAYS,

@@ -106,6 +106,7 @@ class ClickHouse:
         dsn: str,
         connections: int = CONNECTIONS,
         session: Mapping[str, str | int] | None = None,
+        database: str | None = None,
     ) -> None:
         """Connect.
 
@@ -113,12 +114,14 @@ class ClickHouse:
             dsn: The address.
             connections: Statements that run at once.
             session: Settings of every statement, set one after the other.
+            database: Another database than the one of the address.
 
         Raises:
             SinkError: wrong address, no answer, wrong password, or the data directory is in use.
         """
         self._dsn = dsn
         self._session = dict(session or {})
+        self._database: dict[str, Any] = {} if database is None else {"database": database}
         password = urlsplit(dsn).password or ""
         self._secrets = {secret for secret in (password, unquote(password)) if secret}
         # A connection runs one statement at a time, so each caller borrows one. None: not open yet.
@@ -241,6 +244,19 @@ class ClickHouse:
         except SinkError:
             return False
 
+    @contextmanager
+    def in_database(self, name: str) -> Iterator["ClickHouse"]:
+        """The same ClickHouse with another database, as long as the block.
+
+        Raises:
+            SinkError: no such database, or no answer.
+        """
+        other = ClickHouse(self._dsn, 1, self._session, name)
+        try:
+            yield other
+        finally:
+            other.close()
+
     def close(self) -> None:
         """Close every connection, after running statements end. The embedded engine stops."""
         for _ in range(self._connections):
@@ -280,6 +296,7 @@ class ClickHouse:
                 autogenerate_session_id=False,
                 tz_mode="aware",
                 settings=self._session,
+                **self._database,
                 **_connection_arguments(interface, self._dsn),
             )
         except (ClickHouseError, OSError) as error:
@@ -289,7 +306,11 @@ class ClickHouse:
         try:
             path.mkdir(parents=True, exist_ok=True)
             return clickhouse_connect.get_client(
-                interface="chdb", path=str(path), tz_mode="aware", settings=self._session
+                interface="chdb",
+                path=str(path),
+                tz_mode="aware",
+                settings=self._session,
+                **self._database,
             )
         except (ClickHouseError, OSError) as error:
             # The engine names the reason on standard error only.

@@ -217,7 +217,11 @@ REPLAYS = Table(
         Column("started_by", "String", "User and machine that ran it."),
         Column("code_version", "LowCardinality(String)", "Version of the product that compared."),
         Column("tolerances_sha256", "String", "SHA-256 of the tolerances it compared with, hex."),
-        Column("generation", "Int32", "Generation of the state it compared with."),
+        Column(
+            "generation",
+            "Int32",
+            "Generation of the state it compared with; of a rebuild the new one.",
+        ),
         Column("source_ids", "Array(LowCardinality(String))", "Sources of the raw records."),
         Column("fetched_from", f"Nullable({UTC_MILLIS})", "First fetch time; null: all."),
         Column("fetched_to", f"Nullable({UTC_MILLIS})", "Fetch time to stop before; null: all."),
@@ -355,6 +359,16 @@ MODEL_VERSION = Table(
     version="",
 )
 
+GENERATIONS = Table(
+    "store_generations",
+    (
+        Column("generation", "UInt32", "Generation whose switch is shown whole."),
+        Column("shown_at", UTC_MILLIS, "Since when."),
+    ),
+    order_by=("generation",),
+    version="shown_at",
+)
+
 SINK_REJECTS = Table(
     "store_sink_rejects",
     (
@@ -398,6 +412,7 @@ def tables() -> tuple[Table, ...]:
         CANDIDATES,
         REPLAYS,
         SINK_REJECTS,
+        GENERATIONS,
         MODEL_VERSION,
     )
 

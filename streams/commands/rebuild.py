@@ -1,108 +1,159 @@
-"""Rebuilding the pipeline's state from the raw topics, when state and offsets are at odds.
+"""Rebuilding: a next generation grows beside the running one, is compared, switched or dropped.
 
-Raw topics stay as they are. The next start reads them from the beginning with empty state and
-decides on every record again, under a higher generation, so every canonical record gets a higher
-version than any before. What the normalized topics already contain is marked as applied: it is
-made again. What the new generation does not publish again is withdrawn when it has read everything.
+make rebuild            it grows until it has read every raw record and every decision
+make rebuild DIFF=1     the same, and what readers would see differently
+make rebuild SWITCH=1   one that grows becomes the running one, in one transaction
+make rebuild DROP=1     it is thrown away
 """
 
-from collections import Counter
+from collections.abc import Iterator
+from contextlib import ExitStack, contextmanager
+from dataclasses import dataclass
+
+from rich.console import Console
+from rich.progress import Progress
 
 from producers.connectors import CONNECTORS
-from streams.avro.contracts import contract
-from streams.avro.topic_codecs import APPLIED_SUBJECT, topic_decoder, topic_encoder
-from streams.commands.input_logs import raw_input_logs
-from streams.core import contract_types as avro
-from streams.core.errors import StateError
-from streams.core.left_behind import LeftBehind
-from streams.engine.applied import Applied
-from streams.engine.store import APPLIED_KEY
-from streams.kafka.decoded_reader import read_decoded
-from streams.kafka.groups import forget_offsets, require_stopped
-from streams.kafka.topic_admin import delete_topics, end_offsets, ensure_topics, lag, topic_uuids
-from streams.kafka.topic_writer import TopicWriter
+from streams.avro.codec import Registry
+from streams.commands.differences import print_differences
+from streams.commands.generation_comparison import compared
+from streams.commands.generation_switch import Switched, end_writing, switched
+from streams.commands.local_stack import start_local_stack
+from streams.commands.next_generation import drain, drop, grown
+from streams.commands.record_progress import record_progress
+from streams.core.accepted_loss import require_accepted
+from streams.core.differences import Differences
+from streams.engine.failpoints import failpoint
+from streams.engine.generations import generations
+from streams.kafka.groups import require_stopped
+from streams.kafka.topic_admin import lag
 from streams.kafka.used_schemas import open_registry
 from streams.settings import Settings
-from streams.topics import MARKET_INFRASTRUCTURE
-from streams.topology import COUNT, SCORE, changelogs, pipeline
+from streams.topics import raw_topic
 
 
-def rebuild(settings: Settings) -> int:
-    """Forget the pipeline's state; returns the generation to start the workers with.
+@dataclass(frozen=True, slots=True)
+class RebuildReport:
+    """What a rebuild changes, or would change.
+
+    Attributes:
+        generation: Number of the next generation.
+        differences: Canonical records, compared with what is current.
+        unread: Raw records that only one of both has read: they show as differences.
+    """
+
+    generation: int
+    differences: Differences
+    unread: int
+
+
+def grow(settings: Settings, console: Console) -> int:
+    """Let the next generation read what there is; returns its number.
 
     Raises:
-        StateError: a worker is still running.
-        BrokerError, RegistryError: no answer, or an entry could not be written; run it again.
+        StateError: the one that grows was begun with other code, or another command lets it grow.
+        InfrastructureError: its worker failed, or a service; run it again.
     """
-    require_stopped(settings.kafka_bootstrap, settings.app_id)
-    topics = changelogs(settings.app_id, CONNECTORS)
-    delete_topics(settings.kafka_bootstrap, [topic.name for topic in topics])
-    ensure_topics(settings.kafka_bootstrap, topics, settings.replication_factor)
-    _mark_applied(settings)
-    forget_offsets(settings.kafka_bootstrap, settings.app_id)
-    return settings.generation + 1
+    with _opened(settings, console) as (registry, progress):
+        return grown(settings, registry, progress)["generation"]
 
 
-def finish_rebuild(settings: Settings) -> Counter[str]:
-    """Withdraw what an earlier generation had current and the present one has not published.
+def compare(settings: Settings, console: Console) -> RebuildReport:
+    """The same, and what it has otherwise than the running one; errors as those of `grow`."""
+    with _opened(settings, console) as (registry, progress):
+        entry = grown(settings, registry, progress)
+        drain(settings, progress)
+        differences = compared(settings, registry, progress).differences
+        return RebuildReport(entry["generation"], differences, _unread(settings))
 
-    Run again, it finds nothing more. Returns the records by the status they have now.
+
+def switch(settings: Settings, console: Console, *, accept_loss: bool) -> RebuildReport | None:
+    """Let the next generation take the place of the running one, whose workers are stopped.
+
+    Everything is one transaction: killed before its end, nothing has changed, and run again it is
+    done; killed afterwards, run again it clears away.
+
+    Args:
+        settings: Where the services are.
+        console: Shows progress.
+        accept_loss: A person has said that what is gone is really gone.
+
+    Returns:
+        What has changed; None when it was switched already and only cleared away.
 
     Raises:
-        StateError: workers have not decided on every raw record yet.
-        BrokerError, TopicMismatchError, RegistryError: a service; run it again.
+        StateError: workers are running, none grows, or more is gone than anybody has accepted.
+        InfrastructureError: as for `grow`.
     """
     bootstrap = settings.kafka_bootstrap
-    stages = [stage for stage in pipeline(CONNECTORS) if stage not in (COUNT, SCORE)]
-    left = sum(lag(bootstrap, settings.app_id, [stage.input.name for stage in stages]).values())
-    if left:
-        raise StateError(
-            f"Workers have {left:,} records left to read: what they have not published yet would "
-            "be withdrawn. Run it again when they are done."
-        )
-    with open_registry(bootstrap, settings.schema_registry_url) as registry:
-        logs = raw_input_logs(settings, registry)
-        generation = min(
-            (log.generation for log in logs if log.read_topic_id is not None), default=1
-        )
-        decoder = topic_decoder(registry, MARKET_INFRASTRUCTURE, avro.InfrastructureRecord)
-        encoder = topic_encoder(registry, MARKET_INFRASTRUCTURE, avro.InfrastructureRecord)
-        newest: dict[str, int] = {}
-        for _, record in read_decoded(bootstrap, MARKET_INFRASTRUCTURE.name, decoder):
-            record_id = record["record_id"]
-            newest[record_id] = max(record["version"], newest.get(record_id, 0))
-        found = LeftBehind(generation)
-        # Read twice, since all records at once are more than memory may hold.
-        for _, record in read_decoded(bootstrap, MARKET_INFRASTRUCTURE.name, decoder):
-            if newest.get(record["record_id"]) == record["version"]:
-                del newest[record["record_id"]]
-                found.add(record)
-    done: Counter[str] = Counter()
-    with TopicWriter(bootstrap, [MARKET_INFRASTRUCTURE.name]) as writer:
-        for record in found.ended():
-            key = record["record_id"].encode()
-            writer.send(MARKET_INFRASTRUCTURE.name, key, encoder.encode(record))
-            done[record["status"]] += 1
-        writer.finish()
-    return done
+    with _opened(settings, console) as (registry, progress):
+        require_stopped(bootstrap, settings.app_id)
+        if "next" not in generations(bootstrap, registry):
+            drop(settings)
+            return None
+        end_writing(settings)
+        entry = grown(settings, registry, progress)
+        drain(settings, progress)
+        comparison = compared(settings, registry, progress)
+        if not accept_loss:
+            require_accepted(comparison.differences)
+        switched(Switched(settings, registry, entry, comparison, progress))
+        failpoint("after_switch")
+        drop(settings)
+        return RebuildReport(entry["generation"], comparison.differences, 0)
 
 
-def _mark_applied(settings: Settings) -> None:
-    """Write the `applied` entry that lets a table begin at the end of its input."""
-    bootstrap = settings.kafka_bootstrap
-    stages = [stage for stage in pipeline(CONNECTORS) if stage.input_is_remade]
-    identities = topic_uuids(bootstrap, [stage.input.name for stage in stages])
-    with open_registry(settings.kafka_bootstrap, settings.schema_registry_url) as registry:
-        encoder = registry.encoder(APPLIED_SUBJECT, contract("state.applied"))
-    changelogs_of = {stage.name: stage.changelog(settings.app_id).name for stage in stages}
-    with TopicWriter(bootstrap, changelogs_of.values()) as writer:
-        for stage in stages:
-            for (name, partition), end in end_offsets(bootstrap, [stage.input.name]).items():
-                if end == 0:
-                    continue
-                applied = Applied(
-                    name, identities[name], partition, end - 1, None, settings.generation + 1
-                )
-                value = encoder.encode(applied.to_avro())
-                writer.send(changelogs_of[stage.name], APPLIED_KEY, value, partition=partition)
-        writer.finish()
+def throw_away(settings: Settings, console: Console) -> None:
+    """Throw the next generation away; again, it changes nothing.
+
+    Raises:
+        StateError: another command lets it grow.
+        InfrastructureError: a service; run it again.
+    """
+    with ExitStack() as running:
+        start_local_stack(settings, console, running)
+        drop(settings)
+
+
+def print_comparison(report: RebuildReport, console: Console) -> None:
+    """What would change, for people."""
+    _print(report, console)
+    console.print(
+        f"Generation {report.generation} grows; nothing was published. `make rebuild SWITCH=1` "
+        "lets it run, `make rebuild DROP=1` throws it away."
+    )
+    if report.unread:
+        console.print(
+            f"{report.unread:,} raw records came meanwhile, or the running generation has not "
+            "read them: they show as differences."
+        )
+
+
+def print_switch(report: RebuildReport | None, console: Console) -> None:
+    """What has changed, for people."""
+    if report is None:
+        console.print("No next generation grows: nothing was switched.")
+        return
+    _print(report, console)
+    console.print(f"Generation {report.generation} runs now: start the workers, with this code.")
+
+
+def _print(report: RebuildReport, console: Console) -> None:
+    print_differences(report.differences, console)
+    unchanged = report.differences.unchanged.total()
+    console.print(f"{unchanged:,} canonical records are the same in both generations.")
+
+
+@contextmanager
+def _opened(settings: Settings, console: Console) -> Iterator[tuple[Registry, Progress]]:
+    with ExitStack() as running:
+        start_local_stack(settings, console, running)
+        registry = open_registry(settings.kafka_bootstrap, settings.schema_registry_url)
+        running.enter_context(registry)
+        yield registry, running.enter_context(record_progress(console))
+
+
+def _unread(settings: Settings) -> int:
+    raw = [raw_topic(name).name for name in CONNECTORS]
+    groups = (settings.app_id, settings.next_app_id)
+    return max(sum(lag(settings.kafka_bootstrap, group, raw).values()) for group in groups)

@@ -7,8 +7,8 @@ its input and fenced as ever; live data flow meanwhile; and what is done already
 more, which makes an interrupted replay go on where it was when it is run again.
 """
 
+from collections import Counter
 from collections.abc import Container, Iterator, Mapping, Sequence
-from contextlib import ExitStack
 from dataclasses import dataclass, field
 from typing import NamedTuple
 
@@ -23,9 +23,10 @@ from streams.commands.differences import print_differences
 from streams.commands.input_logs import input_logs
 from streams.commands.record_progress import advancing, record_progress
 from streams.commands.redriven import send_copy
-from streams.commands.rehearsal import Rehearsal, restored
+from streams.commands.rehearsal import Rehearsal, Tables, restored
 from streams.commands.replay_record import ReplayRecord, Status
 from streams.core import contract_types as avro
+from streams.core.accepted_loss import require_share
 from streams.core.differences import Differences
 from streams.core.errors import Rejected, StateError
 from streams.core.inputs import InputPartition
@@ -78,6 +79,7 @@ def replay(
     selection: Selection,
     *,
     dry_run: bool,
+    accept_loss: bool,
     console: Console,
 ) -> ReplayReport:
     """Replay the chosen raw records of some connectors.
@@ -87,10 +89,12 @@ def replay(
         names: Connectors.
         selection: Which of their records.
         dry_run: Publish nothing.
+        accept_loss: A person has said that what would be withdrawn is really wrong.
         console: Shows progress.
 
     Raises:
         StateError: the state says nothing of the raw topics as they are now.
+        LossError: more of a source would be withdrawn than anybody has accepted; nothing was sent.
         BrokerError, TopicMismatchError, RegistryError, SettingsError: a service or a setting; run
             it again.
     """
@@ -99,7 +103,6 @@ def replay(
     with (
         open_registry(bootstrap, settings.schema_registry_url) as registry,
         record_progress(console) as progress,
-        ExitStack() as opened,
     ):
         stages = _stages(names)
         logs = _logs(settings, registry, stages)
@@ -114,21 +117,22 @@ def replay(
             canonical,
             selection,
         )
+        kept = _kept_records(tables, names)
         record = None
-        if not dry_run:
-            names_written = [raw_topic(name).name for name in names]
-            replaying.writer = opened.enter_context(TopicWriter(bootstrap, names_written))
-            source_ids = [CONNECTORS[name].source_id for name in names]
-            record = ReplayRecord.of(settings, registry, generation, source_ids, selection)
-            record.write("running", replaying.counts, Differences())
         interrupted = False
         try:
             raw_logs = [log for log in logs if log.topic in replaying.readers]
             replaying.run(bootstrap, raw_logs, progress)
+            if not dry_run:
+                if not accept_loss:
+                    for topic, withdrawn in replaying.withdrawn.items():
+                        require_share(withdrawn, kept[topic], topic)
+                source_ids = [CONNECTORS[name].source_id for name in names]
+                record = ReplayRecord.of(settings, registry, generation, source_ids, selection)
+                record.write("running", replaying.counts, Differences())
+                replaying.send(bootstrap)
         except KeyboardInterrupt:
             interrupted = True
-        if replaying.writer is not None:
-            replaying.writer.finish()
         differences = _differences(bootstrap, canonical, replaying.published)
         if record is not None:
             status: Status = "interrupted" if interrupted else "complete"
@@ -144,18 +148,20 @@ class _Replaying:
         rehearsal: Says what becomes of a record.
         readers: Of each raw topic.
         selection: Which records are meant.
-        writer: Takes the copies; None publishes nothing.
         counts: Raw records so far.
         published: Canonical records that differ, with the version that each had at first.
+        withdrawn: Records that are rejected now and were accepted, by raw topic.
+        to_send: Raw records that go through the pipeline again.
     """
 
     rehearsal: Rehearsal
     readers: Mapping[str, RawReader]
     canonical: Decoder[avro.InfrastructureRecord]
     selection: Selection
-    writer: TopicWriter | None = None
     counts: ReplayCounts = field(default_factory=ReplayCounts)
     published: dict[str, "_Published"] = field(default_factory=dict)
+    withdrawn: Counter[str] = field(default_factory=Counter)
+    to_send: list[Record] = field(default_factory=list)
 
     def run(self, bootstrap: str, logs: Sequence[InputPartition], progress: Progress) -> None:
         """Go through every raw record that there is now."""
@@ -190,14 +196,24 @@ class _Replaying:
         self.counts.effects[effect] += 1
         if effect not in REPLAYED:
             return
-        if effect is Effect.WITHDRAWN and rehearsed.rule_id is not None:
-            self.counts.rules[rehearsed.rule_id] += 1
+        if effect is Effect.WITHDRAWN:
+            self.withdrawn[record.topic] += 1
+            if rehearsed.rule_id is not None:
+                self.counts.rules[rehearsed.rule_id] += 1
         for value in rehearsed.published:
             self._keep(value)
-        if self.writer is not None:
-            send_copy(self.writer, record)
-            self.counts.sent += 1
-            failpoint("after_copy")
+        self.to_send.append(record)
+
+    def send(self, bootstrap: str) -> None:
+        """Redrive what differs, in the order of the logs."""
+        with TopicWriter(bootstrap, self.readers) as writer:
+            try:
+                for record in self.to_send:
+                    send_copy(writer, record)
+                    self.counts.sent += 1
+                    failpoint("after_copy")
+            finally:
+                writer.finish()
 
     def _is_chosen(self, record: Record, raw: RawRecord | None) -> bool:
         if raw is not None:
@@ -222,6 +238,16 @@ class _Published(NamedTuple):
 
     first_version: int
     last: bytes
+
+
+def _kept_records(tables: Tables, names: Sequence[str]) -> dict[str, int]:
+    """Source records that the state of each raw topic's stage has."""
+    found: Counter[str] = Counter()
+    for name in names:
+        for (stage, _), table in tables.items():
+            if stage == normalize_stage(name):
+                found[raw_topic(name).name] += len(table)
+    return found
 
 
 def _stages(names: Sequence[str]) -> tuple[DeclaredStage, ...]:

@@ -11,12 +11,12 @@ from uuid import uuid4
 
 from streams.avro.codec import Encoder, Registry
 from streams.avro.topic_codecs import topic_encoder
+from streams.commands.code_version import code_version
 from streams.core import contract_types as avro
 from streams.core.differences import Differences
 from streams.core.replay import Effect, ReplayCounts, Selection
 from streams.kafka.topic_writer import TopicWriter
 from streams.settings import Settings
-from streams.stages.outcomes import CODE_VERSION
 from streams.tolerance_file import OWN_FILE
 from streams.topics import REPLAYS
 
@@ -30,7 +30,7 @@ class ReplayRecord:
     Attributes:
         encoder: Of its topic.
         tolerances_sha256: Digest of the tolerances, hex.
-        generation: Of the state it is compared with.
+        generation: Of the state it is compared with; of a rebuild the new one.
         source_ids: Sources of the raw records.
     """
 
@@ -75,6 +75,15 @@ class ReplayRecord:
         Raises:
             BrokerError, TopicMismatchError: it could not be written.
         """
+        with TopicWriter(self.bootstrap, [REPLAYS.name]) as writer:
+            writer.send(REPLAYS.name, *self.message(status, differences, counts))
+            writer.finish()
+
+    def message(
+        self, status: Status, differences: Differences, counts: ReplayCounts | None = None
+    ) -> tuple[bytes, bytes]:
+        """Key and value of it as it is now; a rebuild counts no raw records."""
+        counts = counts or ReplayCounts()
         effects = counts.effects
         record: avro.Replay = {
             "replay_id": self.replay_id,
@@ -82,7 +91,7 @@ class ReplayRecord:
             "started_at": self.started_at,
             "ended_at": None if status == "running" else datetime.now(UTC),
             "started_by": _user(),
-            "code_version": CODE_VERSION,
+            "code_version": code_version(),
             "tolerances_sha256": self.tolerances_sha256,
             "generation": self.generation,
             "source_ids": sorted(self.source_ids),
@@ -106,9 +115,7 @@ class ReplayRecord:
                 for changed, count in sorted(differences.fields.items())
             ],
         }
-        with TopicWriter(self.bootstrap, [REPLAYS.name]) as writer:
-            writer.send(REPLAYS.name, self.replay_id.encode(), self.encoder.encode(record))
-            writer.finish()
+        return self.replay_id.encode(), self.encoder.encode(record)
 
 
 def _user() -> str:

@@ -25,7 +25,7 @@ from streams.kafka.topic_reader import Record, read
 from streams.kafka.topic_writer import ANY_PARTITION, TopicWriter
 from streams.settings import Settings
 from streams.topics import KEEP_FOR_EVER, Topic, raw_topic
-from streams.topology import SINK_TOPICS, pipeline
+from streams.topology import SINK_TOPICS, outputs, pipeline
 
 _COMPLETE = "remaking-complete"
 """Header of the last record of the topic aside."""
@@ -70,7 +70,7 @@ def remake(settings: Settings, name: str) -> Remade:
                 held.enter_context(open_store(settings.postgres_dsn)).lock(connector.source_id)
         aside = replace(topic, name=remaking(name), cleanup="delete", retention_ms=KEEP_FOR_EVER)
         redriven = 0
-        if any(stage.input_is_remade for stage in stages):
+        if topic in outputs(pipeline(CONNECTORS)) and topic not in SINK_TOPICS:
             recreate_topic(bootstrap, topic, settings.replication_factor)
             records = 0
         else:

@@ -529,6 +529,28 @@ class NormalizedObservation(TypedDict):
 
 
 @final
+class PublishedRange(TypedDict):
+    """Where one partition has what the switch published."""
+
+    topic: str
+    partition: int
+    first: int
+    last: int
+
+
+@final
+class Generation(TypedDict):
+    """One generation of what follows from the raw topics."""
+
+    generation: int
+    began_at: datetime
+    switched_at: NotRequired[datetime | None]
+    code_version: str
+    fingerprint: str
+    published: NotRequired[list[PublishedRange]]
+
+
+@final
 class ReplayedField(TypedDict):
     """A field that differs."""
 

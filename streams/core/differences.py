@@ -5,7 +5,7 @@ published again.
 """
 
 from collections import Counter
-from collections.abc import Iterator, Mapping
+from collections.abc import Mapping
 from dataclasses import dataclass, field
 from typing import NamedTuple
 
@@ -88,7 +88,7 @@ class Differences:
         return self.added.total() + self.gone.total() + self.changed.total()
 
     def _compare(self, was: avro.InfrastructureRecord, now: avro.InfrastructureRecord) -> None:
-        found = dict(_differing(was, now))
+        found = changed_fields(was, now)
         if not found:
             self.unchanged[now["kind"]] += 1
             return
@@ -101,13 +101,25 @@ class Differences:
                 examples.append(Example(now["record_id"], before, after))
 
 
-def _differing(
+def changed_fields(
     was: avro.InfrastructureRecord, now: avro.InfrastructureRecord
-) -> Iterator[tuple[str, tuple[object, object]]]:
+) -> dict[str, tuple[object, object]]:
+    """Fields in which two versions of a record differ for readers, with both values."""
     before, after = _content(was), _content(now)
-    for name in sorted(before.keys() | after.keys()):
-        if before.get(name) != after.get(name):
-            yield name, (before.get(name), after.get(name))
+    return {
+        name: (before.get(name), after.get(name))
+        for name in sorted(before.keys() | after.keys())
+        if before.get(name) != after.get(name)
+    }
+
+
+def is_news(before: avro.InfrastructureRecord | None, after: avro.InfrastructureRecord) -> bool:
+    """Whether readers who have one version of a record, or none, learn anything from another."""
+    if before is None:
+        return after["status"] == "current"
+    if (before["status"], before["replaced_by"]) != (after["status"], after["replaced_by"]):
+        return True
+    return after["status"] == "current" and bool(changed_fields(before, after))
 
 
 def _content(record: avro.InfrastructureRecord) -> Mapping[str, object]:

@@ -11,6 +11,7 @@
     ├── FencedError                     another worker owns the partition now: end this process
     ├── StateError                      local state or changelog cannot be trusted
     │   └── DamagedStoreError           local state was damaged and is set aside: restore it again
+    ├── LossError                       more would be gone than a person has accepted
     ├── TransactionError                a Kafka transaction failed for good
     ├── SinkError                       ClickHouse refuses or does not answer
     │   └── RejectionLimitError          it refuses so much that something else is wrong: wait
@@ -64,6 +65,10 @@ class StateError(InfrastructureError):
 
 class DamagedStoreError(StateError):
     """Local state was damaged and is set aside under another name; a restore brings it back."""
+
+
+class LossError(InfrastructureError):
+    """More records would be gone than may be without a word from a person."""
 
 
 class TransactionError(InfrastructureError):

@@ -41,6 +41,7 @@ class Engine:
         schemas: The registry.
         generation: Generation of this worker.
         batches: Takes each batch while it is worked on.
+        names: What topics are called that outputs go to, where they have another name.
     """
 
     def __init__(
@@ -53,11 +54,19 @@ class Engine:
         schemas: Schemas,
         generation: int,
         batches: RunningBatches,
+        names: Mapping[str, str] | None = None,
     ) -> None:
         self._app = app
         self._batches = batches
         self._acquisitions = Acquisitions(
-            Ownership(str(app.conf.id), bootstrap, applied_encoder, applied_decoder, generation),
+            Ownership(
+                str(app.conf.id),
+                bootstrap,
+                applied_encoder,
+                applied_decoder,
+                generation,
+                names or {},
+            ),
             self._crash,
         )
         self._pauses = Pauses(resumed_offset, {})

@@ -32,6 +32,11 @@ Failpoint = Literal[
     "after_revoke",
     "after_insert",
     "after_copy",
+    "in_switch",
+    "before_switch",
+    "after_switch",
+    "before_attach",
+    "in_attach",
 ]
 
 _LOOK_SECONDS = 0.02

@@ -27,7 +27,12 @@ from streams.engine.failpoints import failpoint
 from streams.engine.restore import first_record, partition_reader, restore_partition
 from streams.engine.stage import Stage
 from streams.engine.store import APPLIED_KEY, PartitionStore, Position
-from streams.engine.transactions import Changelog, Outgoing, PartitionTransactions
+from streams.engine.transactions import (
+    Changelog,
+    Outgoing,
+    PartitionTransactions,
+    transactional_id,
+)
 from streams.kafka.batch import Batch
 from streams.kafka.broker import Broker, PartitionId
 from streams.kafka.topic_admin import partition_mismatch
@@ -121,6 +126,7 @@ class Ownership:
         bootstrap: Kafka bootstrap servers.
         applied_encoder, applied_decoder: Write and read the last applied offset in a changelog.
         generation: Generation of this worker.
+        names: What topics are called that outputs go to, where they have another name.
     """
 
     def __init__(
@@ -130,7 +136,9 @@ class Ownership:
         applied_encoder: Encoder[avro.Applied],
         applied_decoder: Decoder[avro.Applied],
         generation: int,
+        names: Mapping[str, str],
     ) -> None:
+        self._names = names
         self._group = group
         self._bootstrap = bootstrap
         self._applied_encoder = applied_encoder
@@ -174,7 +182,7 @@ class Ownership:
         require_wanted()
         failpoint("before_fence", stage.name)
         transactions = PartitionTransactions(
-            self._bootstrap, f"{self._group}-{tp.topic}-{tp.partition}"
+            self._bootstrap, transactional_id(self._group, *tp), self._names
         )
         try:
             self._fence(transactions, require_wanted)

@@ -34,6 +34,11 @@ _FENCED_CODES = frozenset(
 )
 
 
+def transactional_id(group: str, topic: str, partition: int) -> str:
+    """Of an input partition of a consumer group: whoever uses it last is the only writer."""
+    return f"{group}-{topic}-{partition}"
+
+
 class Outgoing(NamedTuple):
     """One record to publish. Without a partition the key chooses it (murmur2)."""
 
@@ -53,9 +58,18 @@ class Changelog:
 
 
 class PartitionTransactions:
-    """The transactional producer of one input partition. Blocking: call it in an executor."""
+    """The transactional producer of one input partition. Blocking: call it in an executor.
 
-    def __init__(self, bootstrap: str, transactional_id: str) -> None:
+    Args:
+        bootstrap: Kafka bootstrap servers.
+        transactional_id: Of app, topic and partition.
+        names: What topics are called that outputs go to, where they have another name.
+    """
+
+    def __init__(
+        self, bootstrap: str, transactional_id: str, names: Mapping[str, str] | None = None
+    ) -> None:
+        self._names = names or {}
         self._transactional_id = transactional_id
         self._producer = Producer(
             {
@@ -150,7 +164,10 @@ class PartitionTransactions:
         self._producer.begin_transaction()
         topic, partition = changelog.topic, changelog.partition
         *entries, last = changelog.entries.items()
-        self._produce(outputs)
+        names = self._names
+        self._produce(
+            (one._replace(topic=names[one.topic]) for one in outputs) if names else outputs
+        )
         self._produce((topic, key, value, partition) for key, value in entries)
         self._produce([(topic, *last, partition)], self._remember)
         # Delivery reports are served by flush; commit alone would wait for them for ever.

@@ -51,6 +51,7 @@ from streams.sink.loader import REJECT_REASONS, Loader, LoadResult
 from streams.sink.query_page import add_query_page
 from streams.sink.rejects import load_again
 from streams.sink.rejects_page import add_rejects_page
+from streams.sink.switch import Switches, switched_to
 from streams.startup import prepare_process
 from streams.tolerance_file import load_tolerances
 from streams.topics import MARKET_INFRASTRUCTURE, Topic
@@ -85,6 +86,7 @@ class SinkApp(BatchApp):
     clickhouse: ClickHouse
     queries: Queries
     loader: Loader
+    switches: Switches
     api: "ApiThread | None" = None
     registry: Registry
 
@@ -108,6 +110,11 @@ class SinkApp(BatchApp):
         self.registry = await asyncio.to_thread(
             open_registry, _settings.kafka_bootstrap, _settings.schema_registry_url
         )
+        self.switches = Switches(
+            self.clickhouse, _settings.kafka_bootstrap, self.registry, _topic_uuid
+        )
+        # Before anybody can ask: a sink that was killed may have shown a part of the tables.
+        await asyncio.to_thread(self.switches.show_running)
         self.queries = Queries(_settings.clickhouse_url())
         REGISTRY.register(AssetCollector(self.clickhouse, _exports_assets))
         self.loader = Loader(
@@ -219,13 +226,20 @@ async def _load_or_end(batch: Batch, let_pass: int) -> LoadResult:
         ):
             with attempt:
                 try:
-                    return await asyncio.to_thread(app.loader.load, batch, let_pass)
+                    return await asyncio.to_thread(_load_batch, batch, let_pass)
                 except SinkError as error:
                     if _is_outage(error):
                         running.trouble = str(error)
                         logger.warning("Nothing acknowledged, trying again: %s", error)
                     raise
     raise AssertionError("unreachable")
+
+
+def _load_batch(batch: Batch, let_pass: int) -> LoadResult:
+    generation = switched_to(batch)
+    if generation is not None:
+        app.switches.show(generation)
+    return app.loader.load(batch, let_pass)
 
 
 def _is_outage(error: Exception) -> bool:

@@ -40,6 +40,7 @@ from tests.bench.measure import Arena, Contender
 from tests.bench.page import looked_at
 from tests.bench.produce import produce_release
 from tests.bench.reads import ReadTime, read_times
+from tests.bench.rebuild import rebuild_times
 from tests.bench.reconcile import reconcile_cost
 from tests.bench.serving import GET_WRK, Served, served
 from tests.bench.serving_data import Size
@@ -56,6 +57,8 @@ _EXIT_MISSED = 1
 _EXIT_FAILED = 3
 _RECONCILE_MS = 0.35
 _SERVE_SECONDS = 30
+_REBUILD_SHARE = 1.1
+"""Of the time of the first load; two runs of one thing differ by so much."""
 
 # The clock of every figure is the broker's, whichever client wrote.
 _BROKER = {"log.message.timestamp.type": "LogAppendTime"}
@@ -81,6 +84,7 @@ class Part(StrEnum):
     SERVE = "serve"
     PAGE = "page"
     STORAGE = "storage"
+    REBUILD = "rebuild"
 
 
 def main(
@@ -98,7 +102,8 @@ def main(
     more record while 52,000 are in state. codec: the compiled Avro writer and reader beside
     fastavro. serve: the API under load, on the same data as reads. page: each view in Chromium, on
     these and 11,000 lines. storage: what the raw topic of each source takes on disk, at first and
-    in a year. Exit code 1 when a goal is missed, 3 when a figure is void.
+    in a year. rebuild: a next generation beside the first load. Exit code 1 when a goal is missed,
+    3 when a figure is void.
     """
     logging.basicConfig(level="WARNING", format="%(levelname)s %(message)s")
     logging.getLogger("stamina").setLevel(logging.ERROR)  # retries are its warnings
@@ -114,8 +119,7 @@ def main(
             problems += _measure_validation(repeats)
         if Part.READS in only:
             _measure_reads(home / "reads")
-        if Part.STORAGE in only:
-            out.print(storage_table(stored_sizes(home / "storage")))
+        problems += _measure_raw(home, only)
         if Part.CODEC in only:
             problems += _measure_codec(repeats)
         if Part.SERVE in only:
@@ -196,6 +200,32 @@ def _measure_product(home: Path, only: Sequence[Part], records: int, repeats: in
         out.print(table)
         out.print(f"Medians of {repeats} runs (least … greatest); {_machine()}.")
     return problems
+
+
+def _measure_raw(home: Path, only: Sequence[Part]) -> list[str]:
+    if Part.STORAGE in only:
+        out.print(storage_table(stored_sizes(home / "storage")))
+    return _measure_rebuild(home / "rebuild") if Part.REBUILD in only else []
+
+
+def _measure_rebuild(home: Path) -> list[str]:
+    if not real_data_dir().is_dir():
+        out.print(f"rebuild: skipped, {how_to_get(real_data_dir())}")
+        return []
+    times = rebuild_times(home)
+    reached = times.grown <= times.first_load * _REBUILD_SHARE
+    table = Table("part", "figure", "records/s", "goal", "")
+    goal = "no longer than the first load"
+    for what, seconds, bound in (
+        (f"first load of {times.raw:,} raw records", times.first_load, ""),
+        ("the next generation, from all of them", times.grown, goal),
+        ("its switch", times.switched, ""),
+    ):
+        speed = f"{times.raw / seconds:,.0f}"
+        table.add_row(what, f"{seconds:.1f} s", speed, bound, verdict(reached) if bound else "")
+    out.print(table)
+    out.print(f"One run, each from the start of a worker; {_machine()}.")
+    return [] if reached else [f"rebuild: {times.grown:.1f} s, not {goal}"]
 
 
 def _measure_reads(home: Path) -> None:

@@ -69,7 +69,7 @@ def whole_way(home: Path) -> WholeWay:
         VoidRunError: not every plant arrived.
         InfrastructureError: a part failed.
     """
-    with _deployment(home) as cluster, running_sandbox(real_data_dir()) as sandbox:
+    with deployment(home) as cluster, running_sandbox(real_data_dir()) as sandbox:
         pipeline, sink = cluster.pipeline(), cluster.sink()
         for worker in (pipeline, sink):
             worker.wait_ready(READY_SECONDS)
@@ -111,7 +111,7 @@ def topic_to_insert(home: Path, records: int) -> float:
     Raises:
         VoidRunError: not every record arrived.
     """
-    with _deployment(home) as cluster:
+    with deployment(home) as cluster:
         _publish_plants(cluster, records)
         sink = cluster.sink()
         sink.wait_ready(READY_SECONDS)
@@ -186,7 +186,7 @@ def _inserts(partition: int, records: int) -> list[Insert]:
 
 
 @contextmanager
-def _deployment(home: Path) -> Iterator[Cluster]:
+def deployment(home: Path) -> Iterator[Cluster]:
     """A stack of its own with the declared topics and contracts; its workers end with it."""
     with LocalStack(home / "stack", StackPorts.free()) as stack:
         settings = Settings(

@@ -3,7 +3,7 @@
 from typing import cast
 
 from streams.core import contract_types as avro
-from streams.core.differences import EXAMPLES, ChangedField, Differences
+from streams.core.differences import EXAMPLES, ChangedField, Differences, is_news
 from tests.sink.records import plant, plant_with
 
 CAPACITY = ChangedField("power_plant", "capacity_mw")
@@ -63,3 +63,14 @@ def test_a_source_record_in_another_asset_has_moved() -> None:
     found.add(with_members(3, "d"), None)
     assert found.moved == 1
     assert found.fields[ChangedField("power_plant", "members")] == 2
+
+
+def test_readers_are_told_what_differs_and_nothing_they_have() -> None:
+    current, withdrawn = record(1), record(1, version=9, status="withdrawn")
+    assert not is_news(current, record(1, version=9))
+    assert is_news(current, record(1, version=9, capacity_mw=1.0))
+    assert is_news(current, withdrawn)
+    assert is_news(withdrawn, record(1, version=10))
+    assert not is_news(withdrawn, record(1, version=10, status="withdrawn"))
+    assert is_news(None, current)
+    assert not is_news(None, withdrawn)

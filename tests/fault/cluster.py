@@ -13,9 +13,11 @@ from pathlib import Path
 import httpx
 from confluent_kafka import KafkaException, Producer
 from confluent_kafka.admin import AdminClient, AlterConfigOpType, ConfigEntry, ConfigResource
+from rich.console import Console
 
 from streams.avro.codec import Registry
 from streams.commands.deploy import all_topics, create_topics, register_schemas
+from streams.commands.rebuild import grow, switch
 from streams.kafka.topic_admin import delete_topics, end_offsets, lag
 from streams.kafka.topic_reader import read_all
 from streams.local.stack import LocalStack
@@ -230,6 +232,13 @@ class Cluster:
         """Wait until a worker's process has ended by itself."""
         self.wait_for(lambda: worker.process.pid is None)
 
+    def rebuild(self) -> None:
+        """Let a next generation grow and switch to it; every pipeline worker is stopped."""
+        console = Console(quiet=True)
+        grow(self.settings, console)
+        report = switch(self.settings, console, accept_loss=True)
+        assert report is not None
+
     def stop_all(self) -> None:
         """Stop every worker in an orderly way."""
         for worker in self._started:
@@ -276,6 +285,7 @@ def fresh_cluster(stack: LocalStack, home: Path, stages: str = "") -> Iterator[C
         schema_registry_url=environment["SCHEMA_REGISTRY_URL"],
         postgres_dsn=environment["POSTGRES_DSN"],
         data_dir=home,
+        session_timeout_seconds=SESSION_SECONDS,
     )
     with Registry(settings.schema_registry_url) as registry:
         cluster = Cluster(stack, home, settings, registry, stages)

@@ -7,6 +7,7 @@ from pathlib import Path
 import pytest
 
 from streams.local.stack import LocalStack
+from tests.fault.changed_project import change_project
 from tests.fault.cluster import Cluster, fresh_cluster
 from tests.fault.load import STAGES, Load
 from tests.fault.snapshot import Snapshot, clickhouse_content, take_snapshot
@@ -63,3 +64,9 @@ def cluster(stack: LocalStack, tmp_path: Path) -> Iterator[Cluster]:
     """A fresh deployment whose workers run the stages that the load passes through."""
     with fresh_cluster(stack, tmp_path, ",".join(STAGES)) as running:
         yield running
+
+
+@pytest.fixture
+def changed_project(tmp_path: Path) -> Path:
+    """The project with another mapping: plants of 200 MW have 250, those of 300 are rejected."""
+    return change_project(tmp_path / "changed")

@@ -100,11 +100,13 @@ def _state(entries: Iterable[Record]) -> dict[tuple[str, bytes], bytes]:
     return state
 
 
-def newest_records(bootstrap: str, registry: Registry) -> dict[str, avro.InfrastructureRecord]:
+def newest_records(
+    bootstrap: str, registry: Registry, topic: str = MARKET_INFRASTRUCTURE.name
+) -> dict[str, avro.InfrastructureRecord]:
     """Every canonical record by id, at its highest version."""
     newest: dict[str, avro.InfrastructureRecord] = {}
     decoder = topic_decoder(registry, MARKET_INFRASTRUCTURE, avro.InfrastructureRecord)
-    for record in read_all(bootstrap, MARKET_INFRASTRUCTURE.name):
+    for record in read_all(bootstrap, topic):
         asset = decoder.decode(record.value)
         if asset["version"] >= newest.get(asset["record_id"], asset)["version"]:
             newest[asset["record_id"]] = asset

@@ -28,7 +28,8 @@ from producers.sandbox.upstreams import connector_environment, environment_witho
 from streams.avro.topic_codecs import topic_decoder
 from streams.commands.audit import run_audit
 from streams.commands.deploy import all_topics
-from streams.commands.rebuild_rehearsal import rehearse_rebuild
+from streams.commands.next_generation import drop
+from streams.commands.rebuild import compare
 from streams.commands.replay import replay
 from streams.core import contract_types as avro
 from streams.core.replay import REPLAYED, Selection
@@ -149,10 +150,18 @@ def assert_undisturbed(cluster: Cluster, figures: list[str], what: str) -> None:
     sources = {name: source.source_id for name, source in CONNECTORS.items()}
     assert run_audit(cluster.settings, sources).problems == (), what
     quiet = Console(quiet=True)
-    replayed = replay(cluster.settings, tuple(CONNECTORS), Selection(), dry_run=True, console=quiet)
+    replayed = replay(
+        cluster.settings,
+        tuple(CONNECTORS),
+        Selection(),
+        dry_run=True,
+        accept_loss=False,
+        console=quiet,
+    )
     assert not REPLAYED & replayed.counts.effects.keys(), replayed.counts
-    rebuilt = rehearse_rebuild(cluster.settings, quiet)
-    assert (rebuilt.differences.count, rebuilt.undecided) == (0, 0), rebuilt.differences
+    rebuilt = compare(cluster.settings, quiet)
+    assert (rebuilt.differences.count, rebuilt.unread) == (0, 0), rebuilt.differences
+    drop(cluster.settings)
     found = seen(cluster)
     raw = [one for name in CONNECTORS for one in read_all(bootstrap, raw_topic(name).name)]
     expected = undisturbed(cluster, raw)

@@ -13,7 +13,6 @@ from producers.errors import ProducerError
 from producers.run import RunOptions, Services, run_once
 from streams.avro.topic_codecs import topic_encoder
 from streams.commands.audit import run_audit
-from streams.commands.rebuild import rebuild
 from streams.commands.topic_remake import remake
 from streams.core import contract_types as avro
 from streams.core.errors import InfrastructureError, StateError, TopicMismatchError
@@ -140,8 +139,8 @@ def test_a_topic_with_other_partitions_stops_everything_until_it_is_made_again(
     for found in after.values():
         assert len({one.partition for one in found}) == 1
         assert [one.offset for one in found] == sorted(one.offset for one in found)
-    generation = rebuild(settings)
-    cluster.pipeline("c", GENERATION=str(generation))
+    cluster.rebuild()
+    cluster.pipeline("c")
     cluster.wait_drained()
     audit = run_audit(settings, {CONNECTOR: CONNECTOR})
     assert audit.problems == ()

@@ -1,11 +1,7 @@
 """Replaying history in place: with unchanged code nothing, with a changed rule what it affects."""
 
-import os
-import re
-import shutil
 import signal
 import subprocess
-import sys
 from collections import Counter
 from operator import itemgetter
 from pathlib import Path
@@ -17,36 +13,16 @@ from streams.commands.audit import run_audit
 from streams.core import contract_types as avro
 from streams.kafka.topic_admin import end_offsets
 from streams.kafka.topic_reader import read_all
-from streams.settings import EXIT_INTERRUPTED, PROJECT_ROOT
+from streams.settings import EXIT_FAILED, EXIT_INTERRUPTED, PROJECT_ROOT
 from streams.topics import DEAD_LETTERS, MARKET_INFRASTRUCTURE, RECORD_OUTCOMES, REPLAYS
+from tests.fault.changed_project import counted, ended, live_plants, started, versions
 from tests.fault.cluster import Cluster
 from tests.fault.load import CONNECTOR, RAW, Load
-from tests.fault.snapshot import newest_records
-from tests.project_copy import copy_project
 
 pytestmark = [pytest.mark.integration, pytest.mark.fault, pytest.mark.timeout(600)]
 
 SENT_BEFORE_THE_END = 40
 """Copies that a replay has sent when it is killed or interrupted."""
-
-RULES = "        odd = OddCells()\n"
-CHANGED_RULES = """        if item.get("capacity_mw") == "300":
-            return reject_rules.UNREADABLE_NUMBER.reject("300", field="capacity_mw", limit="less")
-        if item.get("capacity_mw") == "200":
-            item = {**item, "capacity_mw": "250"}
-"""
-
-
-@pytest.fixture
-def changed_project(tmp_path: Path) -> Path:
-    """The project with another mapping: plants of 200 MW have 250, those of 300 are rejected."""
-    copy = copy_project(tmp_path / "changed")
-    source = copy / "producers" / "sources" / f"{CONNECTOR}.py"
-    text = source.read_text(encoding="utf-8")
-    assert text.count(RULES) == 1
-    source.write_text(text.replace(RULES, CHANGED_RULES + RULES), encoding="utf-8")
-    shutil.copy(PROJECT_ROOT / "pyproject.toml", copy)
-    return copy
 
 
 def replay(
@@ -59,36 +35,10 @@ def interrupted(cluster: Cluster, project: Path) -> subprocess.CompletedProcess[
     """A replay that somebody ends with Ctrl-C when it has sent some copies."""
     hold = cluster.home / "hold"
     step = f"after_copy:{SENT_BEFORE_THE_END}:hold={hold}"
-    process = started(cluster, project, "replay", FAILPOINT=step)
+    process = started(cluster, project, "replay", "--accept-loss", FAILPOINT=step)
     cluster.wait_for(hold.exists)
     process.send_signal(signal.SIGINT)
     return ended(process)
-
-
-def started(
-    cluster: Cluster, project: Path, *arguments: str, **variables: str
-) -> subprocess.Popen[str]:
-    """A command of a project; its code, whatever is installed."""
-    environment = {**os.environ, **cluster.stack.environment(), "DATA_DIR": str(cluster.home)}
-    return subprocess.Popen(
-        [sys.executable, "-m", "streams", *arguments],
-        cwd=project,
-        env={**environment, "COLUMNS": "200", **variables},
-        stdout=subprocess.PIPE,
-        stderr=subprocess.PIPE,
-        text=True,
-    )
-
-
-def ended(process: subprocess.Popen[str]) -> subprocess.CompletedProcess[str]:
-    output, errors = process.communicate(timeout=120)
-    return subprocess.CompletedProcess(process.args, process.returncode, output, errors)
-
-
-def counted(printed: str, what: str) -> int:
-    """Records that a report has in the line of an effect."""
-    found = re.search(rf"\b{what}\W+([\d,]+)", printed)
-    return int(found[1].replace(",", "")) if found else 0
 
 
 def ends(cluster: Cluster) -> dict[str, int]:
@@ -98,23 +48,6 @@ def ends(cluster: Cluster) -> dict[str, int]:
     for (topic, _), end in end_offsets(cluster.settings.kafka_bootstrap, names).items():
         found[topic] += end
     return found
-
-
-def live(cluster: Cluster) -> dict[str, tuple[float | None, int]]:
-    """Capacity and version of every plant that is current, by id."""
-    newest = newest_records(cluster.settings.kafka_bootstrap, cluster.registry)
-    return {
-        record_id: (record["power_plant"]["capacity_mw"], record["version"])
-        for record_id, record in newest.items()
-        if record["status"] == "current" and record["power_plant"] is not None
-    }
-
-
-def versions(cluster: Cluster) -> Counter[tuple[str, int]]:
-    decoder = topic_decoder(cluster.registry, MARKET_INFRASTRUCTURE, avro.InfrastructureRecord)
-    records = read_all(cluster.settings.kafka_bootstrap, MARKET_INFRASTRUCTURE.name)
-    found = (decoder.decode(record.value) for record in records)
-    return Counter((record["record_id"], record["version"]) for record in found)
 
 
 def recorded(cluster: Cluster) -> list[avro.Replay]:
@@ -142,7 +75,7 @@ def test_a_changed_rule_reaches_what_it_affects_and_nothing_else(
     assert ends(cluster) == before
 
     worker.process.stop(15)
-    plants_before = live(cluster)
+    plants_before = live_plants(cluster)
     dry = replay(cluster, changed_project, "--dry-run")
     assert dry.returncode == 0, dry.stdout + dry.stderr
     changed, withdrawn = (counted(dry.stdout, one) for one in ("changed", "rejected, was accepted"))
@@ -153,16 +86,21 @@ def test_a_changed_rule_reaches_what_it_affects_and_nothing_else(
     assert f"{withdrawn:,} are rejected now by unreadable_number." in dry.stdout
     assert ends(cluster) == before
 
-    killed = replay(cluster, changed_project, FAILPOINT=f"after_copy:{SENT_BEFORE_THE_END}")
+    unaccepted = replay(cluster, changed_project)
+    assert unaccepted.returncode == EXIT_FAILED
+    assert f"{withdrawn:,} of " in unaccepted.stdout
+    assert ends(cluster) == before
+    step = f"after_copy:{SENT_BEFORE_THE_END}"
+    killed = replay(cluster, changed_project, "--accept-loss", FAILPOINT=step)
     assert killed.returncode == -9
     stopped = interrupted(cluster, changed_project)
     assert stopped.returncode == EXIT_INTERRUPTED, stopped.stdout + stopped.stderr
     assert "Interrupted: run the same command again" in stopped.stdout
-    assert replay(cluster, changed_project).returncode == 0
+    assert replay(cluster, changed_project, "--accept-loss").returncode == 0
     cluster.pipeline(PYTHONPATH=str(changed_project))
     cluster.wait_drained()
     assert ends(cluster)[RAW.name] == before[RAW.name] + changed + withdrawn
-    plants = live(cluster)
+    plants = live_plants(cluster)
     assert plants.keys() == {
         record_id for record_id, (capacity, _) in plants_before.items() if capacity != 300
     }
@@ -182,8 +120,9 @@ def test_a_changed_rule_reaches_what_it_affects_and_nothing_else(
     assert complete["sent_count"] + complete["undecided_count"] == changed + withdrawn
     again = replay(cluster, changed_project, "--dry-run")
     assert "0 raw records would be replayed" in again.stdout
-    rebuilt = ended(started(cluster, changed_project, "rebuild", "--dry-run"))
+    rebuilt = ended(started(cluster, changed_project, "rebuild", "--diff"))
     assert rebuilt.returncode == 0, rebuilt.stdout + rebuilt.stderr
     # What has grown record by record, with a replay in its history, is what a rebuild makes.
     assert "No canonical record differs." in rebuilt.stdout
-    assert f"{len(plants):,} canonical records would stay as they are" in rebuilt.stdout
+    assert f"{len(plants):,} canonical records are the same in both" in rebuilt.stdout
+    assert ended(started(cluster, changed_project, "rebuild", "--drop")).returncode == 0

@@ -8,7 +8,6 @@ from confluent_kafka import TopicPartition
 from confluent_kafka.admin import AdminClient
 
 from streams.commands.audit import run_audit
-from streams.commands.rebuild import rebuild
 from streams.kafka.broker import PartitionId
 from streams.kafka.topic_admin import end_offsets
 from streams.local.workers import LocalWorker
@@ -66,8 +65,8 @@ def test_log_that_lost_its_end_stops_workers_and_a_rebuild_goes_on_with_what_is_
     require_refusal(cluster, cluster.pipeline(), "the input log lost its end and has grown again")
     assert any("has grown again" in problem for problem in problems(cluster))
     cluster.wait_group_empty()
-    generation = rebuild(cluster.settings)
-    cluster.pipeline(GENERATION=str(generation))
+    cluster.rebuild()
+    cluster.pipeline()
     cluster.wait_drained()
     cluster.stop_all()
     assert problems(cluster) == ()

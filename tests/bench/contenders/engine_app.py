@@ -44,7 +44,7 @@ def _build_engine(app: EngineApp) -> Engine:
         applied.decoder,
         lambda topic, partition: -1,
         registry,
-        _settings.generation,
+        1,
         app.batches,
     )
     engine.add(Stage(TABLE, _bench.input, _table, compute))

@@ -103,7 +103,6 @@ def test_the_sink_has_a_table_for_each_topic_it_loads_and_no_other() -> None:
         MARKET_INFRASTRUCTURE,
         RECORD_OUTCOMES,
         DEAD_LETTERS,
-        DECISIONS,
         QUALITY_SCORES,
         CANDIDATES,
         REPLAYS,

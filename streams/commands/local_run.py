@@ -26,6 +26,7 @@ from producers.sandbox.upstreams import (
 from streams.clickhouse.client import embedded_path
 from streams.commands.deploy import create_topics, register_schemas
 from streams.core.errors import InfrastructureError
+from streams.credentials import use_credentials
 from streams.kafka.topic_admin import lag
 from streams.local.errors import PortInUseError
 from streams.local.ports import holder_of, is_free
@@ -118,12 +119,9 @@ def start(
         **stack.environment(),
         "DATA_DIR": str(data_dir),
     }
-    settings = Settings(
-        data_dir=data_dir,
-        kafka_bootstrap=environment["KAFKA_BOOTSTRAP"],
-        schema_registry_url=environment["SCHEMA_REGISTRY_URL"],
-        postgres_dsn=environment["POSTGRES_DSN"],
-    )
+    local: dict[str, Any] = {name.lower(): value for name, value in stack.environment().items()}
+    settings = Settings(data_dir=data_dir, **local)
+    use_credentials(settings)
     create_topics(settings)
     register_schemas(settings)
     workers = [

@@ -139,11 +139,17 @@ class LocalStack:
             component.process.require_running()
 
     def environment(self) -> dict[str, str]:
-        """Settings that point a child process to this stack."""
+        """Settings that point a process to this stack, whatever the user's own point to."""
         return {
             "KAFKA_BOOTSTRAP": self.kafka.bootstrap,
             "SCHEMA_REGISTRY_URL": self.registry.url,
             "POSTGRES_DSN": self.postgres.dsn,
+            # It encrypts nothing and asks nobody.
+            "KAFKA_SECURITY_PROTOCOL": "PLAINTEXT",
+            "KAFKA_USERNAME": "",
+            "KAFKA_CERTIFICATE_FILE": "",
+            "KAFKA_KEY_FILE": "",
+            "SERVICES_CA_FILE": "",
         }
 
     def __enter__(self) -> Self:

@@ -1,5 +1,6 @@
 """The image and compose files speak of settings, commands and files that exist."""
 
+import json
 import re
 import subprocess
 import sys
@@ -10,6 +11,7 @@ from pathlib import Path
 from typing import cast
 from urllib.parse import urlsplit
 
+import jsonschema
 import pytest
 import yaml
 
@@ -30,6 +32,11 @@ MODULES = [
 """What the processes of the image import."""
 
 _REFERENCE = re.compile(r"\$\{(\w+)(?::-([^}]*))?\}")
+
+
+COMPOSE_SCHEMA = Path(__file__).with_name("compose-spec.json")
+"""Of the Compose Specification (Apache License 2.0), github.com/compose-spec/compose-spec, as of
+170098ba07d9f53c383a41bfd4c5166b0a4529a6."""
 
 
 def _defaults(text: str) -> str:
@@ -84,6 +91,15 @@ each_service = pytest.mark.parametrize("service", own_services(), ids=lambda one
 @each_service
 def test_every_variable_is_a_setting(service: Service) -> None:
     assert set(service.environment) <= settings_names()
+
+
+def test_compose_takes_the_file() -> None:
+    schema = json.loads(COMPOSE_SCHEMA.read_text(encoding="utf-8"))
+    validator = jsonschema.Draft7Validator(schema)
+    found = [f"{one.json_path}: {one.message}" for one in validator.iter_errors(_compose())]
+    assert found == []
+    misspelled = {"services": {"one": {"image": "one", "enviroment": {}}}}
+    assert not validator.is_valid(misspelled)
 
 
 def test_settings_accept_every_value(monkeypatch: pytest.MonkeyPatch) -> None:

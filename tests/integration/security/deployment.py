@@ -34,9 +34,11 @@ from producers.sandbox.settings import SandboxSettings
 from producers.sandbox.upstreams import connector_environment, environment_without_limits
 from streams.commands.rights import Right, Role, grants, roles
 from streams.kafka.topic_admin import lag
+from streams.kafka.topic_writer import TopicWriter
 from streams.local.ports import HOST
 from streams.local.workers import LocalWorker, Program
 from streams.settings import PROJECT_ROOT, Settings
+from streams.topics import raw_topic
 from streams.topology import SINK_TOPICS, pipeline
 from tests.free_ports import free_ports
 from tests.integration.security.secured_stack import (
@@ -52,9 +54,9 @@ MARK: Final = "m4rked-s3cret"
 BY_TOKEN: Final = ("sink", "poll-gem-transmission")
 """Roles that show a token; the others show user and password."""
 
-_READY_SECONDS = 90.0
-_ENDED_SECONDS = 60.0
-_DRAIN_SECONDS = 120.0
+_READY_SECONDS = 240.0
+_ENDED_SECONDS = 120.0
+_DRAIN_SECONDS = 240.0
 _LOOK_SECONDS = 0.2
 _PLANTS = 300
 
@@ -112,7 +114,11 @@ class Deployment:
             "KAFKA_USERNAME": role,
             "KAFKA_PASSWORD": password(role),
             "SERVICES_CA_FILE": str(self.secured.ca_file),
-            "SCHEMA_REGISTRY_URL": self.secured.registry_url,
+            "SCHEMA_REGISTRY_URL": self.secured.registry_url.replace(
+                "://", f"://{role}:{password('registry')}@"
+            ),
+            # Everything is on this machine, so nobody asks by it.
+            "HTTPS_PROXY": f"http://{role}:{password('proxy')}@127.0.0.1:9",
             # Users that lack a right at Kafka have none at PostgreSQL; none of them gets that far.
             "POSTGRES_DSN": self.postgres_dsn(role.partition("-without-")[0]),
             "CLICKHOUSE_DSN": f"clickhouses://reader:{password('clickhouse')}"
@@ -139,7 +145,7 @@ class Deployment:
             env=_inherited() | self.environment(role) | dict(self.sources) | variables,
             capture_output=True,
             text=True,
-            timeout=120,
+            timeout=_READY_SECONDS,
         )
         said = done.stdout + done.stderr
         self.said.append(said)
@@ -385,6 +391,12 @@ def _deploy_and_poll(deployment: Deployment) -> None:
         Program("api", "api", ("-m", "streams", "api"), next(free_ports()), "API_PORT", "/ready"),
         WORKER_URL=worker_url,
     )
+
+    # So that there is a dead letter.
+    poisoned = raw_topic("wri_powerplants").name
+    with TopicWriter(deployment.plain.kafka_bootstrap, [poisoned]) as writer:
+        writer.send(poisoned, b"poison", b"no record")
+        writer.finish()
 
     def poll(name: str) -> Ended:
         return deployment.run(f"poll-{name.replace('_', '-')}", "producers", name)

@@ -20,6 +20,7 @@ from tests.free_ports import free_ports
 from tests.integration.security.tls_front import tls_front
 
 SERVER = "localhost"
+_START_SECONDS = 240.0
 _SCRAM = "org.apache.kafka.common.security.scram.ScramLoginModule required;"
 _OAUTH = (
     "org.apache.kafka.common.security.oauthbearer.OAuthBearerLoginModule required "
@@ -97,7 +98,9 @@ def secured_stack(home: Path) -> Iterator[SecuredStack]:
         "listener.name.sasl.scram-sha-512.sasl.jaas.config": _SCRAM,
         "listener.name.sasl.oauthbearer.sasl.jaas.config": _OAUTH,
     }
-    stack = LocalStack(home / "stack", ports, kafka_properties=properties)
+    stack = LocalStack(
+        home / "stack", ports, kafka_properties=properties, start_seconds=_START_SECONDS
+    )
     with contextlib.ExitStack() as opened:
         opened.enter_context(stack)
         context = server_context(certificate)

@@ -1,12 +1,12 @@
-"""Ids that a list gives to several things: told apart by place.
+"""What rows of a list share: an id of several things, and the place of one thing.
 
 GEM's lists give one id to a terminal in India and one in Croatia, and to machines that stand all
 over a country. Rows of an id that lie in another region, where assets
 are resolved apart, or farther away than a site can be, are another thing.
 """
 
-from collections.abc import Iterable, Sequence
-from dataclasses import dataclass
+from collections.abc import Callable, Iterable, Sequence
+from dataclasses import dataclass, field
 
 from producers.formats.tracker_position import Place
 from streams.core.geodesy import distance_km
@@ -52,6 +52,36 @@ def told_apart(sightings: Iterable[Sighting]) -> dict[str, str]:
             names.add(name)
             found |= {row.record_id: name for row in site}
     return found
+
+
+@dataclass(slots=True)
+class FirstAtPlace:
+    """The first readable row of each entity at each place, which is told what is wrong there."""
+
+    _first: dict[tuple[str | None, str | None, Place], str] = field(default_factory=dict)
+
+    def before(
+        self,
+        entity: str | None,
+        name: str | None,
+        place: Place,
+        record_id: str,
+        is_readable: Callable[[], bool],
+    ) -> str | None:
+        """The row of the same entity that states the same place before; None for the first one.
+
+        Args:
+            entity: Id of the terminal, plant or project.
+            name: What tells it apart from others of that id, if anything does.
+            place: Where the row says it is.
+            record_id: Id of the row, the first one at its place if none was before.
+            is_readable: Whether the row becomes a record; it is asked of the first one only.
+        """
+        stated = entity, name, place
+        first = self._first.get(stated)
+        if first is None and is_readable():
+            self._first[stated] = record_id
+        return first
 
 
 def _sites(rows: Sequence[Sighting]) -> list[list[Sighting]]:

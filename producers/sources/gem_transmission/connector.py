@@ -11,6 +11,7 @@ import logging
 from collections import Counter
 from collections.abc import Callable, Iterator, Mapping
 from dataclasses import replace
+from functools import partial
 from pathlib import Path
 from tempfile import TemporaryDirectory
 from typing import Any, ClassVar
@@ -20,10 +21,10 @@ from producers.connector import InfrastructureConnector, Pull, PullRequest, RawI
 from producers.errors import SourceError
 from producers.formats import power_columns
 from producers.formats.readability import Readability, readability
-from producers.formats.shared_ids import Sighting, told_apart
+from producers.formats.shared_ids import FirstAtPlace, Sighting, told_apart
 from producers.formats.tracker_columns import Columns
 from producers.formats.tracker_files import Row
-from producers.formats.tracker_position import Place, place_of
+from producers.formats.tracker_position import place_of
 from producers.http import HttpSource
 from producers.sources.gem_transmission import lng_terminals
 from producers.sources.gem_transmission.api import spool_assets
@@ -221,6 +222,9 @@ def _report_fields(location: str, found: Readability) -> None:
 _Rows = Iterator[tuple[str, Item, str]]
 """Record id, item, origin."""
 
+_Reading = Callable[[str, Row, str | None, str | None], Mapped | Rejected]
+"""What becomes of a row: record id, columns, dataset, place."""
+
 
 def _lng_rows(release: Release, left_out: Counter[str]) -> _Rows:
     names = lng_terminals.UNIT_ID, lng_terminals.TRACKER
@@ -244,7 +248,7 @@ def _tracker_rows(
     tracker_names: tuple[str, ...],
     belongs: Callable[[str | None], bool],
     entity_of: Callable[[Columns, str | None], str | None],
-    reading: Callable[[str, Row, str | None, str | None], Mapped | Rejected],
+    reading: _Reading,
     left_out: Counter[str],
 ) -> _Rows:
     """Rows of one tracker stream, each id once, each with its place where its entity has several.
@@ -260,7 +264,7 @@ def _tracker_rows(
         )
         if (entity := entity_of(Columns(columns), part.dataset)) is not None
     )
-    first_at: dict[tuple[str | None, str | None, Place], str] = {}
+    firsts = FirstAtPlace()
     for record_id, part, columns in _numbered_rows(
         release, id_names, tracker_names, belongs, left_out
     ):
@@ -268,11 +272,20 @@ def _tracker_rows(
         item = _item(form, part.dataset, columns)
         place = item["place"] = places.get(record_id)
         row = Columns(columns)
-        stated = entity_of(row, part.dataset), place, place_of(row)
-        item["place_of"] = first = first_at.get(stated)
-        if first is None and isinstance(reading(record_id, columns, part.dataset, place), Mapped):
-            first_at[stated] = record_id
+        item["place_of"] = firsts.before(
+            entity_of(row, part.dataset),
+            place,
+            place_of(row),
+            record_id,
+            partial(_is_readable, reading, record_id, columns, part.dataset, place),
+        )
         yield record_id, item, part.location
+
+
+def _is_readable(
+    reading: _Reading, record_id: str, columns: Row, dataset: str | None, place: str | None
+) -> bool:
+    return isinstance(reading(record_id, columns, dataset, place), Mapped)
 
 
 def _numbered_rows(

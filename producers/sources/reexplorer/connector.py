@@ -23,6 +23,7 @@ from producers.sources.reexplorer import mapping, projects
 from producers.sources.reexplorer.config import ReexplorerConfig
 from producers.sources.reexplorer.project_files import (
     KEY,
+    PLACE,
     PLACE_OF,
     PROJECTS,
     TECHNOLOGY,
@@ -145,5 +146,5 @@ class ReexplorerConnector(InfrastructureConnector):
 
 def _project(record_id: str, row: Mapping[str, str], said: Mapping[str, str]) -> Mapped | Rejected:
     """The project of a row, with what its file says beside it."""
-    found = projects.project(record_id, row, said.get(TECHNOLOGY))
+    found = projects.project(record_id, row, said.get(TECHNOLOGY), said.get(PLACE))
     return found if isinstance(found, Rejected) else replace(found, place_of=said.get(PLACE_OF))

@@ -2,7 +2,7 @@
 
 import json
 from collections import Counter
-from collections.abc import Callable, Iterator, Mapping
+from collections.abc import Callable, Iterable, Iterator, Mapping
 from functools import partial
 from pathlib import Path
 from tempfile import TemporaryDirectory
@@ -12,13 +12,14 @@ from producers.connector import Credit, Pull, PullRequest, RawItem
 from producers.errors import CheckpointError, TruncatedError
 from producers.formats.readability import check_readable, readability
 from producers.formats.release_files import PreviousRelease, check_rows, obtain_readable
+from producers.formats.shared_ids import FirstAtPlace, Sighting, told_apart
+from producers.formats.tracker_columns import Columns
 from producers.formats.tracker_files import TrackerFile, measure, read_rows
+from producers.formats.tracker_position import place_of
 from producers.http import HttpSource, bare_address
 from producers.sources.reexplorer import projects
 from producers.sources.reexplorer.config import ReexplorerConfig
 from streams.core.errors import Rejected
-from streams.core.payload_base import Position
-from streams.core.payloads import RenewableProject
 from streams.core.records import Mapped, RawRecord
 
 PROJECTS = "renewable_projects"
@@ -26,6 +27,9 @@ PROJECTS = "renewable_projects"
 
 TECHNOLOGY = "technology_of_file"
 """Key of a raw item's `extra`: where a row does not say it, what the rows of its file say."""
+
+PLACE = "place"
+"""Key of a raw item's `extra`: tells a project apart from others of its id that are elsewhere."""
 
 PLACE_OF = "place_of"
 """Key of a raw item's `extra`: the phase of the same project that states the same place before."""
@@ -73,10 +77,11 @@ def pull_projects(
         files = _changed_files(http, previous, Path(folder), changed=bool(gone))
         if files is None:
             return
+        places = told_apart(_sightings(file for file, _ in files.values()))
         read: dict[str, str] = {}
         for location, (file, etag) in files.items():
             before = previous[location]
-            found = readability(_items(file, location, Counter()), read_item).get(
+            found = readability(_items(file, location, places, Counter()), read_item).get(
                 bare_address(location)
             )
             if found is not None and not request.accept_loss:
@@ -99,7 +104,7 @@ def pull_projects(
             )
             read[_key(location)] = new.to_text()
         for location, (file, _) in files.items():
-            yield from _items(file, location, pull.left_out)
+            yield from _items(file, location, places, pull.left_out)
         pull.checkpoint |= read
         pull.complete_streams.add(PROJECTS)
 
@@ -134,25 +139,45 @@ def _changed_files(
     return {location: found[location] for location in previous}
 
 
-def _items(file: TrackerFile, location: str, left_out: Counter[str]) -> Iterator[RawItem]:
+def _sightings(files: Iterable[TrackerFile]) -> Iterator[Sighting]:
+    """Phases of all files by project and place: one id may be in several files."""
+    for file in files:
+        of_file = projects.technology_of_file(read_rows(file))
+        for row in read_rows(file):
+            if projects.left_out_as(row, of_file) is None:
+                record_id = projects.phase_id(row)
+                entity = projects.project_entity(record_id, row, of_file)
+                yield Sighting(entity, record_id, place_of(Columns(row)))
+
+
+def _items(
+    file: TrackerFile, location: str, places: Mapping[str, str], left_out: Counter[str]
+) -> Iterator[RawItem]:
     origin = bare_address(location)
     of_file = projects.technology_of_file(read_rows(file))
-    first_at: dict[tuple[str, Position], str] = {}
+    firsts = FirstAtPlace()
     for row in read_rows(file):
         reason = projects.left_out_as(row, of_file)
         if reason is not None:
             left_out[reason] += 1
             continue
-        record_id, place_of = projects.phase_id(row), None
-        found = projects.project(record_id, row, of_file)
-        if isinstance(found, Mapped) and isinstance(found.payload, RenewableProject):
-            stated = found.entity_id, found.payload.position
-            first = first_at.setdefault(stated, record_id)
-            place_of = first if first != record_id else None
+        record_id = projects.phase_id(row)
+        place = places.get(record_id)
+        said = {
+            TECHNOLOGY: None if projects.says_technology(row) else of_file,
+            PLACE: place,
+            PLACE_OF: firsts.before(
+                projects.project_entity(record_id, row, of_file),
+                place,
+                place_of(Columns(row)),
+                record_id,
+                partial(_is_readable, record_id, row, of_file),
+            ),
+        }
         yield RawItem(
             stream=PROJECTS,
             record_id=record_id,
-            item=_row_item(row, None if projects.says_technology(row) else of_file, place_of),
+            item=_row_item(row, said),
             source_updated_at=None,
             release=file.digest,
             origin=origin,
@@ -160,8 +185,11 @@ def _items(file: TrackerFile, location: str, left_out: Counter[str]) -> Iterator
         )
 
 
-def _row_item(row: Mapping[str, str], of_file: str | None, place_of: str | None) -> dict[str, Any]:
-    said = {TECHNOLOGY: of_file, PLACE_OF: place_of}
+def _is_readable(record_id: str, row: Mapping[str, str], of_file: str | None) -> bool:
+    return isinstance(projects.project(record_id, row, of_file, None), Mapped)
+
+
+def _row_item(row: Mapping[str, str], said: Mapping[str, str | None]) -> dict[str, Any]:
     return {
         "point": None,
         "request": {},

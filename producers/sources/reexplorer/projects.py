@@ -95,14 +95,25 @@ def phase_id(columns: Mapping[str, str]) -> str:
     return f"row-{digest[:16]}"
 
 
-def project(record_id: str, columns: Mapping[str, str], of_file: str | None) -> Mapped | Rejected:
+def project_entity(record_id: str, columns: Mapping[str, str], of_file: str | None) -> str:
+    """Location and technology of a row; the page of the project where a file has no locations.
+
+    The phase itself where it has neither.
+    """
+    row = Columns(columns)
+    return f"{_site(row) or record_id}/{technology(row) or of_file}"
+
+
+def project(
+    record_id: str, columns: Mapping[str, str], of_file: str | None, place: str | None
+) -> Mapped | Rejected:
     """The project a phase belongs to, with this one phase.
 
     A row that does not say its technology has that of its file.
 
-    Units: MW, degrees. Null means not reported. Entity: location and technology; the page of the
-    project where a file has no locations, the phase itself where it has neither. What is no number
-    and a capacity of zero is null and flags it.
+    Units: MW, degrees. Null means not reported. Entity: see `project_entity`, with the place where
+    the files have it for another one, too. What is no number and a capacity of zero is null and
+    flags it.
     """
     row = Columns(columns)
     kind = technology(row) or of_file
@@ -152,7 +163,8 @@ def project(record_id: str, columns: Mapping[str, str], of_file: str | None) -> 
         units=(phase,),
         capacity_rating=None if capacity is None else columns_of.rating(row),
     )
-    return Mapped(f"{_site(row) or record_id}/{kind}", payload, row.flags)
+    entity = project_entity(record_id, columns, of_file)
+    return Mapped(entity if place is None else f"{entity}/{place}", payload, row.flags)
 
 
 def _site(row: Columns) -> str | None:

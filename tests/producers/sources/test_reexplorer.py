@@ -593,6 +593,31 @@ def test_a_phase_of_unknown_variety_has_the_technology_of_its_file(
     } == {"G1": kind, "G2": kind}
 
 
+def test_phases_of_one_id_in_two_places_are_two_projects_also_in_two_files(tmp_path: Path) -> None:
+    header = (
+        "GEM location ID,GEM phase ID,Project Name,Technology Type,Status,Capacity,"
+        "Latitude,Longitude"
+    )
+    near = ("L1,G1,Toy,Onshore,announced,10,42.1,-3.2", "L1,G2,Toy,Onshore,announced,20,42.2,-3.3")
+    far = ("L1,G3,Toy,Onshore,announced,30,40.0,-100.0", "L2,G4,Toy,Onshore,announced,40,42.1,-3.2")
+    files = []
+    for name, rows in (("a", (*near, far[0])), ("b", (far[0].replace("G3", "G5"), far[1]))):
+        files.append(tmp_path / f"{name}.csv")
+        files[-1].write_text("\n".join([header, *rows, ""]))
+    source = connector(points=[], project_files=[str(file) for file in files])
+    envelope = Envelope(source, "run")
+    found = {}
+    for item in Run(source, Service()).items:
+        verdict = source.map_to_schema(envelope.observed(item))
+        assert isinstance(verdict, Mapped)
+        found[item.record_id] = verdict.entity_id
+    assert found == {
+        **dict.fromkeys(("G1", "G2"), "L1/wind"),
+        **dict.fromkeys(("G3", "G5"), "L1/wind/US"),
+        "G4": "L2/wind",
+    }
+
+
 def test_no_row_of_a_file_vanishes_between_reading_and_an_outcome(tmp_path: Path) -> None:
     """A row of a mixed file that says nothing is an item, which is rejected with its reason."""
     path = tmp_path / "tracker.csv"

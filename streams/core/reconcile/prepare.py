@@ -34,6 +34,9 @@ _MOST_COMMON = log(max(TOKEN_COUNTS.values()))
 
 _NEVER_BUILT = ("construction", "pre-construction", "announced", "shelved", "cancelled")
 NOT_BUILT = frozenset(_NEVER_BUILT)
+_GIVEN_UP = frozenset({"shelved", "cancelled"})
+
+_DIRECTIONS = {word: point for point, words in SETTINGS.directions.items() for word in words}
 
 
 @dataclass(frozen=True, slots=True)
@@ -46,12 +49,14 @@ class Name:
         words: Distinct words that say something, without numbers.
         numbers: What tells units apart: numbers of at most three digits, as written without leading
             zeros, roman ones as digits, and a single letter at the end.
+        directions: Points of the compass that are named.
     """
 
     spaceless: str
     sorted_words: str
     words: frozenset[str]
     numbers: frozenset[str]
+    directions: frozenset[str]
 
 
 @dataclass(frozen=True, slots=True)
@@ -62,10 +67,12 @@ class Entity:
         key: Kind, source and entity id.
         names: The distinct comparable names, main name first.
         numbers: Numbers and letters of the main name and of its units.
+        directions: Points of the compass in the same names.
         countries: ISO 3166-1 alpha-2 codes.
         positions: Distinct (latitude, longitude), WGS84 degrees, sorted.
         capacities: Sums of capacity in the kind's unit (MW; mtpa for terminals), most inclusive
-            first: all units, those built, those of the snapshot's year, those running.
+            first: all units, without those given up where there are others, those built, those of
+            the snapshot's year, those running.
         groups: Fuel groups, voltage levels or terminal types; empty when not known.
         years: Years of first operation of its units, sorted; of those that were built, if any was.
         status: The best one of its units: whatever was built before whatever was not.
@@ -76,6 +83,7 @@ class Entity:
     key: EntityKey
     names: tuple[Name, ...]
     numbers: frozenset[str]
+    directions: frozenset[str]
     countries: frozenset[str]
     positions: tuple[tuple[float, float], ...]
     capacities: tuple[float, ...]
@@ -131,6 +139,7 @@ def comparable(text: str) -> Name | None:
                 word for word in specific if word.isdigit() and len(word) <= _LONGEST_NUMBER
             )
         ),
+        frozenset(_DIRECTIONS[word] for word in specific if word in _DIRECTIONS),
     )
 
 
@@ -191,17 +200,21 @@ def _payload(record: avro.NormalizedAsset) -> _Payload:
     return payload
 
 
-def _names(payloads: Sequence[_Payload]) -> tuple[tuple[Name, ...], frozenset[str]]:
+def _names(
+    payloads: Sequence[_Payload],
+) -> tuple[tuple[Name, ...], frozenset[str], frozenset[str]]:
     mains = dict.fromkeys(payload["name"] for payload in payloads if payload["name"])
     others = dict.fromkeys(
         alias for payload in payloads if "aliases" in payload for alias in payload["aliases"]
     )
     found = dict.fromkeys(filter(None, map(comparable, [*mains, *others])))
     names = tuple(found)[: SETTINGS.most_names]
-    numbers = frozenset(
-        number for main in mains if (name := comparable(main)) for number in name.numbers
+    said = [name for main in mains if (name := comparable(main))]
+    return (
+        names,
+        frozenset().union(*(name.numbers for name in said)),
+        frozenset().union(*(name.directions for name in said)),
     )
-    return names, numbers
 
 
 def _positions(payloads: Sequence[_Payload]) -> tuple[tuple[float, float], ...]:
@@ -214,11 +227,14 @@ def _positions(payloads: Sequence[_Payload]) -> tuple[tuple[float, float], ...]:
 
 
 def _capacities(payloads: Sequence[_Payload]) -> tuple[float, ...]:
-    everything = built = by_vintage = running = 0.0
+    everything = built = by_vintage = running = given_up = 0.0
     for payload in payloads:
         for part in _units(payload) or (payload,):
             capacity = _capacity(part)
             if not capacity:
+                continue
+            if part["status"] in _GIVEN_UP:
+                given_up += capacity
                 continue
             everything += capacity
             if part["status"] in NOT_BUILT:
@@ -228,6 +244,7 @@ def _capacities(payloads: Sequence[_Payload]) -> tuple[float, ...]:
                 by_vintage += capacity
             if part["status"] == "operating":
                 running += capacity
+    everything = everything or given_up
     sums = dict.fromkeys(round(total, 6) for total in (everything, built, by_vintage, running))
     return tuple(total for total in sums if total)
 

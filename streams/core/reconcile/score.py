@@ -141,6 +141,8 @@ def _position_weight(km: float | None, weights: Weights) -> float:
 
 
 def _number_weight(one: Entity, other: Entity, weights: Weights) -> float:
+    if one.directions and other.directions and one.directions.isdisjoint(other.directions):
+        return weights.other_numbers
     if not (one.numbers and other.numbers):
         return 0.0
     if one.numbers == other.numbers:

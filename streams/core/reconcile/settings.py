@@ -92,6 +92,7 @@ class ReconcileSettings(_Strict):
     one_record_sources: frozenset[str]
     generic_words: frozenset[str]
     virtual_words: frozenset[str]
+    directions: Mapping[str, frozenset[str]]
     fuel_groups: Mapping[str, frozenset[str]]
     wildcard_groups: frozenset[str]
     distinct_groups: frozenset[str]

@@ -56,3 +56,19 @@ def test_a_plan_is_no_missing_unit_of_what_stands() -> None:
     planned = gem("G2", "L2/GOGPT", "Example", 400.0, status="cancelled")
     apart = Regions().apply_all([seen, standing, planned])
     assert apart.members()[GPPD_ID] == {(GPPD, "WRI1"), (GEM, "G1")}
+
+
+def test_plants_of_one_town_are_told_apart_by_the_points_of_the_compass() -> None:
+    """Sources copy the place of one for the other, and both together may have its capacity."""
+    regions = Regions().apply_all(
+        [
+            gppd("WRI1", "Exampletown South", capacity_mw=225.0),
+            gppd("WRI2", "Exampletown Nord", capacity_mw=225.0),
+            gem("G1", "L1/GCPT", "Exampletown Sud", 450.0),
+            gem("G2", "L2/GCPT", "Exampletown North", 225.0, latitude=50.18),
+        ]
+    )
+    assert set(regions.members().values()) == {
+        frozenset({(GPPD, "WRI1"), (GEM, "G1")}),
+        frozenset({(GPPD, "WRI2"), (GEM, "G2")}),
+    }

@@ -82,3 +82,9 @@ def test_a_code_without_position_meets_the_name_it_was_cut_from(code: str, name:
     placed = prepare([gppd("W1", name)])
     nowhere = prepare([gem("G1", "L1/GNPT", code, 450, latitude=None, longitude=None)])
     assert own_keys(nowhere) & reached_keys(placed)
+
+
+def test_a_unit_that_was_given_up_is_no_part_of_the_capacity_of_the_others() -> None:
+    given_up = gem("G2", "L1/GCPT", "Example", 550, status="cancelled")
+    assert prepare([gem("G1", "L1/GCPT", "Example", 450), given_up]).capacities == (450.0,)
+    assert prepare([given_up]).capacities == (550.0,)

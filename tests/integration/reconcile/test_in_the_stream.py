@@ -4,7 +4,9 @@ import csv
 import io
 from collections.abc import Iterable, Iterator
 from pathlib import Path
+from typing import Any
 
+import httpx
 import pytest
 from confluent_kafka import Producer
 
@@ -17,10 +19,12 @@ from streams.core.keys import asset_id
 from streams.core.records import source_key
 from streams.core.regions import EUROPE
 from streams.local.stack import LocalStack
+from streams.serve.addresses import PREFIX
 from streams.topics import NORMALIZED_ASSETS
 from tests.core.reconcile.builders import gem, gppd
 from tests.core.reconcile.real_records import GEM, GPPD
 from tests.fault.cluster import Cluster, fresh_cluster
+from tests.serve.client import free_port
 
 pytestmark = [pytest.mark.integration, pytest.mark.timeout(300)]
 
@@ -54,6 +58,16 @@ def publish(cluster: Cluster, events: Iterable[avro.NormalizedAsset]) -> None:
 def live(cluster: Cluster) -> dict[str, avro.InfrastructureRecord]:
     """Live assets by id."""
     return {asset["record_id"]: asset for asset in current_assets(cluster.settings)}
+
+
+def pairs_of(api: str, **conditions: str) -> list[dict[str, Any]]:
+    """Undecided pairs as the API has them; none while it does not answer."""
+    try:
+        answer = httpx.get(f"{api}{PREFIX}/candidates", params=conditions)
+    except httpx.TransportError:
+        return []
+    found: list[dict[str, Any]] = answer.raise_for_status().json()["data"]
+    return found
 
 
 def test_two_sources_become_one_asset_until_somebody_decides_otherwise(cluster: Cluster) -> None:
@@ -98,10 +112,21 @@ def test_a_pair_that_scores_cannot_tell_is_a_candidate_until_somebody_decides(
     seen = gppd("WRI1", "Example", capacity_mw=150.0, commissioning_year=None)
     publish(cluster, [seen, gem("G1", "L1/GCPT", "Example", 450, latitude=50.22)])
     cluster.pipeline()
-    cluster.wait_drained()
+    api = f"http://127.0.0.1:{free_port()}"
+    cluster.sink(SINK_SERVES_API="true", API_PORT=api.rpartition(":")[2])
+    cluster.wait_drained(sink=True)
     (found,) = open_candidates(cluster.settings)
+    cluster.wait_for(lambda: pairs_of(api) != [])
+    (asked,) = pairs_of(api)
+    assert (asked["match_score"], asked["joined"]) == (found["match_score"], False)
+    assert {asked["one_asset_id"], asked["other_asset_id"]} == {GPPD_ID, GEM_ID}
+    assert pairs_of(api, asset_id=GEM_ID) == [asked]
+    page = httpx.get(f"{api}/assets/{GPPD_ID}").text
+    assert "May be the same as" in page
+    assert GEM_ID in page
     one = entity_key(KIND, f"{found['one_source_id']}:{found['one_entity_id']}")
     other = entity_key(KIND, f"{found['other_source_id']}:{found['other_entity_id']}")
     decide(cluster.settings, one, other, "must-link", "Same stack on the aerial photograph.")
     cluster.wait_for(lambda: set(live(cluster)) == {GPPD_ID})
-    cluster.wait_for(lambda: open_candidates(cluster.settings) == [])
+    cluster.wait_for(lambda: open_candidates(cluster.settings) == [] == pairs_of(api))
+    assert "May be the same as" not in httpx.get(f"{api}/assets/{GPPD_ID}").text

@@ -105,7 +105,10 @@ def project_entity(record_id: str, columns: Mapping[str, str], of_file: str | No
 
 
 def project(
-    record_id: str, columns: Mapping[str, str], of_file: str | None, place: str | None
+    record_id: str,
+    columns: Mapping[str, str],
+    of_file: str | None,
+    place: str | None = None,
 ) -> Mapped | Rejected:
     """The project a phase belongs to, with this one phase.
 

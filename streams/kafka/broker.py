@@ -200,11 +200,14 @@ class Broker:
 
     def require_rights(self, right: AclOperation, names: Iterable[str]) -> None:
         """Check that this process may do something with topics, before it is in the midst of it."""
+        wanted = tuple(names)
+        if not wanted:
+            return
         what = right.name.lower()
         missing = [
             name
-            for name, description in self.described(names, what).items()
-            if right not in (description.authorized_operations or ())
+            for name, description in self.described(wanted, what).items()
+            if right not in (description.authorized_operations or (right,))
         ]
         if missing:
             raise BrokerError(not_allowed(f"{what} topic {', '.join(missing)}"))
@@ -224,6 +227,8 @@ class Broker:
         try:
             allowed = ask()
         except KafkaException as exception:
+            if exception.args[0].code() == KafkaError.GROUP_ID_NOT_FOUND:
+                return  # nobody has joined yet; whoever may not describe it is refused before
             raise failure(f"read group {group}", exception) from exception
         if allowed is not None and AclOperation.READ not in allowed:
             raise BrokerError(not_allowed(f"read group {group}"))

@@ -452,7 +452,6 @@ _PAGES = [
     ("pipeline", "/metrics"),
     ("pipeline", "/ready"),
     ("sink", "/metrics"),
-    ("sink", "/rows"),
 ]
 """What people and Prometheus look at; the worker asks Kafka and PostgreSQL for some of it."""
 

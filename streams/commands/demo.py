@@ -1,13 +1,15 @@
 """`make demo`: simulated days on this machine, with everything that goes wrong in a month."""
 
 import os
-from collections.abc import Callable, Generator, Iterator, Mapping, Sequence
+from collections.abc import Callable, Generator, Mapping, Sequence
 from contextlib import ExitStack
 from dataclasses import dataclass, field
 from datetime import UTC, date, datetime, timedelta
 from datetime import time as time_of_day
-from typing import Any, Final
+from pathlib import Path
+from typing import Final
 
+import httpx
 from rich.console import Console
 
 from producers.connectors import CONNECTORS
@@ -18,7 +20,7 @@ from streams.commands.demo_alerts import HOW_TO_GET, Alert, AlertHistory
 from streams.commands.demo_product import BY_HAND_ID, NextContract, Product
 from streams.commands.local_run import drain, poll, start, terminate_as_interrupt, watch
 from streams.commands.stored_records import compare_stored
-from streams.core.dead_letters import Choice, Policy
+from streams.core.dead_letters import Choice, DeadLetter, Policy
 from streams.core.errors import InfrastructureError, SettingsError
 from streams.serve.addresses import PREFIX
 from streams.settings import EXIT_CONFIGURATION, EXIT_FAILED, EXIT_INTERRUPTED, Settings
@@ -126,6 +128,10 @@ def demo(*, days: int, once: bool, console: Console) -> int:
         except InfrastructureError as error:
             console.print(str(error), style="red", markup=False)
             return EXIT_CONFIGURATION if isinstance(error, SettingsError) else EXIT_FAILED
+        except httpx.HTTPError as error:
+            logs = _data_dir() / "logs"
+            console.print(f"{error}. See the logs in {logs}.", style="red", markup=False)
+            return EXIT_FAILED
         return code
 
 
@@ -135,9 +141,13 @@ def event_days(days: int) -> Mapping[int, int]:
     return {round(event * (days - 1) / last): event for event in range(len(_EVENTS))}
 
 
+def _data_dir() -> Path:
+    return Settings().data_dir.absolute() / "demo"
+
+
 def _begin(cleanup: ExitStack, days: int, console: Console) -> Tour:
     # Made-up data only, in a directory of its own, because the story is about these.
-    data_dir = Settings().data_dir.absolute() / "demo"
+    data_dir = _data_dir()
     made_up = {"SANDBOX_DATA_DIR": str(data_dir / "no files")}
     first = datetime.now(UTC).date() - timedelta(days=days)
     backfill = {"ALSI_BACKFILL_FROM": str(first - timedelta(days=400))}
@@ -323,7 +333,8 @@ def _redriven(tour: Tour) -> Step:
     tour.show(f"make trace ID={BY_HAND_ID}")
 
 
-def _by_hand(tour: Tour) -> Sequence[Any]:
+def _by_hand(tour: Tour) -> list[DeadLetter]:
+    """Open dead letters of the schema that nobody had registered."""
     return find_dead_letters(tour.product.local.settings, Choice(rule="unknown_schema_id"))
 
 
@@ -360,7 +371,9 @@ def _check_audit(tour: Tour) -> None:
     settings = tour.product.local.settings
     audit = run_audit(settings, {name: one.source_id for name, one in CONNECTORS.items()})
     compared = compare_stored(settings, audit.published)
-    problems: Iterator[str] = iter([*audit.problems, *compared.problems])
+    problems = [*audit.problems, *compared.problems]
+    if compared.not_compared is not None:
+        problems.append(f"ClickHouse was not compared: {compared.not_compared}")
     tour.missing += [f"an audit without a problem: {problem}" for problem in problems]
     if not tour.missing:
         tour.console.print("Every record of every day is accounted for.", style="green")

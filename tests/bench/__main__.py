@@ -42,6 +42,7 @@ from tests.bench.produce import produce_release
 from tests.bench.reads import ReadTime, read_times
 from tests.bench.rebuild import rebuild_times
 from tests.bench.reconcile import reconcile_cost
+from tests.bench.scale import WORKERS, carried
 from tests.bench.serving import GET_WRK, Served, served
 from tests.bench.serving_data import Size
 from tests.bench.storage import storage_table, stored_sizes
@@ -85,6 +86,7 @@ class Part(StrEnum):
     PAGE = "page"
     STORAGE = "storage"
     REBUILD = "rebuild"
+    SCALE = "scale"
 
 
 def main(
@@ -102,8 +104,8 @@ def main(
     more record while 52,000 are in state. codec: the compiled Avro writer and reader beside
     fastavro. serve: the API under load, on the same data as reads. page: each view in Chromium, on
     these and 11,000 lines. storage: what the raw topic of each source takes on disk, at first and
-    in a year. rebuild: a next generation beside the first load. Exit code 1 when a goal is missed,
-    3 when a figure is void.
+    in a year. scale: the pipeline with one, two and three workers. rebuild: a next generation
+    beside the first load. Exit code 1 when a goal is missed, 3 when a figure is void.
     """
     logging.basicConfig(level="WARNING", format="%(levelname)s %(message)s")
     logging.getLogger("stamina").setLevel(logging.ERROR)  # retries are its warnings
@@ -117,9 +119,9 @@ def main(
         problems += _measure_product(home, only, records // 2, repeats)
         if Part.VALIDATION in only:
             problems += _measure_validation(repeats)
-        if Part.READS in only:
-            _measure_reads(home / "reads")
-        problems += _measure_raw(home, only)
+        _measure_without_goals(home, only, records // 20, repeats)
+        if Part.REBUILD in only:
+            problems += _measure_rebuild(home / "rebuild")
         if Part.CODEC in only:
             problems += _measure_codec(repeats)
         if Part.SERVE in only:
@@ -202,12 +204,6 @@ def _measure_product(home: Path, only: Sequence[Part], records: int, repeats: in
     return problems
 
 
-def _measure_raw(home: Path, only: Sequence[Part]) -> list[str]:
-    if Part.STORAGE in only:
-        out.print(storage_table(stored_sizes(home / "storage")))
-    return _measure_rebuild(home / "rebuild") if Part.REBUILD in only else []
-
-
 def _measure_rebuild(home: Path) -> list[str]:
     if not real_data_dir().is_dir():
         out.print(f"rebuild: skipped, {how_to_get(real_data_dir())}")
@@ -228,6 +224,15 @@ def _measure_rebuild(home: Path) -> list[str]:
     return [] if reached else [f"rebuild: {times.grown:.1f} s, not {goal}"]
 
 
+def _measure_without_goals(home: Path, only: Sequence[Part], records: int, repeats: int) -> None:
+    if Part.READS in only:
+        _measure_reads(home / "reads")
+    if Part.STORAGE in only:
+        out.print(storage_table(stored_sizes(home / "storage")))
+    if Part.SCALE in only:
+        _measure_scale(home / "scale", records, repeats)
+
+
 def _measure_reads(home: Path) -> None:
     table = Table("query", "median", "p99", "processor time")
     for found in read_times(home, Size()):
@@ -238,6 +243,24 @@ def _measure_reads(home: Path) -> None:
             out.print(found)
     out.print(table)
     out.print(f"One client, one thread, caches warm; {_machine()}.")
+
+
+def _measure_scale(home: Path, records: int, repeats: int) -> None:
+    table = Table("workers", "processor time of a record", "busiest worker", "memory", "speed")
+    for workers in WORKERS:
+        runs = [carried(home / f"{workers}-{run}", workers, records) for run in range(repeats)]
+        table.add_row(
+            str(workers),
+            f"{Spread.of([run.processor_microseconds for run in runs]).text(0)} µs",
+            f"{Spread.of([100 * run.busiest_share for run in runs]).text(0)} %",
+            f"{Spread.of([run.most_megabytes for run in runs]).text(0)} MB",
+            f"{Spread.of([run.records_per_second for run in runs]).text(0)} records/s",
+        )
+    out.print(table)
+    out.print(
+        f"{records:,} raw records through every stage, medians of {repeats} runs; {_machine()}. "
+        "Speed needs a core for each worker and one for the broker."
+    )
 
 
 def _measure_serving(home: Path) -> list[str]:

@@ -186,7 +186,7 @@ def _inserts(partition: int, records: int) -> list[Insert]:
 
 
 @contextmanager
-def deployment(home: Path) -> Iterator[Cluster]:
+def deployment(home: Path, stages: str = "") -> Iterator[Cluster]:
     """A stack of its own with the declared topics and contracts; its workers end with it."""
     with LocalStack(home / "stack", StackPorts.free()) as stack:
         settings = Settings(
@@ -198,7 +198,7 @@ def deployment(home: Path) -> Iterator[Cluster]:
         create_topics(settings)
         register_schemas(settings)
         with Registry(settings.schema_registry_url) as registry:
-            cluster = Cluster(stack, home, settings, registry)
+            cluster = Cluster(stack, home, settings, registry, stages)
             try:
                 yield cluster
             finally:

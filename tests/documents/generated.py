@@ -36,6 +36,7 @@ from streams.topics import (
     raw_topic,
 )
 from streams.topology import SINK_TOPICS, DeclaredStage, pipeline, shared_topics
+from tests.bench import simulation
 from tests.documents.pages import Page
 
 ALERTS = PROJECT_ROOT / "k8s" / "monitoring" / "alerts.yaml"
@@ -247,6 +248,11 @@ def matching(folder: Path) -> str:
     return (PROJECT_ROOT / "tests/score/figures.txt").read_text(encoding="utf-8")
 
 
+def scaling(folder: Path) -> str:
+    """What a thousand times the data need, and a simulated day of them."""
+    return simulation.report()
+
+
 def _recorded(name: str) -> Callable[[Path], str]:
     """What a first run showed, as it was recorded."""
 
@@ -272,6 +278,7 @@ GENERATORS: Mapping[str, Callable[[Path], str]] = {
     "commands": commands,
     "views": clickhouse_views,
     "matching": matching,
+    "scaling": scaling,
     "first run": _recorded("first_run.txt"),
     "first demo": _recorded("first_demo.txt"),
     "first query": _recorded("first_query.txt"),

@@ -10,6 +10,7 @@ from streams.local.stack import LocalStack
 from tests.fault.changed_project import change_project
 from tests.fault.cluster import Cluster, fresh_cluster
 from tests.fault.load import STAGES, Load
+from tests.fault.runbook import Runbook
 from tests.fault.snapshot import Snapshot, clickhouse_content, take_snapshot
 
 
@@ -70,3 +71,10 @@ def cluster(stack: LocalStack, tmp_path: Path) -> Iterator[Cluster]:
 def changed_project(tmp_path: Path) -> Path:
     """The project with another mapping: plants of 200 MW have 250, those of 300 are rejected."""
     return change_project(tmp_path / "changed")
+
+
+@pytest.fixture
+def runbook(cluster: Cluster) -> Runbook:
+    """The procedures of the runbook, for this deployment."""
+    variables = {**cluster.stack.environment(), "DATA_DIR": str(cluster.home)}
+    return Runbook(cluster.home / "clone", variables)

@@ -14,7 +14,7 @@ from streams.topics import MARKET_INFRASTRUCTURE
 from streams.topology import changelogs
 from tests.fault.cluster import Cluster
 from tests.fault.load import CONNECTOR, Load
-from tests.fault.snapshot import take_snapshot
+from tests.fault.runbook import Runbook
 
 pytestmark = [pytest.mark.integration, pytest.mark.fault, pytest.mark.timeout(600)]
 
@@ -49,7 +49,7 @@ def published_by_earlier_code(cluster: Cluster, before: dict[str, AvroRecord]) -
 
 
 def test_lost_changelog_stops_the_worker_and_a_rebuild_restores_the_content(
-    cluster: Cluster,
+    cluster: Cluster, runbook: Runbook
 ) -> None:
     cluster.load(Load(3_000, plants=700))
     cluster.pipeline()
@@ -62,12 +62,20 @@ def test_lost_changelog_stops_the_worker_and_a_rebuild_restores_the_content(
     said = refused.process.log_path.read_text(errors="replace")
     assert "state is lost" in said
     assert "make rebuild" in said
-    cluster.wait_group_empty()
     left = published_by_earlier_code(cluster, before)
-    cluster.rebuild()
-    cluster.pipeline()
-    cluster.wait_drained()
-    cluster.stop_all()
+
+    def started_again() -> None:
+        cluster.pipeline()
+        cluster.wait_drained()
+        cluster.stop_all()
+
+    runbook.follow(
+        "State lost",
+        {
+            "kubectl scale statefulset/pipeline --replicas=0": cluster.stop_all,
+            "kubectl scale statefulset/pipeline --replicas=2": started_again,
+        },
+    )
     after = newest(cluster.settings)
     gone, merged = (after.pop(record_id) for record_id in left)
     assert (gone["status"], gone["replaced_by"]) == ("withdrawn", None)

@@ -16,6 +16,7 @@ from confluent_kafka import (
 
 from streams.core.errors import BrokerError
 from streams.kafka.broker import PartitionId
+from streams.kafka.clients import client_settings
 
 logger = logging.getLogger(__name__)
 
@@ -57,7 +58,7 @@ class TransactionWriter:
         self.written: dict[PartitionId, Written] = {}
         self._producer = Producer(
             {
-                "bootstrap.servers": bootstrap,
+                **client_settings(bootstrap),
                 "transactional.id": transactional_id,
                 "transaction.timeout.ms": TRANSACTION_SECONDS * 1000,
                 "partitioner": "murmur2_random",
@@ -151,7 +152,7 @@ class TransactionWriter:
         """
         self.flush()
         positions = [TopicPartition(*partition, offset) for partition, offset in offsets.items()]
-        configuration: dict[str, Any] = {"bootstrap.servers": self._bootstrap, "group.id": group}
+        configuration: dict[str, Any] = {**client_settings(self._bootstrap), "group.id": group}
         consumer = Consumer(configuration, logger=logger)
         try:
             self._producer.send_offsets_to_transaction(

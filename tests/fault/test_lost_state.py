@@ -15,6 +15,7 @@ from streams.topology import changelogs
 from tests.fault.cluster import Cluster
 from tests.fault.load import CONNECTOR, Load
 from tests.fault.runbook import Runbook
+from tests.fault.snapshot import take_snapshot
 
 pytestmark = [pytest.mark.integration, pytest.mark.fault, pytest.mark.timeout(600)]
 

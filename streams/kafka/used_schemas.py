@@ -71,7 +71,9 @@ def open_registry(bootstrap: str, url: str) -> Registry:
 def restore_schemas(registry: Registry, used: Iterable[UsedSchema]) -> None:
     """Give a registry the schemas it has lost, under the ids that records refer to.
 
-    Registries count their ids up, so an empty one gives the same ones in the same order.
+    Registries count their ids up, so an empty one gives the same ones in the same order. Apicurio
+    counts one up, too, where a schema that it has comes under a second subject and keeps its id: a
+    gap in the ids is where that happened, so there it happens again.
 
     Raises:
         RegistryError: it is another registry, gives other ids, or does not answer.
@@ -81,16 +83,31 @@ def restore_schemas(registry: Registry, used: Iterable[UsedSchema]) -> None:
     other = other_meaning(comparable(used), found)
     if other is not None:
         raise RegistryError(identity_problem([other], found, registry.address))
+    by_id: dict[int, list[UsedSchema]] = {}
     for schema in used:
-        if found[schema.schema_id] is not None:
-            continue
-        given = registry.register_text(schema.subject, schema.text)
-        if given != schema.schema_id:
-            raise RegistryError(
-                f"The schema registry {registry.address} gives {schema.subject} the id {given}, "
-                f"but records of this deployment refer to it as {schema.schema_id}: restore the "
-                "registry from its backup, or start with an empty one that counts its ids from 1."
-            )
+        if found[schema.schema_id] is None:
+            by_id.setdefault(schema.schema_id, []).append(schema)
+    counted = max((one for one, text in found.items() if text is not None), default=0)
+    second_subjects: list[UsedSchema] = []
+    for schema_id, (first, *others) in by_id.items():
+        while counted + 1 < schema_id and second_subjects:
+            _give_back(registry, second_subjects.pop(0))
+            counted += 1
+        _give_back(registry, first)
+        counted = schema_id
+        second_subjects += others
+    for schema in second_subjects:
+        _give_back(registry, schema)
+
+
+def _give_back(registry: Registry, schema: UsedSchema) -> None:
+    given = registry.register_text(schema.subject, schema.text)
+    if given != schema.schema_id:
+        raise RegistryError(
+            f"The schema registry {registry.address} gives {schema.subject} the id {given}, "
+            f"but records of this deployment refer to it as {schema.schema_id}: restore the "
+            "registry from its backup, or start with an empty one that counts its ids from 1."
+        )
 
 
 def record_schemas(

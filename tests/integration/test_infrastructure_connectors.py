@@ -55,6 +55,7 @@ from streams.local.stack import LocalStack
 from streams.settings import settings
 from streams.topics import MARKET_INFRASTRUCTURE, Topic, raw_topic
 from tests.avro.examples import to_record
+from tests.fault.runbook import Runbook, steps
 from tests.producers.live import Live, live_producers
 from tests.producers.sandbox_server import KEY, PLANTS, Sandbox, free_port, running_sandbox
 
@@ -177,6 +178,20 @@ class TestALSILNGConnector:
         with pytest.raises(AuthenticationError, match="ALSI_API_KEY"):
             live.with_variables(ALSI_API_KEY="wrong").poll(ALSI)
         assert (live.count(ALSI), live.history(ALSI)) == (0, [])
+
+    def test_a_key_that_was_rotated_is_used_by_the_next_poll(
+        self, live: Live, tmp_path: Path
+    ) -> None:
+        live = live.with_variables(ALSI_API_KEY="revoked", ALSI_BACKFILL_FROM="2026-05-01")
+        with pytest.raises(AuthenticationError, match="ALSI_API_KEY"):
+            live.poll(ALSI)
+        runbook = Runbook(tmp_path / "clone", live.environment)
+        (kubectl,) = (
+            one.command for one in steps("Rotating a key") if one.command.startswith("kubectl")
+        )
+        assert "infrastructure-sources" in kubectl
+        runbook.follow("Rotating a key", {kubectl: lambda: runbook.set(ALSI_API_KEY=KEY)})
+        assert len(live.history(ALSI)) == 1
 
     def test_above_the_limit_the_run_ends_and_leaves_no_checkpoint(
         self, stack: LocalStack, tmp_path: Path

@@ -1,5 +1,6 @@
 """The ids that records refer to are known beside the records, whatever the registry says."""
 
+import shutil
 from collections.abc import Iterator
 from pathlib import Path
 
@@ -28,6 +29,7 @@ from streams.local.registry import RegistryServer
 from streams.local.stack import LocalStack
 from streams.settings import Settings
 from streams.topics import SCHEMA_IDS, raw_topic
+from tests.fault.runbook import Runbook
 
 pytestmark = pytest.mark.integration
 
@@ -35,8 +37,7 @@ pytestmark = pytest.mark.integration
 @pytest.fixture(scope="module")
 def empty_registry(tmp_path_factory: pytest.TempPathFactory) -> Iterator[RegistryServer]:
     """A second registry that nobody has used."""
-    folder = tmp_path_factory.mktemp("other")
-    server = RegistryServer(folder, fetch_components(), StackPorts.free())
+    server = RegistryServer(tmp_path_factory.mktemp("other"), fetch_components(), StackPorts.free())
     server.start()
     yield server
     server.kill()
@@ -139,3 +140,33 @@ def test_an_empty_registry_gets_its_schemas_back_under_their_ids(
                 registry,
                 [UsedSchema(99, "s99-value", texts[0])],
             )
+
+
+def test_a_registry_that_lost_everything_gets_every_schema_back_under_its_id(
+    deployed: Settings, empty_registry: RegistryServer, tmp_path: Path
+) -> None:
+    """As the runbook says, of all contracts: several subjects share one, and leave gaps in the ids.
+
+    Without them an empty registry counted on, and gave the next schema the id of a gap.
+    """
+    bootstrap, url = deployed.kafka_bootstrap, empty_registry.url
+    lose_everything(empty_registry)
+    delete_topics(bootstrap, [SCHEMA_IDS.name])
+    elsewhere = deployed.model_copy(update={"schema_registry_url": url})
+    create_topics(elsewhere)
+    register_schemas(elsewhere)
+    used = used_schemas(bootstrap)
+    lose_everything(empty_registry)
+    with pytest.raises(SettingsError, match="make schemas-register"):
+        open_registry(bootstrap, url)
+    variables = {"KAFKA_BOOTSTRAP": bootstrap, "SCHEMA_REGISTRY_URL": url}
+    Runbook(tmp_path / "clone", variables).follow("Registry lost")
+    assert used_schemas(bootstrap) == used
+    # It compares every one that was used.
+    open_registry(bootstrap, url).close()
+
+
+def lose_everything(server: RegistryServer) -> None:
+    server.kill()
+    shutil.rmtree(server.process.log_path.parents[1] / "registry")
+    server.start()

@@ -28,6 +28,7 @@ from streams.local.workers import LocalWorker
 from streams.topics import MARKET_INFRASTRUCTURE, RECORD_OUTCOMES, raw_topic
 from tests.fault.cluster import Cluster
 from tests.fault.load import CONNECTOR, RAW, plant_record
+from tests.fault.runbook import Runbook
 
 pytestmark = [pytest.mark.integration, pytest.mark.fault, pytest.mark.timeout(600)]
 
@@ -249,7 +250,9 @@ def assert_the_trace_shows_both_attempts(cluster: Cluster, value: bytes) -> None
     assert "market.infrastructure/" in printed
 
 
-def test_a_flood_of_rejections_pauses_one_source_until_it_is_resumed(cluster: Cluster) -> None:
+def test_a_flood_of_rejections_pauses_one_source_until_it_is_resumed(
+    cluster: Cluster, runbook: Runbook
+) -> None:
     encoder = topic_encoder(cluster.registry, RAW, avro.RawRecord)
     bad = [
         encoder.encode(plant_record(f"BAD{number}", name=" ").to_avro()) for number in range(150)
@@ -273,9 +276,14 @@ def test_a_flood_of_rejections_pauses_one_source_until_it_is_resumed(cluster: Cl
     assert time.monotonic() - began < STOP_SECONDS
     worker = cluster.pipeline(PAUSE_REJECTED_CONSECUTIVE="100", STAGES="")
     cluster.wait_for(lambda: bool(paused(worker)))
-    resumed = command(cluster, "resume", "wri_powerplants")
-    assert f"{RAW.name}/2 resumed up to offset 299" in resumed.stdout
-    cluster.wait_drained()
+    printed = runbook.follow(
+        "Poison release of a source", before={"make audit": cluster.wait_drained}
+    )
+    assert "GOOD149" in printed[f'make inspect TOPIC={RAW.name} ARGS="--last 2"']
+    resumed = printed[f"make resume SOURCE={CONNECTOR}"]
+    assert f"{RAW.name}/2 resumed up to offset 299" in resumed
+    (redriven,) = (said for typed, said in printed.items() if "dlq-redrive" in typed)
+    assert "0 dead letters were redriven" in redriven
     assert paused(worker) == {}
     assert len(dead_letters(cluster)) == 151
     assert {f"GOOD{number}" for number in range(150)} <= plant_ids(cluster)

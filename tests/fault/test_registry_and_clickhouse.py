@@ -13,6 +13,7 @@ from streams.local.workers import LocalWorker
 from streams.topics import QUALITY_SCORES, SCHEMA_IDS
 from tests.fault.cluster import Cluster
 from tests.fault.load import RAW, plant_record
+from tests.fault.runbook import Runbook
 from tests.fault.test_poison_and_dead_letters import (
     command,
     plant_ids,
@@ -38,7 +39,7 @@ def waiting(worker: LocalWorker) -> dict[str, str]:
 
 
 def test_a_lost_schema_is_waited_for_and_a_lost_clickhouse_is_loaded_again(
-    cluster: Cluster,
+    cluster: Cluster, runbook: Runbook
 ) -> None:
     later, encoder = registered_later(cluster, RAW.contract_name)
     used = UsedSchema(encoder.schema_id, "later-value", canonical_json(later.latest))
@@ -75,11 +76,26 @@ def test_a_lost_schema_is_waited_for_and_a_lost_clickhouse_is_loaded_again(
     before = page(sink, "rows")
     refused = command(cluster, "sink-reload")
     assert "are running: stop them" in refused.stdout
-    sink.process.stop(15)
-    shutil.rmtree(cluster.clickhouse_dir)
-    cluster.wait_for(lambda: command(cluster, "sink-reload").returncode == 0)
-    sink = cluster.sink(PAUSE_REJECTED_CONSECUTIVE="20")
-    cluster.wait_for(lambda: page(sink, "rows") == before)
+    lost, started = sink, []
+
+    def stopped_and_lost() -> None:
+        lost.process.stop(15)
+        shutil.rmtree(cluster.clickhouse_dir)
+
+    def started_again() -> None:
+        sink = cluster.sink(PAUSE_REJECTED_CONSECUTIVE="20")
+        started.append(sink)
+        runbook.set(SINK_PORT=sink.url.rpartition(":")[2])
+        cluster.wait_for(lambda: page(sink, "rows") == before)
+
+    runbook.follow(
+        "ClickHouse lost",
+        {
+            "kubectl scale deployment/sink --replicas=0": stopped_and_lost,
+            "kubectl scale deployment/sink --replicas=2": started_again,
+        },
+    )
+    (sink,) = started
     assert before["current"] == {**before["current"], "power_plant": 1}
 
     publish(cluster, QUALITY_SCORES.name, [b"junk"] * 30, 0)

@@ -9,6 +9,7 @@ from collections.abc import Iterable, Iterator
 from concurrent.futures import ThreadPoolExecutor
 from dataclasses import dataclass, replace
 from datetime import UTC, datetime
+from operator import itemgetter
 
 from rich.progress import Progress
 
@@ -37,6 +38,7 @@ from streams.topics import (
     DEAD_LETTERS,
     GENERATIONS,
     MARKET_INFRASTRUCTURE,
+    QUALITY_SCORES,
     RECORD_OUTCOMES,
     REPLAYS,
     Topic,
@@ -164,6 +166,8 @@ class _Switching:
             return self._outcomes()
         if topic == DEAD_LETTERS:
             return self._dead_letters()
+        if topic == QUALITY_SCORES:
+            return self._scores()
         return self._by_key(topic)
 
     def _canonical(self) -> Iterator[tuple[bytes | None, bytes | None, int]]:
@@ -204,6 +208,30 @@ class _Switching:
             is_own = record.key is not None and record.key.startswith(own)
             if not is_own and identity(record) not in known:
                 yield record.key, record.value, record.partition
+
+    def _scores(self) -> Iterator[tuple[bytes | None, bytes | None, int]]:
+        """Every score, and that a window is empty which has no record any more."""
+        decoder = topic_decoder(self.switch.registry, QUALITY_SCORES, avro.QualityScore)
+        encoder = topic_encoder(self.switch.registry, QUALITY_SCORES, avro.QualityScore)
+        for key, value, partition in self._by_key(QUALITY_SCORES):
+            if value is not None:
+                yield key, value, partition
+                continue
+            last = max(
+                (
+                    decoder.decode(record.value)
+                    for record in self._records(QUALITY_SCORES)
+                    if (record.key, record.partition) == (key, partition) and record.value
+                ),
+                key=itemgetter("version"),
+            )
+            empty: avro.QualityScore = {
+                **last,
+                "version": last["version"] + 1,
+                "record_count": 0,
+                "failed_count": 0,
+            }
+            yield key, encoder.encode(empty), partition
 
     def _by_key(self, topic: Topic) -> Iterator[tuple[bytes | None, bytes | None, int]]:
         """What each key stands for, where it differs, and that it stands for nothing any more."""

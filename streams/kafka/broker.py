@@ -147,6 +147,8 @@ class BrokerPulse:
             self._admin = connect(self._bootstrap)
         while True:
             try:
+                # Gives the client its token, where it shows one: this call would wait for ever.
+                self._admin.poll(0)
                 # Not `describe_cluster`: librdkafka 2.12 aborts the process when a broker answers
                 # that names no broker, as one does that has just been away for a while.
                 # Of a topic that every role reads: a refusal would fill the broker's log.
@@ -322,6 +324,7 @@ class Broker:
 
         @_retry
         def ask() -> dict[PartitionId, int]:
+            consumer.poll(0)  # gives the client its token, where it shows one
             found = consumer.committed(
                 [TopicPartition(*partition) for partition in partitions], timeout=_REQUEST_SECONDS
             )

@@ -94,6 +94,7 @@ class PartitionTransactions:
             TransactionError: the broker did not answer.
         """
         for attempt in range(1, _MAX_ATTEMPTS + 1):
+            self._producer.poll(0)  # gives the client its token, where it shows one
             try:
                 self._producer.init_transactions(TRANSACTION_TIMEOUT_SECONDS)
             except KafkaException as exception:

@@ -20,6 +20,7 @@ from streams.settings import Settings
 from streams.topics import (
     DEAD_LETTERS,
     DECISIONS,
+    GENERATIONS,
     MARKET_INFRASTRUCTURE,
     RECORD_OUTCOMES,
     REPLAYS,
@@ -277,7 +278,7 @@ def _api(settings: Settings, connector_names: Sequence[str]) -> Role:
         "`make api`",
         (
             *_topics("Read", (*inputs, *SINK_TOPICS, SCHEMA_IDS)),
-            *_topics("Describe", [RESUMES]),
+            *_topics("Describe", [RESUMES, GENERATIONS]),
             *_groups(settings),
         ),
         _READ_TABLES,

@@ -60,7 +60,7 @@ def write_key_store(certificate: trustme.LeafCert, path: Path) -> None:
 
 def write_certificate(secured: "SecuredStack", name: str) -> tuple[Path, Path]:
     """A client's own certificate and key."""
-    issued = secured.ca.issue_cert(common_name=name)
+    issued = secured.ca.issue_cert(name, common_name=name)
     certificate, key = (secured.home / f"{name}.{kind}.pem" for kind in ("certificate", "key"))
     certificate.write_bytes(issued.cert_chain_pems[0].bytes())
     key.write_bytes(issued.private_key_pem.bytes())

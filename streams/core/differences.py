@@ -117,7 +117,9 @@ def is_news(before: avro.InfrastructureRecord | None, after: avro.Infrastructure
     """Whether readers who have one version of a record, or none, learn anything from another."""
     if before is None:
         return after["status"] == "current"
-    if (before["status"], before["replaced_by"]) != (after["status"], after["replaced_by"]):
+    if before["status"] != after["status"]:
+        return True
+    if before.get("replaced_by") != after.get("replaced_by"):
         return True
     return after["status"] == "current" and bool(changed_fields(before, after))
 

@@ -68,7 +68,7 @@ def test_a_source_record_in_another_asset_has_moved() -> None:
 def test_readers_are_told_what_differs_and_nothing_they_have() -> None:
     current, withdrawn = record(1), record(1, version=9, status="withdrawn")
     assert not is_news(current, record(1, version=9))
-    assert is_news(current, record(1, version=9, capacity_mw=2.5))
+    assert is_news(current, record(1, version=9, capacity_mw=250.5))
     assert is_news(current, withdrawn)
     assert is_news(withdrawn, record(1, version=10))
     assert not is_news(withdrawn, record(1, version=10, status="withdrawn"))

@@ -263,14 +263,6 @@ def _sink(settings: Settings) -> Role:
     )
 
 
-def _groups(settings: Settings) -> tuple[Right, ...]:
-    return (
-        Right("group", settings.app_id, "Describe"),
-        Right("group", settings.sink_app_id, "Describe"),
-        _READER,
-    )
-
-
 def _api(settings: Settings, connector_names: Sequence[str]) -> Role:
     inputs = [stage.input for stage in pipeline(connector_names)]
     return Role(
@@ -279,7 +271,9 @@ def _api(settings: Settings, connector_names: Sequence[str]) -> Role:
         (
             *_topics("Read", (*inputs, *SINK_TOPICS, SCHEMA_IDS)),
             *_topics("Describe", [RESUMES, GENERATIONS]),
-            *_groups(settings),
+            Right("group", settings.app_id, "Describe"),
+            Right("group", settings.sink_app_id, "Describe"),
+            _READER,
         ),
         _READ_TABLES,
     )
@@ -291,7 +285,7 @@ def _auditor(settings: Settings, connector_names: Sequence[str]) -> Role:
         "what changes nothing: `make audit`, `make inspect`, `make trace`, `make dlq`, …",
         (
             *_topics("Read", deployment_topics(settings.app_id, connector_names)),
-            *_groups(settings),
+            _READER,
         ),
         _READ_TABLES,
     )

@@ -171,7 +171,7 @@ tests: setup-dev
 		$(if $(COV),--cov --cov-report=term-missing:skip-covered) $(ARGS)
 
 soak: setup-dev ## Full sizes: faults, published pairs, 55,000 made-up raw records a source
-	$(BIN)/pytest --soak --durations=15 tests/fault tests/integration/sink/test_kill.py tests/integration/commands/test_run.py \
+	$(BIN)/pytest --soak --durations=15 tests/fault tests/integration/sink/test_kill.py tests/integration/commands/test_run.py tests/integration/commands/test_demo.py \
 		tests/integration/test_infrastructure_connectors.py tests/integration/local/test_stack.py \
 		tests/integration/test_dashboard.py \
 		tests/integration/reconcile tests/core/reconcile/test_real_data.py \

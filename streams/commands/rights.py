@@ -285,6 +285,7 @@ def _auditor(settings: Settings, connector_names: Sequence[str]) -> Role:
         "what changes nothing: `make audit`, `make inspect`, `make trace`, `make dlq`, …",
         (
             *_topics("Read", deployment_topics(settings.app_id, connector_names)),
+            Right("group", settings.sink_app_id, "Describe"),
             _READER,
         ),
         _READ_TABLES,

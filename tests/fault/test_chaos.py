@@ -124,6 +124,7 @@ def polled(cluster: Cluster, real_data: Path) -> RealLoad:
             **cluster.stack.environment(),
             **connector_environment(sandbox.url, SandboxSettings(alsi_key=KEY, nlr_key=KEY)),
             **environment_without_limits(),
+            "WRI_MINIMUM_ROWS": "1000",  # there may be a few countries only
         }
         services = Services(
             cluster.settings.kafka_bootstrap, cluster.settings.schema_registry_url, dsn

@@ -6,6 +6,7 @@ dropped and listed again, merged and parted by hand, dead letters redriven.
 
 from collections import Counter
 from collections.abc import Iterator
+from dataclasses import replace
 from pathlib import Path
 from random import Random
 
@@ -19,10 +20,11 @@ from streams.commands.next_generation import drop
 from streams.commands.rebuild import compare
 from streams.core import contract_types as avro
 from streams.core.dead_letters import Choice, Policy
+from streams.core.regions import region_of
 from streams.local.stack import LocalStack
 from streams.topics import MARKET_INFRASTRUCTURE, of_next_generation
 from tests.fault.cluster import Cluster, fresh_cluster
-from tests.fault.real_load import publish
+from tests.fault.real_load import Keyed, RealLoad, publish
 from tests.fault.snapshot import newest_records
 from tests.fault.test_chaos import polled
 from tests.few_countries import cut_down_sources
@@ -35,6 +37,7 @@ pytestmark = [
 ]
 
 KIND = "power_plant"
+PLANTS = "wri_powerplants"
 DECISIONS = 3
 """Pairs that are joined by hand, and as many that are parted."""
 
@@ -91,18 +94,31 @@ def decide_by_hand(cluster: Cluster, verdict: Verdict, one: str, other: str) -> 
 
 
 def join_and_part(cluster: Cluster) -> None:
-    """Join plants of one country that nobody takes for one, and part some that are one."""
+    """Join plants of one country and region that nobody takes for one, part some that are."""
     for plant in plants_of(cluster, 2)[:DECISIONS]:
         decide_by_hand(cluster, "cannot-link", *entities(plant))
-    alone: dict[str | None, list[str]] = {}
+    alone: dict[tuple[str | None, int], list[str]] = {}
     for plant in plants_of(cluster, 1):
         payload = plant["power_plant"]
         assert payload is not None
         (entity,) = entities(plant)
-        alone.setdefault(payload["country_code"], []).append(entity)
+        country = payload["country_code"]
+        region = region_of(payload["latitude"], payload["longitude"], country)
+        alone.setdefault((country, region), []).append(entity)
     pairs = [names[:2] for names in alone.values() if len(names) > 1]
     for one, other in pairs[:DECISIONS]:
         decide_by_hand(cluster, "must-link", one, other)
+
+
+def without_names(load: RealLoad) -> dict[str, list[Keyed]]:
+    """Some plants as their source says them, but for the name: they are rejected."""
+    found = []
+    for keyed in list(load.listed[PLANTS].values())[:DECISIONS]:
+        assert keyed.record.item is not None
+        item = {**keyed.record.item, "name": ""}
+        record = replace(keyed.record, fetched_at=load.now, event="observed", item=item)
+        found.append(Keyed(keyed.key, record))
+    return {PLANTS: found}
 
 
 def redrive_all(cluster: Cluster) -> int:
@@ -130,6 +146,10 @@ def test_what_has_grown_equals_what_a_rebuild_makes(
         deployment.expect(publish(deployment.settings.kafka_bootstrap, deployment.registry, polls))
         if number == 0:
             join_and_part(deployment)
+            nameless = without_names(load)
+            deployment.expect(
+                publish(deployment.settings.kafka_bootstrap, deployment.registry, nameless)
+            )
         deployment.wait_drained()
     assert redrive_all(deployment) > 0
     deployment.wait_drained()

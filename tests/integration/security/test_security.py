@@ -36,6 +36,8 @@ SELDOM = {
     Right("topic", "market.infrastructure", "Read"): {"operator"},  # what a replay has changed
     Right("topic", "dead_letters", "Read"): {"pipeline", "api"},  # for its lag, when there is any
     Right("topic", "pipeline.replays", "Read"): {"pipeline", "api"},
+    # Only a worker that starts after a decision restores it.
+    Right("topic", "infrastructure-pipeline-decide-changelog", "Read"): {"pipeline"},
     Right("topic", "pipeline.resumes", "Read"): {"pipeline", "sink"},  # when something is paused
 }
 """Rights that roles use only when something has happened that does not happen here."""

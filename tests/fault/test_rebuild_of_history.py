@@ -33,11 +33,13 @@ pytestmark = [
     pytest.mark.integration,
     pytest.mark.fault,
     pytest.mark.real_data,
+    pytest.mark.soak,
     pytest.mark.timeout(3_600),
 ]
 
 KIND = "power_plant"
 PLANTS = "wri_powerplants"
+ROUNDS = 2
 DECISIONS = 3
 """Pairs that are joined by hand, and as many that are parted."""
 
@@ -53,10 +55,8 @@ def deployment(stack: LocalStack, tmp_path: Path) -> Iterator[Cluster]:
 
 
 @pytest.fixture
-def sources(request: pytest.FixtureRequest, real_data: Path, tmp_path: Path) -> Path:
-    """Files of a few countries; in full size of all."""
-    if request.config.getoption("--soak"):
-        return real_data
+def sources(real_data: Path, tmp_path: Path) -> Path:
+    """Files of a few countries."""
     return cut_down_sources(real_data, tmp_path / "few")
 
 
@@ -134,14 +134,12 @@ def redrive_all(cluster: Cluster) -> int:
     return report.sent
 
 
-def test_what_has_grown_equals_what_a_rebuild_makes(
-    deployment: Cluster, sources: Path, request: pytest.FixtureRequest
-) -> None:
+def test_what_has_grown_equals_what_a_rebuild_makes(deployment: Cluster, sources: Path) -> None:
     random = Random(1)
     load = polled(deployment, sources)
     deployment.pipeline()
     deployment.wait_drained()
-    for number in range(8 if request.config.getoption("--soak") else 2):
+    for number in range(ROUNDS):
         polls = load.next_round(random)
         deployment.expect(publish(deployment.settings.kafka_bootstrap, deployment.registry, polls))
         if number == 0:

@@ -12,7 +12,8 @@ from streams.commands.demo import LEAST_DAYS
 from tests import prometheus
 from tests.integration.commands.test_run import DEADLINE_SECONDS, Home, home_of_its_own, words
 
-pytestmark = [pytest.mark.integration, pytest.mark.timeout(600)]
+# Nine days of a whole deployment take minutes.
+pytestmark = [pytest.mark.integration, pytest.mark.soak, pytest.mark.timeout(600)]
 
 _FEW = {"SANDBOX_PLANTS": "600", "WRI_MINIMUM_ROWS": "100", "ALSI_DETAIL_BACKFILL_DAYS": "12"}
 RECORDED = Path(__file__).parent / "first_demo.txt"
@@ -45,9 +46,8 @@ def interrupt(home: Home) -> None:
     assert home.processes() == []
 
 
-def test_a_demo_shows_every_event(home: Home, pytestconfig: pytest.Config) -> None:
-    if pytestconfig.getoption("--soak"):
-        interrupt(home)  # another start of everything
+def test_a_demo_shows_every_event_also_after_one_that_was_interrupted(home: Home) -> None:
+    interrupt(home)
     running = home.start("--days", str(LEAST_DAYS))
     said = home.wait_for_line(running, "QUERY=")
     assert "Not seen" not in said

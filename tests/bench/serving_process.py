@@ -81,7 +81,7 @@ def _framed(number: int) -> list[bytes]:
 def main(directory: Path, port: int) -> None:
     """Answer until standard input ends."""
     logging.basicConfig(filename=directory.with_suffix(".log"), level=logging.INFO)
-    clickhouse = ClickHouse(f"chdb://{directory}")
+    clickhouse = ClickHouse(f"chdb://{directory.absolute()}")
     loader = SteadyLoader(clickhouse)
     api = ApiThread(Settings(clickhouse_dsn=clickhouse.address, api_port=port))
     api.start()

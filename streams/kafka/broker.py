@@ -152,7 +152,6 @@ class BrokerPulse:
                 # Not `describe_cluster`: librdkafka 2.12 aborts the process when a broker answers
                 # that names no broker, as one does that has just been away for a while.
                 # Of a topic that every role reads: a refusal would fill the broker's log.
-                self._admin.poll(0)  # the client asks for its tokens here, and only here
                 self._admin.list_topics(SCHEMA_IDS.name, timeout=_REQUEST_SECONDS)
             except KafkaException as exception:
                 logger.debug("Kafka does not answer: %s", exception.args[0].str())

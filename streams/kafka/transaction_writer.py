@@ -74,6 +74,7 @@ class TransactionWriter:
 
     def __enter__(self) -> Self:
         try:
+            self._producer.poll(0)  # gives the client its token, where it shows one
             self._producer.init_transactions(_ANSWER_SECONDS)
             self._producer.begin_transaction()
         except KafkaException as exception:

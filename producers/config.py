@@ -16,6 +16,7 @@ from pydantic import BaseModel, BeforeValidator, ConfigDict, Field, ValidationEr
 from pydantic_core import ErrorDetails
 
 from producers.errors import ConfigurationError
+from streams.core.yaml_text import parsed_yaml
 
 CONFIG_FOLDER = Path(__file__).resolve().parent / "config"
 
@@ -128,7 +129,7 @@ def load_schedule(name: str, environment: Mapping[str, str]) -> timedelta:
 
 def _document(path: Path) -> dict[str, object]:
     try:
-        document = yaml.safe_load(path.read_text(encoding="utf-8"))
+        document = parsed_yaml(path.read_text(encoding="utf-8"))
     except OSError as error:
         raise ConfigurationError(
             f"Cannot read {path}: {error.strerror}. Point CONFIG_PATH at a file or folder."

@@ -94,12 +94,13 @@ class Credentials:
 
     Attributes:
         settings: As they were read.
-        context: Checks the certificates of services; has this client's own, too.
+        context: Checks the certificates of services; has this client's own, too. None when the
+            settings name nothing that Python's own TLS checks.
         tokens: Where tokens come from; None unless the mechanism is OAUTHBEARER.
     """
 
     settings: Settings
-    context: ssl.SSLContext
+    context: ssl.SSLContext | None
     tokens: TokenSource | None
 
     @property
@@ -138,8 +139,11 @@ def credentials_of(settings: Settings) -> Credentials:
         SettingsError: one is missing, contradicts another, or names a file that cannot be used.
     """
     _require_complete(settings)
-    context = _context(settings)
     is_token = _is_named(settings) and settings.kafka_sasl_mechanism == _TOKENS
+    is_encrypted = settings.kafka_security_protocol.endswith("SSL")
+    if not (is_token or is_encrypted or settings.services_ca_file):
+        return Credentials(settings, None, None)  # reading the usual authorities takes a while
+    context = _context(settings)
     return Credentials(settings, context, TokenSource(settings, context) if is_token else None)
 
 

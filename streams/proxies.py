@@ -114,9 +114,13 @@ def _ip_host(address: str) -> str | None:
 
 
 def _require_certificates() -> None:
+    read: dict[str, bool] = {}
     for name in ("SSL_CERT_FILE", "REQUESTS_CA_BUNDLE", "CURL_CA_BUNDLE", "SSL_CERT_DIR"):
         path = os.environ.get(name)
-        if path and not _holds_certificates(Path(path)):
+        # Most name the same file, and reading it takes a while.
+        if path and path not in read:
+            read[path] = _holds_certificates(Path(path))
+        if path and not read[path]:
             raise SettingsError(
                 f"{name} must name certificates in PEM form, which {path} has not: correct the "
                 "variable, or unset it to trust the usual authorities."

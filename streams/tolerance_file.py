@@ -7,6 +7,7 @@ from pydantic import ValidationError
 
 from streams.core.errors import SettingsError
 from streams.core.tolerances import Tolerances
+from streams.core.yaml_text import parsed_yaml
 
 OWN_FILE = Path(__file__).resolve().parent / "tolerances.yaml"
 
@@ -23,7 +24,7 @@ def load_tolerances(path: Path | None = None) -> Tolerances:
     """
     file = path or OWN_FILE
     try:
-        document = yaml.safe_load(file.read_text(encoding="utf-8"))
+        document = parsed_yaml(file.read_text(encoding="utf-8"))
     except OSError as error:
         raise SettingsError(
             f"Cannot read {file}: {error.strerror}. Set TOLERANCES_FILE to a copy of {OWN_FILE}."

@@ -96,6 +96,7 @@ def test_nothing_set_means_the_authorities_of_the_system(
 ) -> None:
     monkeypatch.setenv("SERVICES_CA_FILE", "")
     found = credentials_of(Settings(kafka_security_protocol="SSL"))
+    assert found.context is not None
     assert found.context.verify_mode is ssl.CERT_REQUIRED
     assert found.context.check_hostname
 

@@ -13,6 +13,7 @@ import yaml
 from prometheus_client.parser import text_string_to_metric_families
 
 from streams.core.errors import InfrastructureError
+from streams.core.yaml_text import parsed_yaml
 from streams.settings import PROJECT_ROOT
 
 RULES: Final = PROJECT_ROOT / "k8s" / "monitoring" / "alerts.yaml"
@@ -163,9 +164,7 @@ class AlertHistory:
         return found
 
     def _simple_ones(self) -> Iterator[Alert]:
-        for rule in (
-            one for group in yaml.safe_load(self._text)["groups"] for one in group["rules"]
-        ):
+        for rule in (one for group in parsed_yaml(self._text)["groups"] for one in group["rules"]):
             simple = _SIMPLE.fullmatch(rule["expr"].strip())
             if simple is None:
                 continue

@@ -17,6 +17,7 @@ from streams.credentials import TokenSource, current_credentials
 from streams.engine.applied import shorter_log
 from streams.engine.engine import Engine
 from streams.engine.process import Ending, WorkerProcess, require_free_port
+from streams.engine.quick_start import leave_out_discovery
 from streams.engine.recovery import EngineTableManager
 from streams.engine.running import RunningBatches
 from streams.engine.table import StageTable
@@ -32,6 +33,8 @@ _FETCH_BYTES = 256 * 1024
 """Per partition and fetch: fair between partitions at the throughput of larger ones (measured)."""
 
 _QUEUED_BATCHES = 8
+
+leave_out_discovery()
 
 
 class NamedAgent(faust.Agent):  # type: ignore[misc]
@@ -170,7 +173,7 @@ class EngineApp(BatchApp):
     async def on_start(self) -> None:
         """Build the engine before anything is read; errors end the start with their message."""
         _ = self.engine
-        _collect_garbage_seldom()
+        gc.freeze()  # what exists here at the start is never walked again
         await super().on_start()
 
     async def on_stop(self) -> None:
@@ -183,16 +186,6 @@ class EngineApp(BatchApp):
         # The interpreter would walk every record in memory on its way out: 4 s (measured).
         gc.freeze()
         gc.disable()
-
-
-def _collect_garbage_seldom() -> None:
-    """Look for cycles after more allocations than a batch makes.
-
-    Python's default, 700, walks the live records of a batch over and over: up to half of the time
-    of decoding (measured). What exists here at the start is never walked again.
-    """
-    gc.freeze()
-    gc.set_threshold(100_000, 20, 20)
 
 
 class _TokenProvider(AbstractTokenProvider):  # type: ignore[misc]

@@ -6,8 +6,9 @@ from importlib.resources import files
 from math import inf
 from typing import Final
 
-import yaml
 from pydantic import BaseModel, ConfigDict, Field
+
+from streams.core.yaml_text import parsed_yaml
 
 
 class _Strict(BaseModel):
@@ -124,7 +125,7 @@ class ReconcileSettings(_Strict):
 @cache
 def _load() -> ReconcileSettings:
     text = (files(__package__) / "rules.yaml").read_text("utf-8")
-    return ReconcileSettings.model_validate(yaml.safe_load(text))
+    return ReconcileSettings.model_validate(parsed_yaml(text))
 
 
 def _token_counts() -> dict[str, int]:

@@ -35,6 +35,7 @@ from streams.local.workers import LocalWorker, Program, faust_worker
 from streams.question import Question
 from streams.settings import Settings
 from streams.topology import SINK_TOPICS, drain_steps, pipeline
+from streams.worker_pages import pages
 
 READY_SECONDS: Final = 90.0
 _DRAIN_STALL_SECONDS: Final = 180.0
@@ -276,7 +277,7 @@ def _said_by_workers(settings: Settings, what: str) -> list[str]:
     for port in (settings.worker_port, settings.sink_port):
         url = f"http://127.0.0.1:{port}/ready"
         try:
-            answer: dict[str, Any] = httpx.get(url, timeout=60, trust_env=False).json()
+            answer: dict[str, Any] = pages().get(url, timeout=60).json()
         except httpx.TransportError:
             continue  # starting, or ended: that is found elsewhere
         reasons += answer.get(what, {}).values()

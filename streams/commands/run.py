@@ -6,7 +6,6 @@ from collections.abc import Mapping
 from contextlib import ExitStack
 from typing import Any, Final
 
-import httpx
 from rich.console import Console
 
 from producers.connectors import CONNECTORS
@@ -25,6 +24,7 @@ from streams.commands.stored_records import compare_stored
 from streams.core.errors import InfrastructureError, SettingsError
 from streams.serve.addresses import PREFIX
 from streams.settings import EXIT_CONFIGURATION, EXIT_FAILED, EXIT_INTERRUPTED, Settings
+from streams.worker_pages import pages
 
 EXIT_OK: Final = 0
 EXIT_NOT_CLOSED: Final = 1
@@ -105,9 +105,8 @@ def _audit(local: LocalRun, summaries: list[RunSummary], console: Console, elaps
     audit = run_audit(settings, sources)
     polled = {sources[summary.source]: summary.polled for summary in summaries}
     print_audit(audit, polled, settings, console)
-    rows: dict[str, Any] = httpx.get(
-        f"http://127.0.0.1:{settings.sink_port}/rows", timeout=60, trust_env=False
-    ).json()
+    url = f"http://127.0.0.1:{settings.sink_port}/rows"
+    rows: dict[str, Any] = pages().get(url, timeout=60).json()
     compared = compare_stored(settings, audit.published)
     problems = [
         *audit.problems,

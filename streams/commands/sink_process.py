@@ -5,6 +5,7 @@ from collections.abc import Mapping
 import httpx
 
 from streams.core.errors import SinkError
+from streams.worker_pages import pages
 
 
 def ask_sink(
@@ -32,13 +33,12 @@ def ask_sink(
         SinkError: nobody answers.
     """
     try:
-        return httpx.request(
+        return pages().request(
             method,
             f"http://127.0.0.1:{port}{page}",
             params=params,
             content=content,
             timeout=seconds,
-            trust_env=False,
         )
     except httpx.TransportError as error:
         raise SinkError(

@@ -33,7 +33,7 @@ STOP_SECONDS: Final = 4.0
 """Longest time a component may take to end before it is killed; it takes half a second."""
 
 _GUARD: Final = Path(__file__).with_name("parent_death_guard.py")
-_POLL_SECONDS: Final = 0.05
+_POLL_SECONDS: Final = 0.1
 _ORPHAN_GRACE_SECONDS: Final = 4.0
 _CLOCK_SLACK_SECONDS: Final = 2.0
 

@@ -11,6 +11,7 @@ import httpx
 from streams.local.errors import PortInUseError
 from streams.local.ports import holder_of, is_free
 from streams.local.process import ManagedProcess
+from streams.worker_pages import pages
 
 _ANSWER_SECONDS: Final = 2.0
 
@@ -105,6 +106,6 @@ class LocalWorker:
         """Its page; None while it does not answer."""
         url = self.url + self.program.ready_path
         try:
-            return httpx.get(url, timeout=_ANSWER_SECONDS, trust_env=False)
+            return pages().get(url, timeout=_ANSWER_SECONDS)
         except httpx.TransportError:
             return None

@@ -16,6 +16,7 @@ from streams.kafka.topic_admin import end_offsets, lag
 from streams.serve.seldom import Seldom
 from streams.settings import Settings
 from streams.topology import SINK_TOPICS, declared_topics, pipeline
+from streams.worker_pages import pages
 
 _ANSWER_SECONDS: Final = 5.0
 
@@ -125,7 +126,7 @@ class Operations:
         settings = self.settings
         url = settings.worker_url or f"http://127.0.0.1:{settings.worker_port}"
         try:
-            answer = httpx.get(f"{url}/ready", timeout=_ANSWER_SECONDS, trust_env=False)
+            answer = pages().get(f"{url}/ready", timeout=_ANSWER_SECONDS)
             paused: Mapping[str, str] = answer.json().get("paused", {})
         except (httpx.HTTPError, ValueError) as error:
             raise WorkerError(

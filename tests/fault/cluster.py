@@ -258,6 +258,11 @@ class Cluster:
         """What the pipeline has still to read of these topics."""
         return self._lag(self.settings.app_id, topics)
 
+    def stuck(self, worker: LocalWorker) -> Mapping[str, str]:
+        """What a ready or hanging worker says that it is stuck in."""
+        found: Mapping[str, str] = self.pages.get(f"{worker.url}/ready").json()["stuck"]
+        return found
+
     def _lag(self, group: str, topics: Sequence[str]) -> int:
         return sum(lag(self.settings.kafka_bootstrap, group, topics).values())
 

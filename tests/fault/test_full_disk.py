@@ -13,8 +13,8 @@ from pathlib import Path
 
 import pytest
 
-from streams.commands.run import EXIT_OK
 from streams.settings import EXIT_FAILED
+from tests.fault.runbook import Runbook
 from tests.integration.commands.test_run import home_of_its_own
 
 pytestmark = [
@@ -25,6 +25,11 @@ pytestmark = [
 ]
 
 _ROOM = "size=900m"
+_ENLARGE = (
+    "kubectl patch pvc/data-kafka-0 --patch "
+    """'{"spec":{"resources":{"requests":{"storage":"200Gi"}}}}'"""
+)
+_START = "kubectl rollout restart statefulset/kafka statefulset/pipeline deployment/sink"
 MOST_SECONDS = 40.0
 """Until all is stopped; a poll alone would wait a minute for the broker."""
 
@@ -78,8 +83,20 @@ if sys.platform == "linux" and os.geteuid() == 0:
             assert "DATA_DIR=<path>" in said
             assert "Traceback" not in said
             resize(disk, _ROOM)
-        again = subprocess.run(
-            [*command, "--once"], env=environment, capture_output=True, text=True, timeout=240
+        runbook = Runbook(
+            home.data_dir / "clone", {**home.variables, "DATA_DIR": str(home.data_dir)}
         )
-        assert again.returncode == EXIT_OK, again.stdout + again.stderr
-        assert "Every record is accounted for." in again.stdout
+        fill(disk)
+
+        def started_again() -> None:
+            run = home.start()
+            home.wait_for_line(run, "Every record is accounted for.")
+            home.wait_for_line(run, "Everything runs.")
+
+        try:
+            runbook.follow(
+                "Broker disk full",
+                {_ENLARGE: lambda: resize(disk, _ROOM), _START: started_again},
+            )
+        finally:
+            home.end()

@@ -24,6 +24,7 @@ from streams.kafka.topic_writer import ANY_PARTITION, TopicWriter
 from streams.topics import PARTITIONS, RECORD_OUTCOMES
 from tests.fault.cluster import READY_SECONDS, Cluster
 from tests.fault.load import CONNECTOR, RAW, plant_record
+from tests.fault.runbook import Runbook
 
 pytestmark = [pytest.mark.integration, pytest.mark.fault, pytest.mark.timeout(600)]
 
@@ -90,7 +91,7 @@ def poll(cluster: Cluster) -> InfrastructureError:
 
 
 def test_a_topic_with_other_partitions_stops_everything_until_it_is_made_again(
-    cluster: Cluster,
+    cluster: Cluster, runbook: Runbook
 ) -> None:
     settings = cluster.settings
     publish(cluster, 1_000_000, [100, 200])
@@ -128,9 +129,22 @@ def test_a_topic_with_other_partitions_stops_everything_until_it_is_made_again(
     assert not isinstance(polled, ProducerError)
     assert advice in str(polled)
 
-    cluster.wait_group_empty()
-    made = remake(settings, RAW.name)
-    assert (made.records, made.redriven, made.needs_rebuild) == (3 * PLANTS, 2, True)
+    def started_again() -> None:
+        cluster.pipeline("c")
+        cluster.wait_drained()
+
+    printed = runbook.follow(
+        "Adding partitions",
+        {
+            "kubectl scale statefulset/pipeline deployment/sink --replicas=0": cluster.stop_all,
+            "kubectl scale statefulset/pipeline --replicas=0": cluster.stop_all,
+            "kubectl scale statefulset/pipeline --replicas=2": started_again,
+        },
+    )
+    made = printed[f"make topic-remake TOPIC={RAW.name}"]
+    assert f"made again with {3 * PLANTS:,} records" in made
+    assert "2 redriven copies were left out" in made
+    assert "make rebuild" in made
     after = by_key(cluster)
     assert len(end_offsets(settings.kafka_bootstrap, [RAW.name])) == PARTITIONS
     assert {key: content(found) for key, found in after.items()} == {
@@ -139,9 +153,6 @@ def test_a_topic_with_other_partitions_stops_everything_until_it_is_made_again(
     for found in after.values():
         assert len({one.partition for one in found}) == 1
         assert [one.offset for one in found] == sorted(one.offset for one in found)
-    cluster.rebuild()
-    cluster.pipeline("c")
-    cluster.wait_drained()
     audit = run_audit(settings, {CONNECTOR: CONNECTOR})
     assert audit.problems == ()
     assert audit.sources[0].raw == 3 * PLANTS

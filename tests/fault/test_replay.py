@@ -18,6 +18,7 @@ from streams.topics import DEAD_LETTERS, MARKET_INFRASTRUCTURE, RECORD_OUTCOMES,
 from tests.fault.changed_project import counted, ended, live_plants, started, versions
 from tests.fault.cluster import Cluster
 from tests.fault.load import CONNECTOR, RAW, Load
+from tests.fault.runbook import Runbook
 
 pytestmark = [pytest.mark.integration, pytest.mark.fault, pytest.mark.timeout(600)]
 
@@ -96,9 +97,21 @@ def test_a_changed_rule_reaches_what_it_affects_and_nothing_else(
     stopped = interrupted(cluster, changed_project)
     assert stopped.returncode == EXIT_INTERRUPTED, stopped.stdout + stopped.stderr
     assert "Interrupted: run the same command again" in stopped.stdout
-    assert replay(cluster, changed_project, "--accept-loss").returncode == 0
-    cluster.pipeline(PYTHONPATH=str(changed_project))
-    cluster.wait_drained()
+    fixed = Runbook(
+        cluster.home / "clone",
+        {**cluster.stack.environment(), "DATA_DIR": str(cluster.home)},
+        changed_project,
+    )
+    fixed.follow(
+        "Replay after a bad deploy",
+        {
+            "kubectl scale statefulset/pipeline --replicas=0": cluster.stop_all,
+            "kubectl scale statefulset/pipeline --replicas=2": lambda: cluster.pipeline(
+                PYTHONPATH=str(changed_project)
+            ),
+        },
+        before={"make audit": cluster.wait_drained},
+    )
     assert ends(cluster)[RAW.name] == before[RAW.name] + changed + withdrawn
     plants = live_plants(cluster)
     assert plants.keys() == {

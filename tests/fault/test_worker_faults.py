@@ -12,6 +12,7 @@ from streams.engine.failpoints import Failpoint
 from streams.topics import MARKET_INFRASTRUCTURE, NORMALIZED_ASSETS, RECORD_OUTCOMES
 from tests.fault.cluster import READY_SECONDS, Cluster
 from tests.fault.conftest import Undisturbed
+from tests.fault.runbook import Runbook
 from tests.fault.snapshot import Snapshot, take_snapshot
 
 pytestmark = [pytest.mark.integration, pytest.mark.fault, pytest.mark.timeout(900)]
@@ -87,6 +88,28 @@ def test_crash_between_every_pair_of_steps(
         cluster.wait_ended(worker)
     cluster.load(last)
     cluster.pipeline()
+    finish(cluster, undisturbed)
+
+
+@pytest.mark.soak
+def test_a_stuck_worker_is_ended_and_its_batch_comes_again(
+    cluster: Cluster, undisturbed: Undisturbed, runbook: Runbook
+) -> None:
+    hold = cluster.home / "hold"
+    cluster.load(undisturbed.load)
+    worker = cluster.pipeline(FAILPOINT=f"before_commit:2:hold={hold}")
+    cluster.wait_for(hold.exists)
+    cluster.wait_for(lambda: bool(cluster.stuck(worker)))
+
+    def ended_and_started() -> None:
+        worker.process.kill()
+        cluster.pipeline()
+
+    runbook.follow(
+        "Worker stuck",
+        {"kubectl delete pod/pipeline-0 --grace-period=0 --force": ended_and_started},
+        before={"make audit": cluster.wait_drained},
+    )
     finish(cluster, undisturbed)
 
 

@@ -83,9 +83,7 @@ if sys.platform == "linux" and os.geteuid() == 0:
             assert "DATA_DIR=<path>" in said
             assert "Traceback" not in said
             resize(disk, _ROOM)
-        runbook = Runbook(
-            home.data_dir / "clone", {**home.variables, "DATA_DIR": str(home.data_dir)}
-        )
+        runbook = Runbook(home.data_dir / "clone", home.environment())
         fill(disk)
 
         def started_again() -> None:

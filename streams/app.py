@@ -17,7 +17,7 @@ from streams.avro.contracts import contract_names
 from streams.avro.topic_codecs import applied_codec
 from streams.engine.app import EngineApp, faust_settings
 from streams.engine.engine import Engine
-from streams.engine.generations import next_number, running_generation
+from streams.engine.generations import next_number, require_running, running_generation
 from streams.engine.pages import add_pages
 from streams.engine.process import ends_on_wrong_setting
 from streams.engine.resumes import resumed_offset
@@ -63,8 +63,11 @@ with ends_on_wrong_setting():
 def _build_engine(app: EngineApp) -> Engine:
     registry = open_registry(_settings.kafka_bootstrap, _settings.schema_registry_url)
     generation = running_generation(_settings.kafka_bootstrap, registry)
+    require = None
     if _settings.next_generation:
         generation = next_number(generation)
+    else:
+        require = partial(require_running, _settings.kafka_bootstrap, registry, generation)
     applied = applied_codec(registry)
     engine = Engine(
         app,
@@ -76,6 +79,7 @@ def _build_engine(app: EngineApp) -> Engine:
         generation,
         app.batches,
         _NAMES,
+        require,
     )
     making = Making.of(_settings, registry, _tolerances, generation)
     for registered in _STAGES:

@@ -5,7 +5,7 @@ It publishes what readers do not have yet, replaces the state of every stage, an
 generation are copied into those of the running one. Producers and sink go on meanwhile.
 """
 
-from collections.abc import Iterable, Iterator
+from collections.abc import Iterable, Iterator, Mapping
 from concurrent.futures import ThreadPoolExecutor
 from dataclasses import dataclass, replace
 from datetime import UTC, datetime
@@ -17,11 +17,12 @@ from producers.connectors import CONNECTORS
 from streams.avro.codec import Registry, UndecodableError
 from streams.avro.topic_codecs import applied_codec, topic_decoder, topic_encoder
 from streams.commands.generation_comparison import Comparison
-from streams.commands.next_generation import end_switch, switch_id
+from streams.commands.next_generation import switch_id
 from streams.commands.record_progress import advancing
 from streams.commands.replay_record import ReplayRecord
 from streams.core import contract_types as avro
 from streams.core.differences import Differences
+from streams.core.errors import StateError
 from streams.core.replay import Selection
 from streams.engine.applied import NOTHING_APPLIED, Applied
 from streams.engine.failpoints import failpoint
@@ -59,12 +60,14 @@ class Switched:
     Attributes:
         entry: The next generation.
         comparison: What it has otherwise than the running one.
+        written: How far the running one had written when it was compared, see `end_writing`.
     """
 
     settings: Settings
     registry: Registry
     entry: avro.Generation
     comparison: Comparison
+    written: Mapping[PartitionId, int]
     progress: Progress
 
 
@@ -72,7 +75,7 @@ def switched(switch: Switched) -> None:
     """Switch; the workers of both generations are stopped, and the next one has read everything.
 
     Raises:
-        StateError: a worker runs.
+        StateError: a worker runs, or one has run meanwhile.
         BrokerError, TopicMismatchError, RegistryError: nothing was switched; run it again.
     """
     settings = switch.settings
@@ -80,17 +83,20 @@ def switched(switch: Switched) -> None:
         _Switching(switch, writer).run()
 
 
-def end_writing(settings: Settings) -> None:
+def end_writing(settings: Settings) -> dict[PartitionId, int]:
     """End whatever workers of the running generation have begun to write, and let none go on.
 
     One that was killed leaves a transaction open, which hides what lies behind it; one that was
     frozen may wake.
 
+    Returns:
+        How far they have written: the ends of their changelogs, which every batch moves.
+
     Raises:
         FencedError, TransactionError, BrokerError: the broker did not answer; run it again.
     """
     bootstrap = settings.kafka_bootstrap
-    inputs = [stage.input.name for stage in pipeline(CONNECTORS)]
+    stages = pipeline(CONNECTORS)
 
     def fence(partition: PartitionId) -> None:
         transactions = PartitionTransactions(
@@ -101,9 +107,9 @@ def end_writing(settings: Settings) -> None:
         finally:
             transactions.close()
 
-    end_switch(settings)
     with ThreadPoolExecutor(_FENCED_AT_ONCE) as pool:
-        list(pool.map(fence, end_offsets(bootstrap, inputs)))
+        list(pool.map(fence, end_offsets(bootstrap, [stage.input.name for stage in stages])))
+    return end_offsets(bootstrap, [stage.changelog(settings.app_id).name for stage in stages])
 
 
 @dataclass(frozen=True, slots=True)
@@ -112,12 +118,14 @@ class _Switching:
     writer: TransactionWriter
 
     def run(self) -> None:
+        self._keep_workers_out()
         stages = pipeline(CONNECTORS)
         for topic in outputs(stages):
             if is_published(topic, stages):
                 self._publish(topic)
         self.writer.flush()
         published = dict(self.writer.written)
+        del published[PartitionId(GENERATIONS.name, 0)]
         offsets = {}
         for stage in stages:
             offsets.update(self._replace_state(stage, stages))
@@ -131,14 +139,27 @@ class _Switching:
             ],
         }
         self.writer.send(GENERATIONS.name, b"running", encoder.encode(running))
-        self.writer.send(GENERATIONS.name, b"next", None)
         self.writer.send(REPLAYS.name, *self._record().message("complete", self._differences))
         self.writer.flush()
-        failpoint("before_switch")
         settings = self.switch.settings
         for group in (settings.app_id, settings.next_app_id):
             require_stopped(settings.kafka_bootstrap, group)
+        failpoint("before_switch")
         self.writer.commit(settings.app_id, offsets)
+
+    def _keep_workers_out(self) -> None:
+        """Let no worker write from here on until this transaction has ended.
+
+        One that starts from now on sees that it is open (`require_running`), every other is fenced.
+        """
+        settings = self.switch.settings
+        self.writer.send(GENERATIONS.name, b"next", None)
+        self.writer.flush()
+        if end_writing(settings) != self.switch.written:
+            raise StateError(
+                f"Workers of {settings.app_id} have run since both generations were compared; "
+                "nothing was switched. Stop them, then run the command again."
+            )
 
     def _record(self) -> ReplayRecord:
         sources = [connector.source_id for connector in CONNECTORS.values()]

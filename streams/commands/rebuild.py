@@ -19,7 +19,7 @@ from streams.commands.differences import print_differences
 from streams.commands.generation_comparison import compared
 from streams.commands.generation_switch import Switched, end_writing, switched
 from streams.commands.local_stack import start_local_stack
-from streams.commands.next_generation import drain, drop, grown
+from streams.commands.next_generation import drain, drop, end_switch, grown
 from streams.commands.record_progress import record_progress
 from streams.core.accepted_loss import require_accepted
 from streams.core.differences import Differences
@@ -91,13 +91,14 @@ def switch(settings: Settings, console: Console, *, accept_loss: bool) -> Rebuil
         if "next" not in generations(bootstrap, registry):
             drop(settings)
             return None
-        end_writing(settings)
+        end_switch(settings)
+        written = end_writing(settings)
         entry = grown(settings, registry, progress)
         drain(settings, progress)
         comparison = compared(settings, registry, progress)
         if not accept_loss:
             require_accepted(comparison.differences)
-        switched(Switched(settings, registry, entry, comparison, progress))
+        switched(Switched(settings, registry, entry, comparison, written, progress))
         failpoint("after_switch")
         drop(settings)
         return RebuildReport(entry["generation"], comparison.differences, 0)

@@ -42,6 +42,8 @@ class Engine:
         generation: Generation of this worker.
         batches: Takes each batch while it is worked on.
         names: What topics are called that outputs go to, where they have another name.
+        require_running: Raises when this generation must not write any more; blocking, asked when
+            every partition is fenced. None: it may always.
     """
 
     def __init__(
@@ -55,8 +57,10 @@ class Engine:
         generation: int,
         batches: RunningBatches,
         names: Mapping[str, str] | None = None,
+        require_running: Callable[[], None] | None = None,
     ) -> None:
         self._app = app
+        self._require_running = require_running
         self._batches = batches
         self._acquisitions = Acquisitions(
             Ownership(
@@ -125,6 +129,8 @@ class Engine:
         entries = await self._acquisitions.acquire(
             {tp: self._stages[tp.topic] for tp in tps}, generation, is_current
         )
+        if tps and self._require_running is not None:
+            await asyncio.get_running_loop().run_in_executor(self._executor, self._require_running)
         seconds = time.monotonic() - started
         RECOVERY_SECONDS.set(seconds)
         RECOVERY_ENTRIES.set(entries)

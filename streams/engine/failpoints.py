@@ -4,7 +4,7 @@
 `FAILPOINT=in_index@reconcile:1` counts only passages of that stage (of its changelog, in a
 restore). A third part says what happens there: `stop` stops the process with SIGSTOP until it is
 continued, `hold=FILE` makes the file and waits, at this step alone, until somebody deletes it.
-Unset in normal life: passing a failpoint is then one comparison.
+Several are apart by commas. Unset in normal life: passing a failpoint is then one comparison.
 """
 
 import os
@@ -67,7 +67,7 @@ class _Countdown:
             os.kill(os.getpid(), signal.SIGSTOP if action == "stop" else signal.SIGKILL)
 
 
-_countdown = _Countdown(os.environ.get("FAILPOINT", ""))
+_countdowns = [_Countdown(one) for one in os.environ.get("FAILPOINT", "").split(",")]
 
 
 def failpoint(name: Failpoint, of: str = "") -> None:
@@ -77,4 +77,5 @@ def failpoint(name: Failpoint, of: str = "") -> None:
         name: This step.
         of: Stage or topic the step is about.
     """
-    _countdown.pass_by(name, of)
+    for countdown in _countdowns:
+        countdown.pass_by(name, of)

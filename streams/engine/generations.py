@@ -9,6 +9,7 @@ from streams.core.errors import StateError
 from streams.core.foreign import ForeignRecords
 from streams.core.versions import MAX_GENERATION
 from streams.kafka.decoded_reader import read_value
+from streams.kafka.topic_admin import has_open_transaction
 from streams.kafka.topic_reader import read_all
 from streams.topics import GENERATIONS
 
@@ -44,6 +45,30 @@ def running_generation(bootstrap: str, registry: Registry) -> int:
     """Number of the generation that runs; errors as those of `generations`."""
     running = generations(bootstrap, registry).get("running")
     return FIRST_GENERATION if running is None else running["generation"]
+
+
+def require_running(bootstrap: str, registry: Registry, generation: int) -> None:
+    """Check that a generation runs and that no other is about to.
+
+    A switch opens its transaction in this topic before it fences every partition. So who has
+    fenced a partition and asks then either sees the switch, or is fenced by it.
+
+    Raises:
+        StateError: another one runs, or a switch to one has begun.
+        BrokerError, TopicMismatchError, RegistryError: it could not be read.
+    """
+    # First whether one has begun: what ends after that is seen below.
+    if has_open_transaction(bootstrap, GENERATIONS.name):
+        raise StateError(
+            "A switch to another generation has begun: start this worker again when `make rebuild "
+            "SWITCH=1` has ended. When that was killed, run it again, or `make rebuild DROP=1`."
+        )
+    running = running_generation(bootstrap, registry)
+    if running != generation:
+        raise StateError(
+            f"Generation {running} runs now, this worker began with generation {generation}: start "
+            "it again."
+        )
 
 
 def next_number(running: int) -> int:

@@ -279,15 +279,21 @@ class Broker:
             raise failure("describe topic settings", exception) from exception
 
     def offsets(
-        self, partitions: Collection[PartitionId], spec: OffsetSpec
+        self,
+        partitions: Collection[PartitionId],
+        spec: OffsetSpec,
+        isolation_level: IsolationLevel = IsolationLevel.READ_UNCOMMITTED,
     ) -> dict[PartitionId, int]:
-        """First offsets or high-water marks; waits for the leader of a new partition."""
+        """First offsets or high-water marks; waits for the leader of a new partition.
+
+        Read committed, the end is where the first open transaction begins.
+        """
 
         @_retry
         def ask() -> dict[PartitionId, int]:
             futures = self._admin.list_offsets(
                 {TopicPartition(*partition): spec for partition in partitions},
-                isolation_level=IsolationLevel.READ_UNCOMMITTED,
+                isolation_level=isolation_level,
                 request_timeout=_REQUEST_SECONDS,
             )
             try:

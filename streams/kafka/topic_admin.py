@@ -10,7 +10,7 @@ from concurrent.futures import Future
 from dataclasses import dataclass
 from datetime import datetime
 
-from confluent_kafka import KafkaError, KafkaException
+from confluent_kafka import IsolationLevel, KafkaError, KafkaException
 from confluent_kafka.admin import (
     AclOperation,
     AdminClient,
@@ -233,6 +233,21 @@ def end_offsets(bootstrap: str, topics: Iterable[str]) -> dict[PartitionId, int]
     """
     broker = Broker(bootstrap)
     return broker.offsets(broker.partitions(topics), OffsetSpec.latest())
+
+
+def has_open_transaction(bootstrap: str, topic: str) -> bool:
+    """Whether a topic has records of a transaction that has not ended.
+
+    Raises:
+        TopicMismatchError: the topic is missing.
+        BrokerError: no answer.
+    """
+    broker = Broker(bootstrap)
+    partitions = broker.partitions([topic])
+    ends = broker.offsets(partitions, OffsetSpec.latest())
+    # Asked last: what ends or is written in between hides nothing.
+    shown = broker.offsets(partitions, OffsetSpec.latest(), IsolationLevel.READ_COMMITTED)
+    return any(shown[partition] < end for partition, end in ends.items())
 
 
 def offsets_at(bootstrap: str, topic: str, time: datetime) -> dict[PartitionId, int]:

@@ -129,7 +129,7 @@ def hold_at(monkeypatch: pytest.MonkeyPatch, tmp_path: Path) -> Callable[[str], 
         file = tmp_path / "held"
         passage = 2 if step in ("in_restore", "in_index") else 1
         countdown = failpoints._Countdown(f"{step}:{passage}:hold={file}")
-        monkeypatch.setattr(failpoints, "_countdown", countdown)
+        monkeypatch.setattr(failpoints, "_countdowns", [countdown])
         return Hold(file)
 
     return hold
@@ -381,7 +381,10 @@ def test_error_while_the_index_is_built_is_reported(worker: Worker, log: Log) ->
 def test_failpoint_ends_or_stops_the_process(action: str, ended_by: signal.Signals) -> None:
     pid = os.fork()
     if pid == 0:
-        failpoints._countdown = failpoints._Countdown(f"in_index@counting:2{action}")
+        failpoints._countdowns = [
+            failpoints._Countdown(f"in_index@counting:2{action}"),
+            failpoints._Countdown("after_index:1"),
+        ]
         failpoints.failpoint("in_index", "counting")
         failpoints.failpoint("in_index", "another")
         failpoints.failpoint("in_index", "counting")

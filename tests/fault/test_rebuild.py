@@ -11,14 +11,25 @@ import httpx
 import orjson
 import pytest
 from confluent_kafka.admin import AdminClient
+from rich.console import Console
 
+from streams.avro.codec import Registry
+from streams.commands import rebuild as rebuilding
 from streams.commands.audit import run_audit
+from streams.commands.generation_comparison import Comparison
 from streams.commands.stored_records import compare_stored
+from streams.core import contract_types as avro
+from streams.core.errors import StateError
+from streams.engine.generations import generations
+from streams.engine.transactions import Changelog, PartitionTransactions, transactional_id
 from streams.kafka.topic_admin import end_offsets
+from streams.kafka.topic_reader import read_all
+from streams.local.errors import ComponentFailedError
 from streams.local.workers import LocalWorker
-from streams.settings import EXIT_FAILED, PROJECT_ROOT
+from streams.settings import EXIT_FAILED, PROJECT_ROOT, Settings
 from streams.topics import MARKET_INFRASTRUCTURE
 from tests.fault.changed_project import ended, live_plants, started, versions
+from streams.topology import RECONCILE
 from tests.fault.cluster import Cluster
 from tests.fault.load import CONNECTOR, Load
 from tests.fault.snapshot import newest_scores
@@ -127,6 +138,34 @@ def test_a_changed_rule_reaches_every_reader_in_one_step(
     assert "The worker of the next generation ended by itself (SIGKILL" in killed.stdout
     # Live records flow meanwhile, through both.
     growing = started(cluster, changed_project, "rebuild", "--diff")
+def require_refused_when_a_worker_has_run_meanwhile(cluster: Cluster) -> None:
+    """A switch whose comparison knows nothing of the last batch."""
+    settings, changelog = cluster.settings, RECONCILE.changelog(cluster.settings.app_id).name
+    *_, last = read_all(settings.kafka_bootstrap, changelog)
+
+    def compared_too_early(*_: object) -> Comparison:
+        owner = PartitionTransactions(
+            settings.kafka_bootstrap,
+            transactional_id(settings.app_id, RECONCILE.input.name, last.partition),
+        )
+        owner.fence()
+        owner.commit([], Changelog(changelog, last.partition, {last.key or b"": last.value}))
+        owner.close()
+        return Comparison()
+
+    with pytest.MonkeyPatch.context() as patch:
+        # Of the code of this process none grows.
+        patch.setattr(rebuilding, "grown", lambda _, registry, __: next_of(settings, registry))
+        patch.setattr(rebuilding, "drain", lambda *_: None)
+        patch.setattr(rebuilding, "compared", compared_too_early)
+        with pytest.raises(StateError, match="have run since both generations were compared"):
+            rebuilding.switch(settings, Console(quiet=True), accept_loss=True)
+
+
+def next_of(settings: Settings, registry: Registry) -> avro.Generation:
+    return generations(settings.kafka_bootstrap, registry)["next"]
+
+
     cluster.load(Load(200, plants=PLANTS, first=1_000))
     assert ended(growing).returncode == 0
     cluster.wait_drained(sink=True)
@@ -159,8 +198,17 @@ def test_a_changed_rule_reaches_every_reader_in_one_step(
         )
         assert killed.returncode == -9
         assert live_plants(cluster) == before
-        cut = rebuild(cluster, changed_project, *accepted, FAILPOINT="after_switch")
-        assert cut.returncode == -9
+        hold = cluster.home / "before_switch"
+        steps = f"before_switch:1:hold={hold},after_switch"
+        switching = started(cluster, changed_project, "rebuild", *accepted, FAILPOINT=steps)
+        cluster.wait_for(hold.exists)
+        # Everybody has been asked whether workers run; this one would write what the switch hides.
+        late = cluster.pipeline("late")
+        cluster.wait_ended(late)
+        with pytest.raises(ComponentFailedError, match="A switch to another generation has begun"):
+            late.process.require_running()
+        hold.unlink()
+        assert ended(switching).returncode == -9
         shown_after = capacities(cluster)
         cluster.wait_ended(sink)
         readers.sink = sink = cluster.sink(**serving)
@@ -175,6 +223,7 @@ def test_a_changed_rule_reaches_every_reader_in_one_step(
     assert left_of_the_next(cluster) == []
 
     after = live_plants(cluster)
+    require_refused_when_a_worker_has_run_meanwhile(cluster)
     assert after.keys() == {key for key, (capacity, _) in before.items() if capacity != 300}
     for record_id, (capacity, version) in after.items():
         capacity_before, version_before = before[record_id]

@@ -20,6 +20,7 @@ from streams.kafka.topic_admin import (
     committed_offsets,
     end_offsets,
     ensure_topics,
+    has_open_transaction,
     lag,
     remaking,
     require_topics,
@@ -319,10 +320,13 @@ def test_a_topic_is_read_whole_and_without_what_was_aborted(bootstrap: str, topi
 
 def test_reading_ends_before_an_open_transaction(bootstrap: str, topic: Topic) -> None:
     publish(bootstrap, topic, 3)
+    assert not has_open_transaction(bootstrap, topic.name)
     hiding = transaction(bootstrap, topic, 5)
     assert len(list(read_all(bootstrap, topic.name))) == 3
+    assert has_open_transaction(bootstrap, topic.name)
     hiding.commit_transaction(30)
     assert len(list(read_all(bootstrap, topic.name))) == 8
+    assert not has_open_transaction(bootstrap, topic.name)
 
 
 def test_reading_ends_where_the_topic_ended_when_it_began(bootstrap: str, topic: Topic) -> None:

@@ -11,7 +11,7 @@ from streams.clickhouse.migrations import (
     record_version,
 )
 from streams.clickhouse.table import Table
-from streams.clickhouse.tables import tables
+from streams.clickhouse.tables import MODEL_VERSION, tables
 from streams.clickhouse.views import views
 from streams.core.errors import SinkError
 from streams.core.quality import Weights
@@ -35,6 +35,10 @@ def ensure_schema(clickhouse: ClickHouse, weights: Weights) -> Sequence[Migratio
     """
     stored = model_version(clickhouse)
     steps = pending(stored)
+    if stored is None:
+        # First: who starts meanwhile would take a part of the tables for those of an old model.
+        clickhouse.command(MODEL_VERSION.create())
+        record_version(clickhouse, CURRENT_VERSION)
     for table in tables():
         clickhouse.command(table.create())
         clickhouse.command(table.set_settings())
@@ -43,8 +47,6 @@ def ensure_schema(clickhouse: ClickHouse, weights: Weights) -> Sequence[Migratio
     for step in steps:
         step.run(clickhouse)
         record_version(clickhouse, step.version)
-    if stored is None:
-        record_version(clickhouse, CURRENT_VERSION)
     for view in views(weights):
         clickhouse.command(view.create())
     return steps

@@ -16,7 +16,7 @@ import pytest
 from streams.clickhouse.asset_queries import asset_known_at, assets_by_id, search_assets
 from streams.clickhouse.change_queries import loaded_positions
 from streams.clickhouse.client import ClickHouse
-from streams.clickhouse.migrations import CURRENT_VERSION, model_version
+from streams.clickhouse.migrations import CURRENT_VERSION, Migration, model_version, pending
 from streams.clickhouse.schema import ensure_schema
 from streams.clickhouse.tables import kinds, tables
 from streams.core.errors import SinkError
@@ -198,3 +198,19 @@ def test_an_empty_database_has_the_present_model_at_once(engine: ClickHouse) -> 
     assert {table.name for table in tables()} <= {
         name for (name,) in engine.query("SELECT name FROM system.tables").rows
     }
+
+
+def test_who_starts_in_the_midst_of_a_first_start_migrates_nothing(
+    engine: ClickHouse, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    _drop_everything(engine)
+    command = ClickHouse.command
+    steps: list[Migration] = []
+
+    def meanwhile(self: ClickHouse, sql: str, parameters: Mapping[str, Any] | None = None) -> None:
+        command(self, sql, parameters)
+        steps.extend(pending(model_version(self)))
+
+    monkeypatch.setattr(ClickHouse, "command", meanwhile)
+    ensure_schema(engine, WEIGHTS)
+    assert steps == []

@@ -362,8 +362,8 @@ MODEL_VERSION = Table(
 GENERATIONS = Table(
     "store_generations",
     (
-        Column("generation", "UInt32", "Generation whose switch is shown whole."),
-        Column("shown_at", UTC_MILLIS, "Since when."),
+        Column("generation", "UInt32", "Generation whose switch is shown."),
+        Column("shown_at", UTC_MILLIS, "Since when it is whole; 1970: it begins to be shown."),
     ),
     order_by=("generation",),
     version="shown_at",

@@ -17,7 +17,7 @@ KEY_HEADER: Final = "X-API-Key"
 LONGEST_QUERY: Final = 16_384
 
 _BEARER: Final = "bearer "
-_OPEN_TO_ALL: Final = ("/live", "/ready", "/metrics")
+OPEN_TO_ALL: Final = ("/live", "/ready", "/metrics")
 
 
 @dataclass(frozen=True, slots=True)
@@ -78,7 +78,7 @@ class Admission:
                 raise ProblemError(
                     "query-too-long", 400, f"At most {LONGEST_QUERY:,} characters after the ?."
                 )
-            if self._keys and scope["path"] not in _OPEN_TO_ALL:
+            if self._keys and scope["path"] not in OPEN_TO_ALL:
                 self._admit(scope)
         except ProblemError as problem:
             await problem.response()(scope, receive, send)

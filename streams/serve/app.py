@@ -11,12 +11,12 @@ from starlette.middleware.cors import CORSMiddleware
 from starlette_compress import CompressMiddleware
 
 from streams.serve.addresses import FEATURES, PREFIX, TILES
-from streams.serve.admission import KEY_HEADER, Admission, keys_of
+from streams.serve.admission import KEY_HEADER, OPEN_TO_ALL, Admission, keys_of
 from streams.serve.assets import assets
 from streams.serve.candidates import undecided_pairs
 from streams.serve.changes import changes
 from streams.serve.data_version import DataVersion
-from streams.serve.examples import openapi_page
+from streams.serve.examples import DOCUMENT, openapi_page
 from streams.serve.features import features
 from streams.serve.graphql.loaders import Services
 from streams.serve.graphql.route import graphql
@@ -24,6 +24,7 @@ from streams.serve.health import health
 from streams.serve.lists import lists
 from streams.serve.openapi import document
 from streams.serve.operations import Operations
+from streams.serve.page.files_sent import ADDRESS as FILES
 from streams.serve.page.routes import page
 from streams.serve.parameters import only_once
 from streams.serve.pipeline import pipeline
@@ -36,6 +37,7 @@ from streams.serve.series import SeriesDirectory, series
 from streams.serve.sources import sources
 from streams.serve.tiles import tiles
 from streams.serve.unchanged import Unchanged
+from streams.serve.whole import Generation, Whole
 from streams.settings import Settings
 
 _DATA: Final = (PREFIX, FEATURES, TILES)
@@ -46,6 +48,9 @@ _APART: Final = tuple(
 )
 """Those of them that depend on more than the stored versions."""
 
+_OF_NO_RECORDS: Final = (*OPEN_TO_ALL, FILES, DOCUMENT)
+"""Addresses whose answers hold no stored records."""
+
 
 def create_app(settings: Settings) -> FastAPI:
     """The API of the ClickHouse that the settings name; connects when it is started.
@@ -54,6 +59,8 @@ def create_app(settings: Settings) -> FastAPI:
         SettingsError: keys that are not written as they must be.
     """
     reader = Reader(settings.clickhouse_url())
+    generation_reader = Reader(settings.clickhouse_url(), handles=1, waiting=0)
+    generation = Generation(generation_reader)
     version = DataVersion(reader)
     directory = SeriesDirectory(reader, version)
     operations = Operations(settings)
@@ -68,7 +75,9 @@ def create_app(settings: Settings) -> FastAPI:
             following.cancel()
             with suppress(asyncio.CancelledError):
                 await following
-            await asyncio.to_thread(reader.close)
+            generation.close()
+            for opened in (reader, generation_reader):
+                await asyncio.to_thread(opened.close)
 
     app = FastAPI(
         title="Energy infrastructure",
@@ -98,10 +107,11 @@ def create_app(settings: Settings) -> FastAPI:
         tiles(reader),
         graphql(Services(reader, version, directory, operations)),
         openapi_page(app, reader, version, directory),
-        page(reader, version, directory, operations),
+        page(reader, version, generation, directory, operations),
     ):
         app.include_router(router)
     _describe(app)
+    app.add_middleware(Whole, generation=generation, apart=_OF_NO_RECORDS)
     # Higher ones take two to four times as long for a tenth less (measured), and all others wait.
     app.add_middleware(CompressMiddleware, zstd=False, brotli_quality=1, gzip_level=2)
     app.add_middleware(Unchanged, version=version, prefixes=_DATA, apart=_APART)

@@ -16,6 +16,7 @@ from streams.serve.openapi import Schema
 from streams.serve.pool import Reader
 from streams.serve.series import SeriesDirectory
 
+DOCUMENT: Final = f"{API}/openapi.json"
 _LIKED_SERIES: Final = "ES_BARCELONA"
 
 
@@ -26,7 +27,7 @@ def openapi_page(
     router = APIRouter(include_in_schema=False)
     written: dict[str | None, bytes] = {}
 
-    @router.get(f"{API}/openapi.json")
+    @router.get(DOCUMENT)
     async def openapi() -> Response:
         if version.current not in written:
             ids = await _ids(reader, directory)

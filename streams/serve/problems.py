@@ -122,6 +122,17 @@ def busy() -> ProblemError:
     )
 
 
+def switching() -> ProblemError:
+    """Tables are of two generations at this moment."""
+    return ProblemError(
+        "switching",
+        503,
+        "The data change to another generation at this moment: ask again. When that does not end, "
+        "the sink has stopped in the midst of it: start it again.",
+        headers={"Retry-After": str(RETRY_SECONDS)},
+    )
+
+
 def of_clickhouse(error: SinkError) -> ProblemError | None:
     """What a failure of ClickHouse means for who asked; None: a mistake of this program."""
     retry = {"Retry-After": str(RETRY_SECONDS)}

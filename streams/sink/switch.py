@@ -17,6 +17,13 @@ from typing import Final
 
 from streams.avro.codec import Registry
 from streams.clickhouse.client import ClickHouse
+from streams.clickhouse.shown_generation import (
+    ANNOUNCED_SECONDS,
+    ShownGeneration,
+    announce,
+    record_shown,
+    shown_generation,
+)
 from streams.clickhouse.table import Table
 from streams.clickhouse.tables import ASSETS, GENERATIONS, LOADED, MODEL_VERSION, kinds, tables
 from streams.core import contract_types as avro
@@ -70,14 +77,16 @@ class Switches:
         self._registry = registry
         self._topic_id_of = topic_id_of
         self._lock = Lock()
-        ((shown,),) = clickhouse.query(f"SELECT max(generation) FROM {GENERATIONS.name}").rows  # noqa: S608
-        self._shown = int(shown)
+        (self._seen,) = shown_generation().run(clickhouse)
 
     def show_running(self) -> None:
         """Load the switch to the running generation, unless that was done; errors as in `show`."""
         running = generations(self._bootstrap, self._registry).get("running")
         if running is not None:
             self.show(running["generation"])
+        if self._seen.in_part:
+            # Of a Kafka that is gone, or of another one: what is there now comes in its turn.
+            self._record_shown(self._seen.begun)
 
     def show(self, generation: int) -> None:
         """Load all that a switch has published, unless that was done. Blocks.
@@ -90,21 +99,24 @@ class Switches:
                 table; do it again.
         """
         with self._lock:
-            if generation <= self._shown:
+            if generation <= self._seen.whole:
                 return
             running = generations(self._bootstrap, self._registry).get("running")
             if running is None or running["generation"] != generation:
                 return
             began = time.monotonic()
             records = self._show(running)
-            self._clickhouse.insert_rows(GENERATIONS, [(generation, int(time.time() * 1000))])
-            self._shown = generation
+            self._record_shown(generation)
             logger.info(
                 "Generation %d is shown: %d records in %.1f s",
                 generation,
                 records,
                 time.monotonic() - began,
             )
+
+    def _record_shown(self, generation: int) -> None:
+        record_shown(self._clickhouse, generation, int(time.time() * 1000))
+        self._seen = ShownGeneration(generation, generation)
 
     def _show(self, running: avro.Generation) -> int:
         clickhouse = self._clickhouse
@@ -124,6 +136,8 @@ class Switches:
                 loader.insert_all(batch, self._topic_id_of(batch.topic), NO_LIMITS)
                 records += len(batch.records)
         failpoint("before_attach")
+        announce(clickhouse, running["generation"])
+        time.sleep(ANNOUNCED_SECONDS)
         for table in filled:
             clickhouse.command(
                 f"ALTER TABLE {table.name} ATTACH PARTITION tuple() FROM `{beside}`.{table.name}"

@@ -26,10 +26,11 @@ from streams.kafka.topic_admin import end_offsets
 from streams.kafka.topic_reader import read_all
 from streams.local.errors import ComponentFailedError
 from streams.local.workers import LocalWorker
+from streams.serve.addresses import GRAPHQL, PREFIX
 from streams.settings import EXIT_FAILED, PROJECT_ROOT, Settings
 from streams.topics import MARKET_INFRASTRUCTURE
-from tests.fault.changed_project import ended, live_plants, started, versions
 from streams.topology import RECONCILE
+from tests.fault.changed_project import ended, live_plants, started, versions
 from tests.fault.cluster import Cluster
 from tests.fault.load import CONNECTOR, Load
 from tests.fault.snapshot import newest_scores
@@ -47,7 +48,13 @@ QUESTIONS = {
     view: f"SELECT capacity_mw, count() AS plants FROM {view} GROUP BY capacity_mw"
     for view in ("power_plants", "assets")
 }
-API = "/infrastructure/api/v1/infrastructure/power-plants"
+LIST = f"{PREFIX}/power-plants"
+OF_TWO_TABLES = f"""{{ powerPlants(first: {PLANTS}) {{ edges {{ node {{
+    capacityMw why(field: "capacityMw") {{ value }} }} }} }} }}"""
+"""Each capacity from the table of the plants, and once more from that of all assets."""
+
+MIXED = -1.0
+"""In place of a capacity that both tables of one answer say otherwise."""
 
 
 def rebuild(
@@ -61,7 +68,7 @@ class Readers:
 
     def __init__(self, sink: LocalWorker, api_port: int) -> None:
         self.sink = sink
-        self._api = f"http://127.0.0.1:{api_port}{API}"
+        self.api = f"http://127.0.0.1:{api_port}"
         self.seen: dict[str, list[Capacities]] = {}
 
     @contextmanager
@@ -99,9 +106,22 @@ class Readers:
             if answer.status_code == httpx.codes.OK:
                 rows = orjson.loads(answer.content)
                 yield view, {row["capacity_mw"]: int(row["plants"]) for row in rows}
-        answer = client.get(self._api, params={"limit": PLANTS})
+        answer = client.get(f"{self.api}{LIST}", params={"limit": PLANTS})
         if answer.status_code == httpx.codes.OK:
-            yield "API", Counter(plant["capacity_mw"] for plant in answer.json()["data"])
+            yield "REST", Counter(plant["capacity_mw"] for plant in answer.json()["data"])
+        answer = self.ask_two_tables(client)
+        if answer.status_code == httpx.codes.OK:
+            plants = [edge["node"] for edge in answer.json()["data"]["powerPlants"]["edges"]]
+            yield (
+                "GraphQL",
+                Counter(
+                    plant["capacityMw"] if plant["capacityMw"] == plant["why"]["value"] else MIXED
+                    for plant in plants
+                ),
+            )
+
+    def ask_two_tables(self, client: httpx.Client) -> httpx.Response:
+        return client.post(f"{self.api}{GRAPHQL}", json={"query": OF_TWO_TABLES})
 
 
 def capacities(cluster: Cluster) -> Capacities:
@@ -118,26 +138,6 @@ def left_of_the_next(cluster: Cluster) -> list[str]:
     return [name for name in names if name.startswith(("next.", mark))]
 
 
-def market_end(cluster: Cluster) -> int:
-    return sum(end_offsets(cluster.settings.kafka_bootstrap, [MARKET_INFRASTRUCTURE.name]).values())
-
-
-def test_a_changed_rule_reaches_every_reader_in_one_step(
-    cluster: Cluster, changed_project: Path
-) -> None:
-    load = Load(1_000, plants=PLANTS)
-    cluster.load(load)
-    worker = cluster.pipeline()
-    api_port = next(free_ports())
-    serving = {"SINK_SERVES_API": "true", "API_PORT": str(api_port)}
-    # It is killed when a table of what is current is new and others are not.
-    sink = cluster.sink(**serving, FAILPOINT="in_attach@store_power_plants_latest")
-    cluster.wait_drained(sink=True)
-    killed = rebuild(cluster, changed_project, FAILPOINT="after_commit:3")
-    assert killed.returncode == EXIT_FAILED
-    assert "The worker of the next generation ended by itself (SIGKILL" in killed.stdout
-    # Live records flow meanwhile, through both.
-    growing = started(cluster, changed_project, "rebuild", "--diff")
 def require_refused_when_a_worker_has_run_meanwhile(cluster: Cluster) -> None:
     """A switch whose comparison knows nothing of the last batch."""
     settings, changelog = cluster.settings, RECONCILE.changelog(cluster.settings.app_id).name
@@ -166,6 +166,30 @@ def next_of(settings: Settings, registry: Registry) -> avro.Generation:
     return generations(settings.kafka_bootstrap, registry)["next"]
 
 
+def market_end(cluster: Cluster) -> int:
+    return sum(end_offsets(cluster.settings.kafka_bootstrap, [MARKET_INFRASTRUCTURE.name]).values())
+
+
+def test_a_changed_rule_reaches_every_reader_in_one_step(
+    cluster: Cluster, changed_project: Path
+) -> None:
+    load = Load(1_000, plants=PLANTS)
+    cluster.load(load)
+    worker = cluster.pipeline()
+    api_port = next(free_ports())
+    serving = {"SINK_SERVES_API": "true", "API_PORT": str(api_port)}
+    # It is held, then killed, when a table of what is current is new and others are not.
+    half = cluster.home / "half"
+    steps = (
+        f"in_attach@store_power_plants_latest:1:hold={half},in_attach@store_lng_terminals_latest"
+    )
+    sink = cluster.sink(**serving, FAILPOINT=steps)
+    cluster.wait_drained(sink=True)
+    killed = rebuild(cluster, changed_project, FAILPOINT="after_commit:3")
+    assert killed.returncode == EXIT_FAILED
+    assert "The worker of the next generation ended by itself (SIGKILL" in killed.stdout
+    # Live records flow meanwhile, through both.
+    growing = started(cluster, changed_project, "rebuild", "--diff")
     cluster.load(Load(200, plants=PLANTS, first=1_000))
     assert ended(growing).returncode == 0
     cluster.wait_drained(sink=True)
@@ -190,6 +214,7 @@ def next_of(settings: Settings, registry: Registry) -> avro.Generation:
     unaccepted = rebuild(cluster, changed_project, "--switch")
     assert unaccepted.returncode == EXIT_FAILED
     assert "ARGS=--accept-loss" in unaccepted.stdout
+    require_refused_when_a_worker_has_run_meanwhile(cluster)
     readers = Readers(sink, api_port)
     with readers.looking():
         accepted = ("--switch", "--accept-loss")
@@ -210,10 +235,17 @@ def next_of(settings: Settings, registry: Registry) -> avro.Generation:
         hold.unlink()
         assert ended(switching).returncode == -9
         shown_after = capacities(cluster)
+        cluster.wait_for(half.exists)
+        with (
+            httpx.Client(trust_env=False, timeout=1) as client,
+            pytest.raises(httpx.ReadTimeout),  # it waits for the end of the switch
+        ):
+            readers.ask_two_tables(client)
+        half.unlink()
         cluster.wait_ended(sink)
         readers.sink = sink = cluster.sink(**serving)
         cluster.wait_drained(pipeline=False, sink=True)
-        cluster.wait_for(lambda: readers.last() == [shown_after] * 3)
+        cluster.wait_for(lambda: readers.last() == [shown_after] * 4)
     assert set(map(len, readers.seen.values())) == {2}, readers.seen
     assert {reader: sights[0] for reader, sights in readers.seen.items()} == dict.fromkeys(
         readers.seen, shown_before
@@ -223,7 +255,6 @@ def next_of(settings: Settings, registry: Registry) -> avro.Generation:
     assert left_of_the_next(cluster) == []
 
     after = live_plants(cluster)
-    require_refused_when_a_worker_has_run_meanwhile(cluster)
     assert after.keys() == {key for key, (capacity, _) in before.items() if capacity != 300}
     for record_id, (capacity, version) in after.items():
         capacity_before, version_before = before[record_id]

@@ -23,16 +23,21 @@ from streams.serve.page.rendering import HEADERS, Pages
 from streams.serve.pool import Reader
 from streams.serve.problems import not_found
 from streams.serve.series import SeriesDirectory
+from streams.serve.whole import Generation
 
 _FOR_EVER: Final = "public, max-age=31536000, immutable"
 
 
 def page(
-    reader: Reader, version: DataVersion, directory: SeriesDirectory, operations: Operations
+    reader: Reader,
+    version: DataVersion,
+    generation: Generation,
+    directory: SeriesDirectory,
+    operations: Operations,
 ) -> APIRouter:
     """Every address of the page."""
     router = APIRouter(include_in_schema=False)
-    pages, store = Pages(version), MapStore(reader, version)
+    pages, store = Pages(version), MapStore(reader, version, generation)
     originals = Originals(operations.settings)
     for view in (
         map_page(reader, store, pages),

@@ -127,6 +127,21 @@ class Rehearsal:
         }
         self._outcomes = topic_decoder(making.registry, RECORD_OUTCOMES, avro.RecordOutcome)
 
+    def listed(self, raw_topic: str) -> int:
+        """Source records of a raw topic that are accepted and listed now.
+
+        The state also keeps those that are not: they cannot be lost once more.
+        """
+        name = self._stages[raw_topic].name
+        decode = self._states[name].decode
+        locations = (
+            decode(entry)
+            for (stage, _), table in self._tables.items()
+            if stage == name
+            for entry in table.values()
+        )
+        return sum(location["listed"] for location in locations)
+
     def replayed(self, record: Record, raw: RawRecord | None) -> Rehearsed:
         """Give the stages a raw record again, as a copy that is redriven.
 

@@ -23,7 +23,7 @@ from streams.commands.differences import print_differences
 from streams.commands.input_logs import input_logs
 from streams.commands.record_progress import advancing, record_progress
 from streams.commands.redriven import send_copy
-from streams.commands.rehearsal import Rehearsal, Tables, restored
+from streams.commands.rehearsal import Rehearsal, restored
 from streams.commands.replay_record import ReplayRecord, Status
 from streams.core import contract_types as avro
 from streams.core.accepted_loss import require_share
@@ -111,13 +111,14 @@ def replay(
         making = Making.of(settings, registry, tolerances, generation)
         tables = restored(settings, stages, progress)
         canonical = topic_decoder(registry, MARKET_INFRASTRUCTURE, avro.InfrastructureRecord)
+        rehearsal = Rehearsal(making, stages, tables)
         replaying = _Replaying(
-            Rehearsal(making, stages, tables),
+            rehearsal,
             {raw_topic(name).name: raw_reader(making, CONNECTORS[name]) for name in names},
             canonical,
             selection,
         )
-        kept = _kept_records(tables, names)
+        listed = {topic: rehearsal.listed(topic) for topic in replaying.readers}
         record = None
         interrupted = False
         try:
@@ -126,7 +127,7 @@ def replay(
             if not dry_run:
                 if not accept_loss:
                     for topic, withdrawn in replaying.withdrawn.items():
-                        require_share(withdrawn, kept[topic], topic)
+                        require_share(withdrawn, listed[topic], topic)
                 source_ids = [CONNECTORS[name].source_id for name in names]
                 record = ReplayRecord.of(settings, registry, generation, source_ids, selection)
                 record.write("running", replaying.counts, Differences())
@@ -238,16 +239,6 @@ class _Published(NamedTuple):
 
     first_version: int
     last: bytes
-
-
-def _kept_records(tables: Tables, names: Sequence[str]) -> dict[str, int]:
-    """Source records that the state of each raw topic's stage has."""
-    found: Counter[str] = Counter()
-    for name in names:
-        for (stage, _), table in tables.items():
-            if stage == normalize_stage(name):
-                found[raw_topic(name).name] += len(table)
-    return found
 
 
 def _stages(names: Sequence[str]) -> tuple[DeclaredStage, ...]:

@@ -175,3 +175,10 @@ def test_another_mapping_withdraws_what_it_rejects_and_brings_back_what_it_accep
     assert replayed["LARGE@3"].rule_id == "unreadable_number"
     published = pipeline_grown.published(replayed.values())
     assert [one["status"] for one in published] == ["withdrawn", "current"]
+
+
+def test_only_what_is_listed_can_be_lost() -> None:
+    gone = replace(plant_record("GONE"), event="no_longer_listed", item=None)
+    rehearsal = grown([*history(), plant_record("GONE"), gone]).rehearsal()
+    # MOVED, STAYS and LARGE; the state knows REJECTED and GONE, too.
+    assert rehearsal.listed(raw_topic("wri_powerplants").name) == 3

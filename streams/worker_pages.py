@@ -1,8 +1,12 @@
 """The client that asks workers for their pages."""
 
 from functools import cache
+from typing import Final
 
 import httpx
+
+_NOTHING_KEPT: Final = httpx.Limits(max_keepalive_connections=0)
+"""A worker may have been started anew between two questions."""
 
 
 @cache
@@ -12,4 +16,4 @@ def pages() -> httpx.Client:
     Making one reads every authority of the system, which takes as long as thirty answers: whoever
     waits for a worker that starts would keep a processor from it.
     """
-    return httpx.Client(trust_env=False)
+    return httpx.Client(trust_env=False, limits=_NOTHING_KEPT)

@@ -12,35 +12,43 @@ _OTHER_NAMES: Final = {
     "BN": "brunei",
     "BO": "bolivia",
     "BS": "bahamas",
-    "CD": "congo democratic republic; congo dem rep; congo drc; congo kinshasa; dem rep congo; "
+    "CD": "congo democratic republic; congo dr; congo drc; congo kinshasa; "
     "democratic republic congo; dr congo; drc; zaire",
-    "CG": "congo; congo brazzaville; congo rep; congo republic; republic congo; rep congo",
-    "CI": "cote divoire; ivory coast",
+    "CG": "congo; congo brazzaville; congo republic; republic congo",
+    "CI": "cote divoire; cote d ivoire; ivory coast",
+    "CN": "china mainland; china pr; mainland china; pr china; peoples republic china",
     "CV": "cape verde",
-    "CZ": "czech republic; czech rep",
-    "EG": "egypt arab rep",
+    "CZ": "czech republic",
+    "EG": "egypt arab republic",
     "ES": "canary islands",
     "FK": "falkland islands; falkland islands malvinas",
-    "FM": "micronesia; micronesia fed sts; federated states micronesia",
-    "GB": "britain; england; great britain; northern ireland; scotland; uk; wales",
+    "FM": "micronesia; micronesia federated sts; federated states micronesia",
+    "FO": "faeroe islands",
+    "GB": "britain; england; great britain; northern ireland; scotland; uk; wales; "
+    "uk great britain northern ireland",
+    "GF": "french guyana",
     "GM": "gambia",
-    "HK": "hong kong sar china; china hong kong",
-    "IR": "iran; iran islamic rep",
+    "HK": "hong kong sar; hong kong sar china; china hong kong; china hong kong sar",
+    "IE": "eire; republic ireland",
+    "IR": "iran; iran islamic republic",
     "KG": "kyrgyz republic",
-    "KN": "st kitts nevis; saint kitts nevis",
-    "KP": "dprk; korea dem peoples rep; korea north; north korea",
-    "KR": "korea; korea rep; korea south; republic korea; south korea",
+    "KN": "saint kitts nevis",
+    "KP": "dprk; dpr korea; korea dpr; korea democratic peoples republic; korea north; north korea",
+    "KR": "korea; korea republic; korea south; republic korea; south korea",
     "LA": "lao pdr; laos",
-    "LC": "st lucia",
+    "LY": "libyan arab jamahiriya",
     "MD": "moldova",
-    "MF": "saint martin; st martin",
-    "MK": "macedonia; former yugoslav republic macedonia; republic macedonia; macedonia fyr",
-    "MM": "burma",
-    "MO": "macau; macao sar china; china macao",
-    "PS": "gaza; palestine; palestinian territories; palestinian territory; west bank; "
-    "west bank gaza",
+    "MF": "saint martin",
+    "MK": "macedonia; former yugoslav republic macedonia; fyr macedonia; fyrom; macedonia fyr; "
+    "n macedonia; republic macedonia",
+    "MM": "burma; burma myanmar",
+    "MO": "macau; macau sar; macao sar; macao sar china; china macao; china macao sar",
+    "NL": "holland",
+    "PS": "gaza; occupied palestinian territories; occupied palestinian territory; palestine; "
+    "palestinian territories; palestinian territory; west bank; west bank gaza",
     "RU": "russia",
-    "SH": "saint helena; st helena",
+    "SH": "saint helena",
+    "SJ": "svalbard",
     "SK": "slovak republic",
     "SY": "syria",
     "SZ": "swaziland",
@@ -48,27 +56,41 @@ _OTHER_NAMES: Final = {
     "SX": "sint maarten",
     "TL": "east timor",
     "TR": "turkey; turkiye; republic turkey",
-    "TW": "chinese taipei; taiwan; taiwan province china; china taiwan",
+    "TW": "chinese taipei; taiwan; taiwan province china; china taiwan; china taiwan province",
     "TZ": "tanzania; united republic tanzania",
-    "AE": "emirates; u a e; uae; united arab emirates uae",
-    "US": "america; u s; u s a; united states america; usa",
-    "VA": "vatican; vatican city",
-    "VC": "st vincent grenadines; saint vincent grenadines",
+    "AE": "emirates; uae; united arab emirates uae",
+    "US": "america; united states america; us; usa",
+    "VA": "holy see; vatican; vatican city",
+    "VC": "saint vincent grenadines",
     "VE": "venezuela; venezuela rb",
     "VG": "british virgin islands",
-    "VI": "u s virgin islands; us virgin islands; virgin islands",
+    "VI": "us virgin islands; usvi; virgin islands",
     "VN": "vietnam",
     # No part of ISO 3166-1. KOS is the code of the WRI database, XKX that of the World Bank.
     "XK": "kosovo; republic kosovo; kosovo under unscr 1244; kos; xk; xkx",
-    "YE": "yemen rep",
+    "YE": "yemen republic",
 }
 """Names in use beside those of ISO 3166-1, in plain form."""
 
 _MAP_CODES: Final = {"UK": "GB", "EL": "GR", "KS": "XK", "KO": "XK", "PA": "PS", "NI": "GB"}
 """Codes of ENTSO-E's map that mean something else in ISO 3166-1, or nothing."""
 
+_AMBIGUOUS: Final = frozenset({"china", "congo", "guinea", "korea", "samoa", "sudan"})
+"""What comes behind these may make another country of them."""
+
 _NO_WORD = re.compile(r"[^a-z0-9]+")
+_APOSTROPHES = re.compile(r"['´`’‘]")
+_LETTERS_APART = re.compile(r"\b(?:[a-z] )+[a-z]\b")
+_BETWEEN = re.compile(r"[,/&–—-]|\band\b")
 _SMALL_WORDS = frozenset({"and", "of", "the"})
+_WHOLE_WORDS: Final = {
+    "dem": "democratic",
+    "eq": "equatorial",
+    "fed": "federated",
+    "herz": "herzegovina",
+    "rep": "republic",
+    "st": "saint",
+}
 
 
 @lru_cache(maxsize=4096)
@@ -77,9 +99,19 @@ def country_code(name: str | None) -> str | None:
 
     Of several countries (`Egypt, Jordan;`) the first counts.
     """
-    first = (name or "").split(";")[0]
+    text = (name or "").split(";")[0]
     table = _table()
-    return table.get(_plain(first)) or table.get(_plain(first.split(",")[0]))
+    found = table.get(_plain(text))
+    if found is not None:
+        return found
+    several = [table.get(_plain(part)) for part in _BETWEEN.split(text)]
+    if all(several):
+        return several[0]
+    for mark in "(,":
+        first = _plain(text.split(mark)[0])
+        if first in table and first not in _AMBIGUOUS:
+            return table[first]
+    return None
 
 
 def map_country_code(code: str | None) -> str | None:
@@ -103,7 +135,11 @@ def _table() -> dict[str, str]:
 
 def _plain(name: str) -> str:
     """Lower-case words without marks, apostrophes and small words: `The Gambia` is `gambia`."""
-    ascii_name = unicodedata.normalize("NFKD", name).encode("ascii", "ignore").decode().lower()
-    words = _NO_WORD.sub(" ", ascii_name.replace("'", "")).split()
-    # AND is the code of Andorra.
-    return " ".join(word for word in words if word not in _SMALL_WORDS or len(words) == 1)
+    plain = unicodedata.normalize("NFKD", _APOSTROPHES.sub("", name))
+    plain = _NO_WORD.sub(" ", plain.encode("ascii", "ignore").decode().lower()).strip()
+    # `U. K.` is one word.
+    words = _LETTERS_APART.sub(lambda match: match[0].replace(" ", ""), plain).split()
+    # AND is the code of Andorra, ST that of Sao Tome and Principe.
+    if len(words) == 1:
+        return words[0]
+    return " ".join(_WHOLE_WORDS.get(word, word) for word in words if word not in _SMALL_WORDS)

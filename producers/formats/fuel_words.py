@@ -25,7 +25,8 @@ _WORDS: Final = {
     "gas": "gas; fossil gas; natural gas; methane; coalbed methane; coal bed methane; coal "
     "mine methane; coal seam gas; waste heat from natural gas; wsth ng; propane; "
     "gaseous propane; associated gas; refinery gas; shale gas; liquefied natural "
-    "gas; compressed natural gas; ng; lng; cng; cbm; og; pg",
+    "gas; compressed natural gas; mine gas; flare gas; ng; lng; cng; cbm; cm; cmm; og; ogas; "
+    "pg; rg; rgas; mgas; fgas",
     "geothermal": "geothermal; geo",
     "hydro": "hydro; hydropower; hydroelectric; hydroelectricity; water; wat; hydro pumped "
     "storage; hydro water reservoir; run of river; hydro run of river and poundage",
@@ -35,16 +36,16 @@ _WORDS: Final = {
     "oil shale; diesel; diesel oil; gas diesel; petrol; gasoline; kerosene; jet "
     "fuel; naphtha; mazut; distillate; residual fuel oil; petroleum; liquefied "
     "petroleum gas; petroleum gas; lpg; condensate; orimulsion; bitumen; fo; hfo; "
-    "lfo; mfo; do; ldo; d; dfo; rfo; co; k; ker; jf; n; wo",
+    "lfo; mfo; do; ldo; d; dfo; rfo; co; cr; k; ker; kero; jet; jf; n; nap; wo",
     "other": "other; others; hydrogen; h2; ammonia; tires; tyres; blast furnace gas; coke "
     "oven gas; bfg; cog; ldg; converter gas; waste heat; wsth; wh; industrial by "
     "product; process gas; steelworks gas; furnace gas; industrial gas; off gas; "
     "oth; coal derived gas; peat",
-    "petcoke": "petcoke; pet coke; petroleum coke; pc",
-    "solar": "solar; utility scale solar; solar thermal; pv; photovoltaic; csp; sun",
+    "petcoke": "petcoke; pet coke; petroleum coke; coke; pc",
+    "solar": "solar; utility scale solar; solar thermal; pv; photovoltaic; csp; sun; s",
     "storage": "storage; battery; batteries",
     "waste": "waste; wastes; refuse; garbage; municipal waste; municipal solid waste; msw; "
-    "industrial waste; landfill gas; lfg; landfill; waste to energy; refuse derived "
+    "industrial waste; landfill gas; lfg; lgas; landfill; waste to energy; refuse derived "
     "fuel; rdf",
     "wave_and_tidal": "wave and tidal; wave; tidal; marine; ocean",
     "wind": "wind; onshore wind; offshore wind; wnd",
@@ -74,6 +75,7 @@ _LONGEST: Final = max(map(len, _FUEL_OF))
 _ABBREVIATION: Final = 3
 """Letters up to which a word says something only when nothing else is beside it."""
 
+_BEHIND_GROUP = re.compile(r":| [-–] ")
 _SHARE = re.compile(r"\[[^\]]*\]")
 _IN_BRACKETS = re.compile(r"\([^)]*\)")
 _NO_WORD = re.compile(r"[^a-z0-9]+")
@@ -108,9 +110,9 @@ def _parts(text: str) -> Iterator[str]:
 @lru_cache(maxsize=4096)
 def _fuels_of_part(part: str) -> tuple[str, ...]:
     """Fuel of one entry of a list; several of words without a colon, such as `NG/FO`."""
-    group, colon, detail = part.partition(":")
-    group = _plain(group)
-    if colon and group in _GROUPS:
+    group, *details = _BEHIND_GROUP.split(part, maxsplit=1)
+    group, detail = _plain(group), "".join(details)
+    if details and group in _GROUPS:
         words = _plain(detail)
         for name, beginning, fuel in _WITHIN_GROUP:
             if group == name and f"{words} ".startswith(f"{beginning} "):

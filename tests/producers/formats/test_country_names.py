@@ -45,6 +45,26 @@ NAMES = {
     "Viet Nam": "VN",
     "Lao PDR": "LA",
     "SOUTH AFRICA": "ZA",
+    "Congo, DR": "CD",
+    "D.R. Congo": "CD",
+    "U. K.": "GB",
+    "P.R. China": "CN",
+    "China, Hong Kong SAR": "HK",
+    "Taiwan (China)": "TW",
+    "Myanmar (Burma)": "MM",
+    "Kosovo (UNSCR 1244/99)": "XK",
+    "Côte d´Ivoire": "CI",
+    "Cote d Ivoire": "CI",
+    "St. Lucia": "LC",
+    "Dominican Rep.": "DO",
+    "Bosnia and Herz.": "BA",
+    "Occupied Palestinian Territory": "PS",
+    "Holy See": "VA",
+    "Thailand-Malaysia": "TH",
+    "Brazil & Paraguay": "BR",
+    "Argentina/Paraguay": "AR",
+    "Guinea-Bissau": "GW",
+    "Tanzania, United Rep. of": "TZ",
     "DEU": "DE",
 }
 
@@ -62,7 +82,9 @@ def test_every_name_and_code_of_iso_3166_names_its_own_country() -> None:
                 assert country_code(text) == country.alpha_2, text
 
 
-@pytest.mark.parametrize("name", ["", "Atlantis", "Unknown", ";", "Europe"])
+@pytest.mark.parametrize(
+    "name", ["", "Atlantis", "Unknown", ";", "Europe", "Congo, somewhere", "South China Sea"]
+)
 def test_what_is_no_country_has_no_code(name: str) -> None:
     assert country_code(name) is None
 

@@ -37,6 +37,11 @@ WORDS = {
     "HFO": "oil",
     "D": "oil",
     "Solid Biomass": "biomass",
+    "bioenergy - refuse (municipal and industrial wastes)": "waste",
+    "bioenergy - agricultural waste (solids)": "biomass",
+    "CR": "oil",
+    "COKE": "petcoke",
+    "CM": "gas",
 }
 
 
@@ -50,6 +55,7 @@ def test_a_word_is_the_fuel_that_it_names_not_the_one_it_begins_like(text: str, 
     [
         ("NG, FO", ("gas", "oil")),
         ("NG/FO", ("gas", "oil")),
+        ("NG, S", ("gas", "solar")),
         ("HFO; D; LNG", ("oil", "gas")),
         ("fossil gas: natural gas [65%], other: hydrogen (green) [35%]", ("gas", "other")),
         ("Coal and biomass", ("coal", "biomass")),

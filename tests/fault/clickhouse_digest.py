@@ -1,4 +1,4 @@
-"""Prints count and content hash of every view of an embedded engine; one process a directory."""
+"""Count and content hash of every view; printed for an embedded engine, one process a directory."""
 
 import json
 import sys
@@ -9,9 +9,8 @@ _OF_A_RUN = ("published_at", "topic_id", "partition", "offset", "body")
 """When and where a run published, by itself and in the text of a version: no two runs agree."""
 
 
-def main(path: str) -> None:
-    """Print one JSON object: view name to `rows:hash`."""
-    clickhouse = ClickHouse(f"chdb://{path}")
+def digests_of_views(clickhouse: ClickHouse) -> dict[str, str]:
+    """`rows:hash` of every view."""
     names = clickhouse.query(
         "SELECT name FROM system.tables WHERE database = currentDatabase() AND engine = 'View'"
     ).rows
@@ -27,6 +26,13 @@ def main(path: str) -> None:
             f"SELECT count(), sum(cityHash64(toJSONString(tuple({content})))) FROM {name}"
         ).rows
         digests[name] = f"{rows}:{digest}"
+    return digests
+
+
+def main(path: str) -> None:
+    """Print one JSON object."""
+    clickhouse = ClickHouse(f"chdb://{path}")
+    digests = digests_of_views(clickhouse)
     clickhouse.close()
     sys.stdout.write(json.dumps(digests) + "\n")
 

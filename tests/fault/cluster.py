@@ -88,14 +88,14 @@ class Cluster:
             ),
         )
 
-    def sink(self, **variables: str) -> LocalWorker:
-        """Start the sink worker."""
+    def sink(self, name: str = "sink", **variables: str) -> LocalWorker:
+        """Start a sink worker."""
         port = next(free_ports())
-        program = faust_worker("streams.sink.app", "sink", "the sink worker", port, "SINK_PORT")
+        program = faust_worker("streams.sink.app", name, "the sink worker", port, "SINK_PORT")
         # Hardly anybody asks it here, and it takes a quarter of the start.
         chosen = {"SINK_PORT": str(port), "SINK_SERVES_API": "false", **variables}
         worker = LocalWorker(program, self.home, self._environment(**chosen))
-        return self._start("sink", worker)
+        return self._start(name, worker)
 
     def state_dir(self, name: str) -> Path:
         """State directory of a pipeline worker."""

@@ -119,6 +119,7 @@ def plant_record(
     capacity: str = "100",
     latitude: str = "50.5",
     longitude: str = "9.5",
+    fuel: str = "Gas",
     fetched_at: datetime = _START,
 ) -> RawRecord:
     """A raw plant as the source would say it."""
@@ -130,7 +131,7 @@ def plant_record(
         "capacity_mw": capacity,
         "latitude": latitude,
         "longitude": longitude,
-        "primary_fuel": "Gas",
+        "primary_fuel": fuel,
     }
     return RawRecord(
         source_id="wri_powerplants",

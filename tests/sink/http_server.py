@@ -11,6 +11,8 @@ from ast import literal_eval
 from base64 import b64decode
 from collections.abc import Iterator
 from contextlib import contextmanager
+from email.parser import BytesParser
+from email.policy import HTTP
 from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
 from typing import Any
 from urllib.parse import parse_qsl, urlsplit
@@ -34,8 +36,19 @@ class Server(ThreadingHTTPServer):
 
 
 def _parameter(text: str) -> Any:
-    """A parameter as the client was given it: it writes lists as ClickHouse does."""
-    return literal_eval(text) if text.startswith("[") else text
+    """A parameter as the client was given it: it writes lists as ClickHouse does, and escapes."""
+    return literal_eval(text) if text.startswith("[") else re.sub(r"\\(.)", r"\1", text, flags=re.S)
+
+
+def _form(content_type: str, body: bytes) -> dict[str, str]:
+    """Fields of a form: so the client sends parameters that are too long for an address."""
+    head = f"Content-Type: {content_type}\r\n\r\n".encode()
+    found = {}
+    for part in BytesParser(policy=HTTP).parsebytes(head + body).iter_parts():
+        content = part.get_payload(decode=True)
+        assert isinstance(content, bytes)
+        found[str(part.get_param("name", header="content-disposition"))] = content.decode()
+    return found
 
 
 class _Handler(BaseHTTPRequestHandler):
@@ -55,6 +68,9 @@ class _Handler(BaseHTTPRequestHandler):
             self._fail(516, f"Code: 516. DB::Exception: {user}: wrong password {password}.")
             return
         asked = dict(parse_qsl(urlsplit(self.path).query, keep_blank_values=True))
+        content_type = self.headers.get("Content-Type", "")
+        if content_type.startswith("multipart/"):
+            asked, body = asked | _form(content_type, body), b""
         if "session_id" in asked:
             self.server.sessions.add(asked["session_id"])
         parameters = {k[6:]: _parameter(v) for k, v in asked.items() if k.startswith("param_")}

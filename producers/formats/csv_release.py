@@ -1,6 +1,7 @@
-"""A release as one CSV file, zipped or plain: measured first, then read row by row."""
+"""A release as one CSV file, zipped, gzipped or plain: measured first, then read row by row."""
 
 import csv
+import gzip
 import hashlib
 import lzma
 import zipfile
@@ -9,10 +10,10 @@ from collections.abc import Iterator
 from contextlib import contextmanager
 from dataclasses import dataclass
 from pathlib import Path
-from typing import IO
+from typing import IO, cast
 
 from producers.errors import TruncatedError, UnexpectedAnswerError
-from producers.formats.csv_text import csv_rows
+from producers.formats.csv_text import below_header, csv_rows, ends_a_line
 
 _CHUNK = 1 << 20
 
@@ -22,27 +23,29 @@ class CsvRelease:
     """A CSV file that has been read once to the end.
 
     Attributes:
-        path: The CSV, or a zip with the CSV in it.
+        path: The CSV, gzipped or not, or a zip with the CSV in it.
         name: What messages call it.
         digest: First 16 hex digits of the CSV's SHA-256.
-        rows: Lines below the header.
+        rows: Lines below the first one.
+        ends_a_line: Whether its last byte ends a line.
     """
 
     path: Path
     name: str
     digest: str
     rows: int
+    ends_a_line: bool
 
 
 def measure(path: Path, name: str) -> CsvRelease:
-    """Hash and count the CSV in `path`; in a zip this checks its checksum, too.
+    """Hash and count the CSV in `path`; where it is packed this checks its checksum, too.
 
     Args:
         path: Where it is.
         name: What messages call it: its address rather than a temporary file.
 
     Raises:
-        TruncatedError: a damaged zip.
+        TruncatedError: a damaged zip or gzip.
         UnexpectedAnswerError: a zip without a CSV, or one that cannot be unpacked.
     """
     digest = hashlib.sha256()
@@ -51,30 +54,33 @@ def measure(path: Path, name: str) -> CsvRelease:
         while chunk := file.read(_CHUNK):
             digest.update(chunk)
             lines += chunk.count(b"\n")
-            last = chunk[-2:]
-    # In UTF-16 a line feed has a zero beside it.
-    return CsvRelease(path, name, digest.hexdigest()[:16], max(0, lines - (b"\n" in last)))
+            last = chunk
+    ends = ends_a_line(last)
+    return CsvRelease(path, name, digest.hexdigest()[:16], max(0, lines - ends), ends)
 
 
 def read_rows(release: CsvRelease) -> Iterator[list[str]]:
-    """The header, then every row with as many cells as the file gives it. Blank lines are skipped.
+    """The header, then every row with as many cells as the file gives it.
 
-    Encoding and separator as `csv_text` finds them.
+    Titles above the header and blank lines are skipped. Encoding and separator as `csv_text` finds
+    them.
 
     Raises:
-        TruncatedError: a damaged zip, or a last row with fewer cells than the header.
+        TruncatedError: a damaged zip or gzip, or a last row that ends within its line and has fewer
+            cells than the header.
         UnexpectedAnswerError: text that is no CSV.
     """
-    width = cells = 0
     with _opened(release.path, release.name) as file:
         try:
-            for row in csv_rows(file):
+            header, rows = below_header(csv_rows(file))
+            cells = len(header)
+            yield header
+            for row in rows:
                 cells = len(row)
-                width = width or cells
                 yield row
         except csv.Error as error:
             raise UnexpectedAnswerError(f"{release.name} is no CSV: {error}.") from error
-    if cells < width:
+    if cells < len(header) and not release.ends_a_line:
         raise TruncatedError(
             f"The last row of {release.name} ends early: the file was cut short. Run again."
         )
@@ -82,33 +88,42 @@ def read_rows(release: CsvRelease) -> Iterator[list[str]]:
 
 @contextmanager
 def _opened(path: Path, name: str) -> Iterator[IO[bytes]]:
-    if not zipfile.is_zipfile(path):
-        with path.open("rb") as file:
-            _refuse_cut_zip(name, file)
-            yield file
-        return
+    packed = "zip" if zipfile.is_zipfile(path) else "gzip"
     try:
-        with zipfile.ZipFile(path) as archive:
-            members = [
-                info for info in archive.infolist() if info.filename.lower().endswith(".csv")
-            ]
-            if not members:
-                raise UnexpectedAnswerError(f"{name} is a zip without a CSV file.")
-            largest = max(members, key=lambda info: info.file_size)
-            with archive.open(largest) as member:
+        if packed == "zip":
+            with zipfile.ZipFile(path) as archive, archive.open(_csv_in(archive, name)) as member:
                 yield member
+        else:
+            with path.open("rb") as file:
+                _refuse_cut_zip(name, file)
+                yield _gunzipped(file)
     except (zipfile.BadZipFile, zlib.error, lzma.LZMAError, EOFError) as error:
-        raise TruncatedError(f"{name} is a damaged zip ({error}). Run again.") from error
+        raise TruncatedError(f"{name} is a damaged {packed} ({error}). Run again.") from error
     except OSError as error:
         if error.errno is not None:
             raise
-        # What bz2 says of damaged data.
-        raise TruncatedError(f"{name} is a damaged zip ({error}). Run again.") from error
+        # What bz2 and gzip say of damaged data.
+        raise TruncatedError(f"{name} is a damaged {packed} ({error}). Run again.") from error
     except (NotImplementedError, RuntimeError) as error:
         raise UnexpectedAnswerError(
             f"{name} is a zip that cannot be unpacked ({error}): it has a password, or a rare way "
             "of packing. Set the location to the CSV in it."
         ) from error
+
+
+def _csv_in(archive: zipfile.ZipFile, name: str) -> zipfile.ZipInfo:
+    """The largest CSV of a zip."""
+    members = [info for info in archive.infolist() if info.filename.lower().endswith(".csv")]
+    if not members:
+        raise UnexpectedAnswerError(f"{name} is a zip without a CSV file.")
+    return max(members, key=lambda info: info.file_size)
+
+
+def _gunzipped(file: IO[bytes]) -> IO[bytes]:
+    """The content of a file that may be gzipped."""
+    packed = file.read(2) == b"\x1f\x8b"
+    file.seek(0)
+    return cast(IO[bytes], gzip.GzipFile(fileobj=file)) if packed else file
 
 
 def _refuse_cut_zip(name: str, file: IO[bytes]) -> None:

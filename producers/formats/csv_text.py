@@ -3,6 +3,7 @@
 import codecs
 import csv
 import io
+import re
 import sys
 from collections import Counter
 from collections.abc import Iterator
@@ -49,6 +50,12 @@ def encoding_of(head: bytes) -> str:
     return "utf-8"
 
 
+def ends_a_line(last: bytes) -> bool:
+    """Whether a text ends with a line, by its last bytes: what ends within one was cut short."""
+    # In UTF-16 a line feed has a zero beside it.
+    return last[-4:].replace(b"\0", b"")[-1:] in (b"\n", b"\r")
+
+
 def csv_rows(binary: IO[bytes], quote: str = '"') -> Iterator[list[str]]:
     """Every line that is not blank as cells.
 
@@ -56,7 +63,7 @@ def csv_rows(binary: IO[bytes], quote: str = '"') -> Iterator[list[str]]:
 
     Args:
         binary: A seekable file at its start.
-        quote: Quote character.
+        quote: Quote character; of files that use `'`, some are saved again with the usual one.
 
     Raises:
         csv.Error: the text is no CSV.
@@ -65,17 +72,45 @@ def csv_rows(binary: IO[bytes], quote: str = '"') -> Iterator[list[str]]:
     binary.seek(0)
     encoding = encoding_of(head)
     errors = _WINDOWS if encoding.startswith("utf-8") else "replace"
+    beginning = head.decode(encoding, "replace")
+    quote = _quote(beginning, quote)
     with io.TextIOWrapper(binary, encoding=encoding, errors=errors, newline="") as text:
         first = _first_line(text)
         if first.lower().startswith(_SAID):
             separator = first[len(_SAID) : len(_SAID) + 1] or ","
             lines: Iterator[str] = iter(text)
         else:
-            separator = _separator(head.decode(encoding, "replace"), quote)
+            separator = _separator(beginning, quote)
             lines = chain([first], text)
         for row in csv.reader(lines, delimiter=separator, quotechar=quote):
             if row:
                 yield row
+
+
+def below_header(rows: Iterator[list[str]]) -> tuple[list[str], Iterator[list[str]]]:
+    """The header, each name once, and the rows below it.
+
+    Titles above a table fill few cells of its width.
+    """
+    first = list(islice(rows, _ROWS_TO_LOOK_AT))
+    filled = [sum(map(bool, row)) for row in first]
+    width = max(filled, default=0)
+    for index, cells in enumerate(filled):
+        if cells >= max(min(2, width), width / 2):
+            return _told_apart(first[index]), chain(first[index + 1 :], rows)
+    return [], iter(())
+
+
+def _told_apart(header: list[str]) -> list[str]:
+    """The names of columns; the second of one name is not taken for the first."""
+    seen: Counter[str] = Counter()
+    found = []
+    for index, name in enumerate(header, start=1):
+        seen[name] += 1
+        if seen[name] > 1:
+            name = f"{name} ({seen[name]})" if name else f"column_{index}"
+        found.append(name)
+    return found
 
 
 def _first_line(text: io.TextIOWrapper) -> str:
@@ -83,6 +118,15 @@ def _first_line(text: io.TextIOWrapper) -> str:
         if line.strip():
             return line
     return ""
+
+
+def _quote(head: str, said: str) -> str:
+    """The quote that was said, unless no cell begins with it and one does with the usual one."""
+
+    def begins_a_cell(quote: str) -> bool:
+        return re.search(rf"(?:^|[{_SEPARATORS}]){quote}", head, re.MULTILINE) is not None
+
+    return '"' if begins_a_cell('"') and not begins_a_cell(said) else said
 
 
 def _separator(head: str, quote: str) -> str:

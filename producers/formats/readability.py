@@ -1,17 +1,21 @@
 """How much of a release can be read: a file whose form changed is no release.
 
-Pure. A renamed column leaves all rows and loses what they say: every record would be rejected, or
+A renamed column leaves all rows and loses what they say: every record would be rejected, or
 called no longer listed.
 """
 
+import logging
 from collections import Counter
-from collections.abc import Callable, Iterable
+from collections.abc import Callable, Collection, Iterable
 from dataclasses import dataclass, field
 
 from producers.connector import RawItem
 from producers.errors import UnexpectedAnswerError
+from producers.formats.tracker_columns import plain_name
 from streams.core.errors import Rejected
 from streams.core.records import EPOCH, Mapped, RawRecord
+
+log = logging.getLogger(__name__)
 
 _LARGEST_DROP = 0.1
 """How much lower the readable share may be than that of the release before."""
@@ -67,8 +71,39 @@ def readability(
             one.reasons[f"{verdict.rule_id}{where}"] += 1
         else:
             names = verdict.payload.field_names()
-            one.filled.update(name for name in names if getattr(verdict.payload, name))
+            one.filled.update(name for name in names if says(getattr(verdict.payload, name)))
     return found
+
+
+def says(value: object) -> bool:
+    """Whether a field says something."""
+    return value not in (None, (), "", "unknown")
+
+
+def report_fields(
+    where: str, found: Readability, known: Iterable[str], read: Collection[str] | None = None
+) -> None:
+    """Say which columns of a list nobody reads, and which field no row has.
+
+    Args:
+        where: Location for the message.
+        found: What became of its rows.
+        known: Fields that such a list fills somewhere.
+        read: Columns that anything is read from, in plain form; None says nothing of columns.
+    """
+    unread = [
+        f"{name} ({rows:,})"
+        for name, rows in sorted(found.columns.items())
+        if read is not None and plain_name(name) not in read
+    ]
+    if unread:
+        log.info("%s: columns nobody reads, with their rows: %s", where, ", ".join(unread))
+    null = [name for name in known if not found.filled[name]]
+    if null and found.accepted >= _FEW_ROWS:
+        log.warning(
+            "%s: %s is null in all of %s rows: its column may have a new name. Columns: %s",
+            *(where, " and ".join(null), f"{found.accepted:,}", ", ".join(found.columns)),
+        )
 
 
 def check_readable(

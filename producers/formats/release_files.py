@@ -2,17 +2,22 @@
 
 import json
 import logging
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 from dataclasses import asdict, dataclass
 from pathlib import Path
 from typing import Self, TypeVar
 
 from producers.errors import TruncatedError, UnexpectedAnswerError, UnreachableError
+from producers.formats.tracker_files import TrackerFile
 from producers.http import HttpSource, bare_address
 
 log = logging.getLogger(__name__)
 
 _Read = TypeVar("_Read")
+
+_FEW_ROWS = 100
+_SHOWN = 300
+"""Characters of the columns of a page that is no list."""
 
 _DOWNLOADS = 3
 """How often a file that cannot be read is downloaded: a damaged one may be whole the next time."""
@@ -133,3 +138,29 @@ def check_rows(
             f"{bare_address(where)} has {rows} {of}, fewer than {needed}: it looks cut short. "
             f"If the release is really that small, {accept}."
         )
+
+
+def refuse_other_page(
+    file: TrackerFile, *, looked_for: Sequence[str], previous_rows: int
+) -> TrackerFile:
+    """The file, unless it is another page, which is neither a list cut short nor a small one.
+
+    A long list without a column for its ids is refused later, with what becomes of its rows.
+
+    Args:
+        file: The file.
+        looked_for: Columns that may have the id, in plain form.
+        previous_rows: What the release before had; 0 for none.
+
+    Raises:
+        UnexpectedAnswerError: it has few rows, and no column for an id.
+    """
+    few = previous_rows / 2 if previous_rows else _FEW_ROWS
+    if file.has(looked_for) or file.rows >= few:
+        return file
+    names = ", ".join(name or "the first column" for name in looked_for)
+    columns = ", ".join(sorted(file.columns))[:_SHOWN] or "none"
+    raise UnexpectedAnswerError(
+        f"{file.name} is no list of this kind: the id was looked for in {names}; columns found: "
+        f"{columns}. It starts with {file.beginning}. Set the location to the list."
+    )

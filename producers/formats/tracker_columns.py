@@ -27,13 +27,19 @@ def plain_name(column: str) -> str:
 class Columns:
     """One row. The first of several names with something that can be read counts.
 
+    So does the first of several columns that differ in case or punctuation only.
+
     Attributes:
         odd: Cells that could not be read, as far as they were asked for.
     """
 
     def __init__(self, columns: Mapping[str, str]) -> None:
         self.odd = OddCells()
-        self._texts = {plain_name(name): text for name, text in columns.items()}
+        self._texts: dict[str, str] = {}
+        for name, text in columns.items():
+            plain = plain_name(name)
+            if reported(self._texts.get(plain)) is None:
+                self._texts[plain] = text
 
     def text(self, *names: str) -> str | None:
         """Text, its damage repaired; None when not reported."""

@@ -4,28 +4,31 @@ The form follows from the content, not by the name. openpyxl reads sheets and ij
 one by one, so memory does not grow with the file.
 """
 
+import codecs
 import csv
 import gzip
 import hashlib
+import io
 import json
 import lzma
 import re
 import struct
+import warnings
 import zipfile
 import zlib
-from collections.abc import Iterator
-from contextlib import contextmanager
-from dataclasses import dataclass, replace
+from collections.abc import Iterator, Sequence
+from contextlib import contextmanager, nullcontext
+from dataclasses import dataclass, field, replace
 from datetime import date, datetime
 from decimal import Decimal
-from itertools import chain, islice
+from itertools import islice
 from pathlib import Path
-from typing import IO, TYPE_CHECKING, Literal, cast
+from typing import IO, TYPE_CHECKING, Final, Literal, cast
 
 import ijson
 
 from producers.errors import TruncatedError, UnexpectedAnswerError
-from producers.formats.csv_text import csv_rows, encoding_of
+from producers.formats.csv_text import below_header, csv_rows, encoding_of, ends_a_line
 from producers.formats.tracker_columns import plain_name
 
 if TYPE_CHECKING:
@@ -37,7 +40,7 @@ Row = dict[str, str]
 
 _CHUNK = 1 << 16
 # NaN and the like: the words of the parser for what is there, not for what is missing.
-_INVALID_JSON = re.compile(r"invalid|lexical error|unallowed", re.IGNORECASE)
+_INVALID_JSON = re.compile(r"invalid|lexical error|unallowed|trailing garbage", re.IGNORECASE)
 _DAMAGED = (EOFError, gzip.BadGzipFile, lzma.LZMAError, zlib.error, zipfile.BadZipFile)
 # What openpyxl and the libraries below it raise on workbooks that Excel opens.
 _UNREADABLE = (
@@ -55,12 +58,13 @@ _UNREADABLE = (
     ValueError,
 )
 _OLD_EXCEL = b"\xd0\xcf\x11\xe0"
-_ROWS_TO_LOOK_AT = 20
-"""The header is among them."""
 _ROWS_TO_COUNT = 1_000
 """Sheets with as many are equally long."""
 _SAME_COLUMNS = 0.6
 """Share of the columns of that sheet that another one of the release has, too."""
+
+SHEET: Final = "sheet"
+"""Column that is added to the rows of a workbook of which several sheets are read."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -72,7 +76,12 @@ class TrackerFile:
         digest: First 16 hex digits of the SHA-256 of its bytes, unpacked when gzipped.
         rows: Rows below the header, or features.
         quote: Quote character of a CSV.
-        sheet: Sheet of a workbook; None for the one that says most, and those like it.
+        sheet: Sheet of a workbook; None for those with the wanted columns, or else for the one that
+            says most, and those like it.
+        wanted: Columns by which a sheet is known, each in all of its spellings.
+        ends_a_line: Whether its last byte ends a line.
+        beginning: Its first characters, for messages.
+        columns: Columns of its header, or that any of its rows has, in plain form.
         spool: Its rows as JSON, one a line, parsed once: workbooks are slow to read.
     """
 
@@ -83,7 +92,15 @@ class TrackerFile:
     rows: int
     quote: str
     sheet: str | None
+    wanted: tuple[tuple[str, ...], ...]
+    ends_a_line: bool
+    beginning: str
+    columns: frozenset[str] = field(default=frozenset(), repr=False)
     spool: Path | None = None
+
+    def has(self, names: Sequence[str]) -> bool:
+        """Whether there is a column of one of these names."""
+        return not self.columns.isdisjoint(names)
 
 
 def measure(
@@ -92,6 +109,7 @@ def measure(
     name: str | None = None,
     quote: str = '"',
     sheet: str | None = None,
+    wanted: Sequence[Sequence[str]] = (),
     spool: Path | None = None,
 ) -> TrackerFile:
     """Hash the file and read it once, so that a damaged one is known before its first row is used.
@@ -105,34 +123,62 @@ def measure(
     """
     digest = hashlib.sha256()
     name = path.name if name is None else name
+    last = b""
     with _explained(name), _unpacked(path) as file:
         head = file.read(_CHUNK)
         chunk = head
         while chunk:
             digest.update(chunk)
+            last = chunk
             chunk = file.read(_CHUNK)
     form = _form(name, head)
-    measured = TrackerFile(path, name, form, digest.hexdigest()[:16], 0, quote, sheet)
-    return replace(measured, rows=_kept(read_rows(measured), spool), spool=spool)
+    measured = TrackerFile(
+        path,
+        name,
+        form,
+        digest.hexdigest()[:16],
+        0,
+        quote,
+        sheet,
+        tuple(map(tuple, wanted)),
+        ends_a_line(last),
+        _shown(head),
+    )
+    rows, columns = _kept(read_rows(measured), spool)
+    if form == "geojson" and not rows:
+        raise UnexpectedAnswerError(
+            f"{name} is JSON without features; it starts with {measured.beginning}. Check the "
+            "location."
+        )
+    columns |= _header(measured)
+    return replace(measured, rows=rows, columns=columns, spool=spool)
 
 
-def _kept(rows: Iterator[Row], spool: Path | None) -> int:
-    """How many rows there are, which are written into the spool."""
-    if spool is None:
-        return sum(1 for _ in rows)
-    count = 0
-    with spool.open("w", encoding="utf-8") as file:
+def _header(file: TrackerFile) -> frozenset[str]:
+    """Columns of a CSV, which it has without a row, too."""
+    if file.form != "csv":
+        return frozenset()
+    with _unpacked(file.path) as binary:
+        return frozenset(map(plain_name, below_header(csv_rows(binary, file.quote))[0]))
+
+
+def _kept(rows: Iterator[Row], spool: Path | None) -> tuple[int, frozenset[str]]:
+    """How many rows there are, which are written into the spool, and their columns."""
+    count, names = 0, set[str]()
+    with nullcontext() if spool is None else spool.open("w", encoding="utf-8") as file:
         for row in rows:
-            file.write(json.dumps(row, ensure_ascii=False) + "\n")
             count += 1
-    return count
+            names.update(row)
+            if file is not None:
+                file.write(json.dumps(row, ensure_ascii=False) + "\n")
+    return count, frozenset(map(plain_name, names))
 
 
 def read_rows(file: TrackerFile) -> Iterator[Row]:
     """Every row in the file's order. Cells beyond the header become `column_<n>`.
 
     Properties of a GeoJSON feature become columns; `geometry_type` is added, and for points
-    `geometry_longitude` and `geometry_latitude`.
+    `geometry_longitude` and `geometry_latitude`. Rows of several sheets say theirs in `sheet`.
 
     Raises:
         The same as `measure`.
@@ -141,15 +187,13 @@ def read_rows(file: TrackerFile) -> Iterator[Row]:
         with file.spool.open(encoding="utf-8") as kept:
             yield from map(json.loads, kept)
         return
-    with _explained(file.name):
+    with _explained(file.name), _unpacked(file.path) as binary:
         if file.form == "xlsx":
-            yield from _workbook_rows(file)
-            return
-        with _unpacked(file.path) as binary:
-            if file.form == "geojson":
-                yield from _features(binary)
-            else:
-                yield from _csv_rows(binary, file)
+            yield from _workbook_rows(binary, file)
+        elif file.form == "geojson":
+            yield from _features(_as_utf8(binary))
+        else:
+            yield from _csv_rows(binary, file)
 
 
 def _form(name: str, head: bytes) -> Form:
@@ -164,11 +208,34 @@ def _form(name: str, head: bytes) -> Form:
     if start == "{":
         return "geojson"
     if start in ("", "<", "["):
-        shown = head[:80].decode("utf-8", "replace")
         raise UnexpectedAnswerError(
-            f"{name} is no tracker file; it starts with {shown!r}. Check the location."
+            f"{name} is no tracker file; it starts with {_shown(head)}. Check the location."
         )
     return "csv"
+
+
+def _shown(head: bytes) -> str:
+    return repr(head[:80].decode(encoding_of(head), "replace"))
+
+
+def _as_utf8(binary: IO[bytes]) -> IO[bytes]:
+    """JSON in the one encoding that its parser reads; a mark before it is no part of it."""
+    head = binary.read(_CHUNK)
+    binary.seek(0)
+    encoding = encoding_of(head)
+    if encoding == "utf-8":
+        return binary
+    return cast(IO[bytes], _Recoded(codecs.getreader(encoding)(binary)))
+
+
+@dataclass(frozen=True, slots=True)
+class _Recoded:
+    """A text as bytes of UTF-8."""
+
+    text: codecs.StreamReader
+
+    def read(self, size: int = -1) -> bytes:
+        return self.text.read(size).encode()
 
 
 @contextmanager
@@ -199,69 +266,75 @@ def _explained(name: str) -> Iterator[None]:
 
 
 def _csv_rows(binary: IO[bytes], file: TrackerFile) -> Iterator[Row]:
-    header, rows = _below_header(csv_rows(binary, file.quote))
+    header, rows = below_header(csv_rows(binary, file.quote))
     cells = len(header)
     for row in rows:
         cells = len(row)
         yield _row(header, row)
-    if cells < len(header):
+    if cells < len(header) and not file.ends_a_line:
         raise TruncatedError(
             f"The last row of {file.name} ends early: the file was cut short. Run again."
         )
 
 
-def _below_header(rows: Iterator[list[str]]) -> tuple[list[str], Iterator[list[str]]]:
-    """The header and the rows below it. Titles above a table fill few cells of its width."""
-    first = list(islice(rows, _ROWS_TO_LOOK_AT))
-    filled = [sum(map(bool, row)) for row in first]
-    width = max(filled, default=0)
-    for index, cells in enumerate(filled):
-        if cells >= max(min(2, width), width / 2):
-            return first[index], chain(first[index + 1 :], rows)
-    return [], iter(())
-
-
-def _workbook_rows(file: TrackerFile) -> Iterator[Row]:
+def _workbook_rows(binary: IO[bytes], file: TrackerFile) -> Iterator[Row]:
     import openpyxl  # a tenth of every worker's start, and workers read no workbooks
 
-    with file.path.open("rb") as binary:
+    if isinstance(binary, gzip.GzipFile):
+        binary = io.BytesIO(binary.read())  # a zip is read from its end
+    with warnings.catch_warnings():
+        warnings.simplefilter("ignore")  # about styles and the like
         book = openpyxl.load_workbook(binary, read_only=True, data_only=True)
-        try:
-            if file.sheet is None:
-                names = _data_sheets(book)
-            elif file.sheet in book.sheetnames:
-                names = [file.sheet]
-            else:
-                raise UnexpectedAnswerError(
-                    f"{file.name} has no sheet {file.sheet!r}; it has {', '.join(book.sheetnames)}."
-                )
-            for name in names:
-                header, rows = _below_header(_cells(book, name))
-                for row in rows:
-                    yield _row(header, row)
-        finally:
-            book.close()
+    try:
+        if not book.worksheets:
+            raise UnexpectedAnswerError(
+                f"{file.name} is a workbook without a sheet that can be read, such as one in "
+                "Strict Open XML. Save it as XLSX or CSV, and set the location to that."
+            )
+        names = _data_sheets(book, file.wanted) if file.sheet is None else [_sheet(book, file)]
+        for name in names:
+            header, rows = below_header(_cells(book, name))
+            said = {SHEET: name} if len(names) > 1 else {}
+            for row in rows:
+                yield said | _row(header, row)
+    finally:
+        book.close()
 
 
-def _data_sheets(book: "Workbook") -> list[str]:
-    """The sheet that says most, and those that have most of its columns, in their order.
+def _sheet(book: "Workbook", file: TrackerFile) -> str:
+    """Name of the sheet that was asked for, whatever its case and the blanks around it."""
+    wanted = (file.sheet or "").strip().casefold()
+    for name in book.sheetnames:
+        if name.strip().casefold() == wanted:
+            return name
+    raise UnexpectedAnswerError(
+        f"{file.name} has no sheet {file.sheet!r}; it has {', '.join(book.sheetnames)}."
+    )
 
-    Trackers keep units below a size, or given up, in sheets of their own; lists of regions are
-    long, too, but narrow.
+
+def _data_sheets(book: "Workbook", wanted: Sequence[Sequence[str]]) -> list[str]:
+    """The sheets with the wanted columns, or else the one that says most, and those like it.
+
+    In their order. Trackers keep units below a size, or given up, in sheets of their own; regional
+    workbooks have a sheet for each tracker, each with other columns. Lists of regions are long,
+    too, but narrow.
     """
-    tables = {}
+    tables: dict[str, tuple[int, set[str]]] = {}
     for sheet in book.worksheets:
-        header, rows = _below_header(_cells(book, sheet.title))
+        header, rows = below_header(_cells(book, sheet.title))
         count = sum(1 for row in islice(rows, _ROWS_TO_COUNT) if sum(map(bool, row)) > 1)
         tables[sheet.title] = count, {plain_name(name) for name in header if name}
-    longest = max(tables, key=lambda name: tables[name][0] * len(tables[name][1]), default=None)
-    if longest is None:
-        return []
-    wanted = tables[longest][1]
+    known = {
+        name
+        for name, (count, columns) in tables.items()
+        if count and wanted and all(not columns.isdisjoint(names) for names in wanted)
+    }
+    longest = max(known or tables, key=lambda name: tables[name][0] * len(tables[name][1]))
+    like = tables[longest][1]
     return [
         name
         for name, (_, columns) in tables.items()
-        if name == longest or len(columns & wanted) > len(wanted) * _SAME_COLUMNS
+        if name == longest or name in known or len(columns & like) > len(like) * _SAME_COLUMNS
     ]
 
 

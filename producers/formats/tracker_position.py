@@ -7,7 +7,7 @@ from producers.formats.country_names import country_code
 from producers.formats.tracker_columns import Columns
 from streams.core.geography import country_at
 
-COUNTRY: Final = ("country", "country_area", "country_area_1", "areas")
+COUNTRY: Final = ("country", "country_area", "country_1", "country_area_1", "areas")
 """Plants on a border have two; the first counts."""
 
 

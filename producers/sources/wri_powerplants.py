@@ -27,10 +27,11 @@ from producers.formats.country_names import country_code
 from producers.formats.csv_release import CsvRelease, measure, read_rows
 from producers.formats.fuel_words import fuel_of
 from producers.formats.odd_cells import OddCells, year_in
-from producers.formats.readability import check_readable, readability
+from producers.formats.readability import check_readable, readability, report_fields
 from producers.formats.reading import UnreadableNumberError, number
 from producers.formats.release_files import PreviousRelease, check_rows, obtain_readable
 from producers.formats.text_repair import repaired
+from producers.formats.tracker_columns import plain_name
 from producers.formats.tracker_position import place
 from producers.http import HttpSource, bare_address
 from streams.core import flag_rules, reject_rules
@@ -70,12 +71,16 @@ COLUMNS = (
 
 _ID = "gppd_idnr"
 
+_KNOWN_FIELDS = ("latitude", "country_code", "commissioning_year", "owner", "generation")
+"""Fields that every release fills somewhere."""
+
 _FUEL_LIMIT = ", ".join(sorted(FUELS))
 
 # Up to v1.1.0 the fuels were in fuel1..fuel4 and there was one estimate, for 2014 (its README).
 _EARLIER_FUELS = ("fuel1", "fuel2", "fuel3", "fuel4")
 _EARLIER_ESTIMATE = "estimated_generation_gwh"
 _EARLIER_ESTIMATE_YEAR = 2014
+_KNOWN_COLUMNS = frozenset((*COLUMNS, *_EARLIER_FUELS, _EARLIER_ESTIMATE))
 
 # Field names, composed once instead of for every row.
 _YEAR_FIELDS = tuple(
@@ -116,7 +121,7 @@ class WriConfig(SourceConfig):
     """`config/wri_powerplants.yaml`."""
 
     location: str = Field(
-        min_length=1, description="The database: an address or a local file, zipped or not."
+        min_length=1, description="The database: an address or a local file, packed or not."
     )
     minimum_rows: int = Field(25_000, ge=0, description="Fewer rows mean a file cut short.")
     largest_loss: float = Field(0.2, ge=0, le=1)
@@ -190,6 +195,8 @@ class WriPowerPlantsConnector(InfrastructureConnector):
             )
             found = readability(_items(release, location), _complete)
             share = found[location].share if location in found else None
+            if share is not None:
+                report_fields(location, found[location], _KNOWN_FIELDS)
             if not request.accept_loss and share is not None:
                 check_readable(
                     found[location], location, before=previous.readable, looked_for=(_ID,)
@@ -257,7 +264,7 @@ def _measured(path: Path, location: str) -> CsvRelease:
         TruncatedError: it is damaged.
     """
     release = measure(path, location)
-    header = next(read_rows(release), [])
+    header = _header(next(read_rows(release), []))
     if _ID not in header:
         raise UnexpectedAnswerError(
             f"{location} is no plant database: no column {_ID}, but it starts with "
@@ -266,9 +273,14 @@ def _measured(path: Path, location: str) -> CsvRelease:
     return release
 
 
+def _header(names: list[str]) -> list[str]:
+    """The header; columns that are read have their own names, however they are written."""
+    return [plain if (plain := plain_name(name)) in _KNOWN_COLUMNS else name for name in names]
+
+
 def _items(release: CsvRelease, location: str) -> Iterator[RawItem]:
     rows = read_rows(release)
-    header = next(rows, [])
+    header = _header(next(rows, []))
     width = len(header)
     # Cells in the order of COLUMNS; a column this release lacks points at a blank put at the end.
     in_order = itemgetter(*(header.index(name) if name in header else -1 for name in COLUMNS))

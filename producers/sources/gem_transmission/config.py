@@ -1,11 +1,15 @@
 """What `config/gem_transmission.yaml` may hold."""
 
+from collections.abc import Mapping
 from typing import Annotated, Literal, get_args
 
 from pydantic import BaseModel, BeforeValidator, ConfigDict, Field
 
 from producers.config import SourceConfig
 from producers.connector import Credit
+from producers.formats import power_columns
+from producers.sources.gem_transmission import lng_terminals
+from producers.sources.gem_transmission.grid_network import ID_OF_GRID_FILE
 from producers.sources.gem_transmission.grid_projects import PROJECT_FILES
 from producers.sources.gem_transmission.release import WantedFile
 
@@ -13,6 +17,15 @@ StreamName = Literal[
     "lng_terminals", "power_units", "substations", "transmission_lines", "transmission_projects"
 ]
 STREAMS: tuple[StreamName, ...] = get_args(StreamName)
+
+Columns = tuple[tuple[str, ...], ...]
+
+COLUMNS: Mapping[str, Columns] = {
+    "lng_terminals": (lng_terminals.UNIT_ID, lng_terminals.NAME, lng_terminals.STATUS),
+    "power_units": (power_columns.UNIT_ID, power_columns.NAME, power_columns.STATUS),
+    "transmission_projects": (("",),),
+}
+"""What rows of a list must say, by stream; that of the id comes first."""
 
 
 def _words(value: object) -> object:
@@ -59,10 +72,15 @@ class FileConfig(_Section):
         """False when the file is left out."""
         return self.location not in ("", "none")
 
-    def wanted(self, largest_loss: float) -> WantedFile:
+    def wanted(self, largest_loss: float, columns: Columns) -> WantedFile:
         """As a release fetches it."""
         return WantedFile(
-            self.location, self.dataset, self.minimum_rows, largest_loss, sheet=self.sheet
+            self.location,
+            self.dataset,
+            self.minimum_rows,
+            largest_loss,
+            sheet=self.sheet,
+            columns=columns,
         )
 
 
@@ -128,13 +146,18 @@ class GemConfig(SourceConfig):
     def files(self, stream: str) -> tuple[WantedFile, ...]:
         """Files that make up a stream."""
         loss = self.largest_loss
-        if stream == "lng_terminals":
-            return tuple(file.wanted(loss) for file in self.lng_terminals.files if file.is_used)
-        if stream == "power_units":
-            return tuple(file.wanted(loss) for file in self.power_units.files if file.is_used)
+        trackers: dict[str, TrackerConfig] = {
+            "lng_terminals": self.lng_terminals,
+            "power_units": self.power_units,
+        }
+        if stream in trackers:
+            used = (file for file in trackers[stream].files if file.is_used)
+            return tuple(file.wanted(loss, COLUMNS[stream]) for file in used)
         if stream == "transmission_projects":
+            columns = COLUMNS[stream]
             return tuple(
-                WantedFile(self.projects.file(name), name, 1, 1.0) for name in PROJECT_FILES
+                WantedFile(self.projects.file(name), name, 1, 1.0, columns=columns)
+                for name in PROJECT_FILES
             )
         names = ("buses",) if stream == "substations" else ("buses", "lines", "links")
         return tuple(
@@ -144,6 +167,7 @@ class GemConfig(SourceConfig):
                 1 if name == "links" else self.grid.minimum_rows,
                 loss,
                 quote="'",
+                columns=((ID_OF_GRID_FILE[name],),),
             )
             for name in names
         )

@@ -18,11 +18,12 @@ from typing import Any, ClassVar
 
 from producers.config import SourceConfig
 from producers.connector import InfrastructureConnector, Pull, PullRequest, RawItem, StreamInfo
-from producers.errors import SourceError
+from producers.errors import SourceError, UnexpectedAnswerError
 from producers.formats import power_columns
-from producers.formats.readability import Readability, readability
+from producers.formats.readability import readability, report_fields
+from producers.formats.row_ids import RowIds
 from producers.formats.shared_ids import FirstAtPlace, Sighting, told_apart
-from producers.formats.tracker_columns import Columns
+from producers.formats.tracker_columns import Columns, plain_name
 from producers.formats.tracker_files import Row
 from producers.formats.tracker_position import place_of
 from producers.http import HttpSource
@@ -48,11 +49,26 @@ log = logging.getLogger(__name__)
 
 Item = dict[str, object]
 
-_KNOWN_FIELDS = (
-    *("capacity_mw", "technology", "commissioning_year", "owner", "latitude", "country_code"),
-)
-"""Fields that every power tracker but the bioenergy one fills somewhere."""
-_ROWS_TO_JUDGE_FIELDS = 100
+_PLACE = ("latitude", "country_code", "status")
+_KNOWN_FIELDS: Mapping[str, tuple[str, ...]] = {
+    "lng_terminals": (*_PLACE, "capacity_mtpa", "start_year", "owner"),
+    # The bioenergy tracker alone has no technology.
+    "power_units": (*_PLACE, "capacity_mw", "technology", "commissioning_year", "owner"),
+    "substations": (*_PLACE, "voltages_kv", "node_type"),
+    "transmission_lines": ("from_latitude", "country_code", "status", "voltage_kv", "length_km"),
+    "transmission_projects": ("from_latitude", "country_code", "status", "commissioning_year"),
+}
+"""Fields that a list of each stream fills somewhere."""
+
+_READ: Mapping[str, frozenset[str]] = {
+    "lng_terminals": lng_terminals.READ | power_columns.READ,
+    "power_units": power_columns.READ,
+}
+"""Columns of trackers that anything is read from."""
+
+_OTHER_TRACKER = "other_tracker"
+_SHOWN = 200
+"""Characters of the trackers of a list that is another one."""
 
 
 class GemTransmissionConnector(InfrastructureConnector):
@@ -145,7 +161,7 @@ class GemTransmissionConnector(InfrastructureConnector):
             ]
         files = self.config.files(stream)
         previous = request.checkpoint.get(stream)
-        return fetch_release(
+        release = fetch_release(
             http,
             folder,
             spools,
@@ -154,13 +170,45 @@ class GemTransmissionConnector(InfrastructureConnector):
             self.config.largest_loss,
             accept_loss=request.accept_loss,
         )
+        if stream != "power_units" or isinstance(release, Unchanged):
+            return release
+        parts = (
+            replace(part, dataset=part.dataset or power_columns.tracker_of_rows(part.read()))
+            for part in release.parts
+        )
+        return replace(release, parts=tuple(parts))
 
     def _checked(self, stream: str, release: Release, request: PullRequest) -> Release:
         found = readability(self._items(stream, release, Counter()), self.map_to_schema)
-        if stream == "power_units":
-            for location, one in found.items():
-                _report_fields(location, one)
+        for location, one in found.items():
+            report_fields(location, one, _KNOWN_FIELDS[stream], _READ.get(stream))
+        if stream == "transmission_lines":
+            # Without the nodes a line would lose its ends.
+            nodes = replace(release, parts=release.parts[:1])
+            found |= readability(self._items("substations", nodes, Counter()), self.map_to_schema)
+        for part in release.parts if stream in _TRACKER_COLUMNS else ():
+            if not request.accept_loss:
+                self._refuse_other_tracker(stream, replace(release, parts=(part,)))
         return release.checked(found, _ID_COLUMNS[stream], accept_loss=request.accept_loss)
+
+    def _refuse_other_tracker(self, stream: str, release: Release) -> None:
+        """Raise when every row of a list is left out because of the tracker that it names.
+
+        Raises:
+            UnexpectedAnswerError: it is another list, or the tracker has another name.
+        """
+        left_out = Counter[str]()
+        if next(self._items(stream, release, left_out), None) is not None:
+            return
+        if left_out[_OTHER_TRACKER] == release.rows > 0:
+            (part,) = release.parts
+            words = {Columns(row).text(*_TRACKER_COLUMNS[stream]) for row in part.read()}
+            raise UnexpectedAnswerError(
+                f"{part.location} has {release.rows:,} rows, all of them of other trackers than "
+                f"{stream} is made of, by the columns {', '.join(_TRACKER_COLUMNS[stream])}: "
+                f"{', '.join(sorted(map(str, words)))[:_SHOWN]}. Nothing of it is published. Set "
+                "the location to a list of this stream."
+            )
 
     def is_checkpoint_of(self, key: str, stream: str) -> bool:
         """Each stream has one key."""
@@ -206,19 +254,6 @@ class GemTransmissionConnector(InfrastructureConnector):
                 return reject_rules.UNKNOWN_FORM.reject(form)
 
 
-def _report_fields(location: str, found: Readability) -> None:
-    """Say which columns of a power tracker nobody reads, and which field no row has."""
-    unread = [f"{name} ({found.columns[name]:,})" for name in power_columns.unread(found.columns)]
-    if unread:
-        log.info("%s: columns nobody reads, with their rows: %s", location, ", ".join(unread))
-    null = [name for name in _KNOWN_FIELDS if not found.filled[name]]
-    if null and found.accepted >= _ROWS_TO_JUDGE_FIELDS:
-        log.warning(
-            "%s: %s is null in all of %s rows: its column may have a new name. Columns: %s",
-            *(location, " and ".join(null), f"{found.accepted:,}", ", ".join(found.columns)),
-        )
-
-
 _Rows = Iterator[tuple[str, Item, str]]
 """Record id, item, origin."""
 
@@ -253,9 +288,7 @@ def _tracker_rows(
 ) -> _Rows:
     """Rows of one tracker stream, each id once, each with its place where its entity has several.
 
-    A list may give an id to several rows: from the second on they get a number. A later list that
-    has an id of an earlier one says the same again and is ignored. Rows of one entity at one place
-    name the first of them that can be read.
+    Rows of one entity at one place name the first of them that can be read.
     """
     places = told_apart(
         Sighting(entity, record_id, place_of(Columns(columns)))
@@ -295,46 +328,42 @@ def _numbered_rows(
     belongs: Callable[[str | None], bool],
     left_out: Counter[str],
 ) -> Iterator[tuple[str, Part, Row]]:
-    known: set[str] = set()
+    ids = RowIds()
     for part in release.parts:
-        occurrences: Counter[str] = Counter()
+        ids.begin_list()
         for columns in part.read():
             row = Columns(columns)
             if not belongs(row.text(*tracker_names) or part.dataset):
-                left_out["other_tracker"] += 1
+                left_out[_OTHER_TRACKER] += 1
                 continue
-            unit_id = row.text(*id_names) or _row_id(columns)
-            occurrences[unit_id] += 1
-            count = occurrences[unit_id]
-            record_id = unit_id if count == 1 else f"{unit_id}~{count}"
-            if record_id in known:
-                left_out["in_an_earlier_list"] += 1
-            else:
+            record_id = ids.of(row.text(*id_names) or _row_id(columns), columns, left_out)
+            if record_id is not None:
                 yield record_id, part, columns
-        known |= {
-            unit_id if number == 1 else f"{unit_id}~{number}"
-            for unit_id, count in occurrences.items()
-            for number in range(1, count + 1)
-        }
+
+
+def _plain_rows(part: Part) -> Iterator[Row]:
+    """Rows of a grid list by the names that its columns have in lower case."""
+    for columns in part.read():
+        yield {plain_name(name): text for name, text in columns.items()}
 
 
 def _node_rows(release: Release, _left_out: Counter[str]) -> _Rows:
     (buses,) = release.parts
-    for columns in buses.read():
+    for columns in _plain_rows(buses):
         record_id = node_record_id(columns.get("bus_id") or _row_id(columns))
         yield record_id, _item("grid_bus", None, columns), buses.location
 
 
 def _line_rows(release: Release, _left_out: Counter[str]) -> _Rows:
     buses, lines, links = release.parts
-    nodes = {columns.get("bus_id", ""): _reported(columns) for columns in buses.read()}
+    nodes = {columns.get("bus_id", ""): _reported(columns) for columns in _plain_rows(buses)}
     yield from _ends_joined(lines, nodes, link=False)
     yield from _ends_joined(links, nodes, link=True)
 
 
 def _ends_joined(part: Part, nodes: Mapping[str, Row], *, link: bool) -> _Rows:
     form, id_column = ("grid_link", "link_id") if link else ("grid_line", "line_id")
-    for columns in part.read():
+    for columns in _plain_rows(part):
         record_id = line_record_id(columns.get(id_column) or _row_id(columns), link=link)
         item = _item(form, None, columns)
         item["from_node"] = nodes.get(columns.get("bus0", ""))
@@ -345,16 +374,21 @@ def _ends_joined(part: Part, nodes: Mapping[str, Row], *, link: bool) -> _Rows:
 def _project_rows(release: Release, _left_out: Counter[str]) -> _Rows:
     for part in release.parts:
         dataset = part.dataset or ""
-        for columns in part.read():
+        for columns in _plain_rows(part):
             record_id = project_record_id(dataset, columns.get("") or _row_id(columns))
             yield record_id, _item("grid_project", dataset, columns), part.location
 
+
+_TRACKER_COLUMNS: Mapping[str, tuple[str, ...]] = {
+    "lng_terminals": lng_terminals.TRACKER,
+    "power_units": power_columns.TRACKER,
+}
 
 _ID_COLUMNS: Mapping[str, tuple[str, ...]] = {
     "lng_terminals": lng_terminals.UNIT_ID,
     "power_units": power_columns.UNIT_ID,
     "substations": ("bus_id",),
-    "transmission_lines": ("line_id", "link_id"),
+    "transmission_lines": ("line_id", "link_id", "bus_id"),
     "transmission_projects": ("the first column",),
 }
 

@@ -20,8 +20,12 @@ from streams.core.vocabulary import AssetStatus
 
 Row = Mapping[str, str]
 
-_TRUE, _FALSE = frozenset({"t", "true"}), frozenset({"f", "false"})
+_TRUE = frozenset({"t", "true", "yes", "y", "1"})
+_FALSE = frozenset({"f", "false", "no", "n", "0"})
 _METRES_PER_KM = 1000
+
+ID_OF_GRID_FILE = {"buses": "bus_id", "lines": "line_id", "links": "link_id"}
+"""Column of the id in each of the extract's files."""
 
 
 def node_record_id(bus_id: str) -> str:

@@ -8,7 +8,9 @@ from producers.formats.asset_status import tracker_status
 from producers.formats.odd_cells import grouped_number
 from producers.formats.reading import UnreadableNumberError
 from producers.formats.tracker_columns import Columns
+from producers.formats.tracker_files import SHEET
 from producers.formats.tracker_position import place_of
+from producers.formats.trackers import is_lng_tracker, is_other_tracker, tracker_code
 from streams.core import flag_rules, reject_rules
 from streams.core.errors import Rejected
 from streams.core.payloads import LngTerminal, TerminalUnit
@@ -20,16 +22,22 @@ UNIT_ID = ("combo_id", "comboid", "unit_id", "id")
 TERMINAL_ID = ("terminal_id", "terminalid")
 TRACKER = ("tracker_acro", "tracker")
 NAME = ("name", "terminal_name", "terminalname")
-ALIASES = (*power_columns.ALIASES, "othernames", "local_names", "localnames")
+ALIASES = (
+    *(*power_columns.ALIASES, "othernames", "local_names", "localnames"),
+    *("otherlanguagename", "other_language_name"),
+)
 UNIT_NAME = ("unit_name", "unitname")
 STATUS = ("status",)
-START_YEAR = ("start_year", "startyear", "startyear1")
-RETIRED_YEAR = ("retired_year", "stop_year", "stopyear")
+START_YEAR = (
+    *("start_year", "startyear", "startyear1", "start_year_1", "start_year1"),
+    *("startyearearliest", "start_year_earliest", "actual_start_year"),
+)
+RETIRED_YEAR = ("retired_year", "retirement_year", "stop_year", "stopyear")
 OWNER = ("owner", "owners")
 OPERATOR = ("operator", "operators")
 ACCURACY = ("location_accuracy", "accuracy")
-URL = ("url", "wiki")
-FACILITY_TYPE = ("facility_type", "facilitytype", "tracker_display", "tracker_custom")
+URL = ("url", "wiki", "wiki_url", "gem_wiki_url")
+FACILITY_TYPE = ("facility_type", "facilitytype", "tracker_display", "tracker_custom", "type")
 FLOATING = ("floating",)
 
 _TERMINAL_ID_LENGTH = 5
@@ -46,18 +54,19 @@ _MTPA_PER_UNIT = {
 }
 _DESCRIBED = ("capacity_text", "capacity_table")
 _UNIT_OF_COLUMN = (
-    ("capacityinmtpa", "mtpa"),
-    ("capacity_mtpa", "mtpa"),
-    ("capacityinbcm_y", "bcm/y"),
+    *((name, "mtpa") for name in ("capacityinmtpa", "capacity_in_mtpa", "capacity_mtpa")),
+    *((name, "bcm/y") for name in ("capacityinbcm_y", "capacity_in_bcm_y", "capacity_bcm_y")),
 )
 _BARE = "capacity"
 _UNIT_OF_BARE = ("capacity_unit", "capacityunits", "capacity_units")
+CAPACITY = (*_DESCRIBED, _BARE, *(name for name, _ in _UNIT_OF_COLUMN))
 
 READ = frozenset(
     (
         *(*UNIT_ID, *TERMINAL_ID, *TRACKER, *NAME, *ALIASES, *UNIT_NAME, *STATUS, *START_YEAR),
         *(*RETIRED_YEAR, *OWNER, *OPERATOR, *ACCURACY, *URL, *FACILITY_TYPE, *FLOATING),
-        *(*_DESCRIBED, _BARE, *_UNIT_OF_BARE, *(name for name, _ in _UNIT_OF_COLUMN)),
+        SHEET,
+        *(*CAPACITY, *_UNIT_OF_BARE),
     )
 )
 """Columns that anything is read from, beside those of a place."""
@@ -69,8 +78,9 @@ _STARTED_OR_PLANNED = frozenset(STATUSES) - {"cancelled", "shelved"}
 
 
 def is_lng(tracker: str | None) -> bool:
-    """True for rows of the LNG layer, and for lists that hold nothing else."""
-    return tracker is None or tracker.strip().lower() == "ggit-lng"
+    """False for rows of other trackers; a word that names none leaves nothing out."""
+    is_of_another = is_other_tracker(tracker) or tracker_code(tracker) is not None
+    return is_lng_tracker(tracker) or not is_of_another
 
 
 def terminal_entity(row: Columns, _dataset: str | None = None) -> str | None:

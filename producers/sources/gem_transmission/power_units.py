@@ -9,43 +9,15 @@ from collections.abc import Mapping
 
 from producers.formats import power_columns as columns
 from producers.formats.asset_status import reported, tracker_status
-from producers.formats.capacity_units import megawatts_per
 from producers.formats.fuel_words import fuels_of
 from producers.formats.tracker_columns import Columns
 from producers.formats.tracker_position import place_of
-from streams.core import flag_rules, reject_rules
+from producers.formats.trackers import is_other_tracker, tracker_code
+from streams.core import reject_rules
 from streams.core.errors import Rejected
 from streams.core.payloads import IssuedId, PlantUnit, PowerPlant
 from streams.core.records import Mapped
 from streams.core.vocabulary import STATUSES
-
-# What files, map layers and the API call the tracker of a unit, in lower case.
-_TRACKERS = {
-    "gbpt": "GBPT",
-    "bioenergy": "GBPT",
-    "bioenergy-plant": "GBPT",
-    "gcpt": "GCPT",
-    "coal": "GCPT",
-    "coal-plant": "GCPT",
-    "gogpt": "GOGPT",
-    "oil/gas": "GOGPT",
-    "oil-gas-plant": "GOGPT",
-    "ggtpt": "GGTPT",
-    "ggpt": "GGTPT",
-    "geothermal": "GGTPT",
-    "ghpt": "GHPT",
-    "hydropower": "GHPT",
-    "gnpt": "GNPT",
-    "nuclear": "GNPT",
-    "gspt": "GSPT",
-    "solar": "GSPT",
-    "utility-scale solar": "GSPT",
-    "gwpt": "GWPT",
-    "wind": "GWPT",
-}
-# Trackers that share map files with the power trackers.
-_OTHER_TRACKERS = frozenset({"gcmt", "gctt", "ggit", "ggit-lng", "goget", "goit"})
-_REGIONAL_EXTRACT = re.compile(r"-(africa|asia|europe|americas|oceania)$")
 
 # Trackers whose units have one fuel, or one by default.
 _FUEL_OF_TRACKER = {
@@ -66,20 +38,12 @@ _ISSUERS = {
     "eia": ("eia", "eia_plant_code", "eia_id"),
     "wri": ("wri", "wri_id", "gppd_idnr"),
 }
-_OTHER_IDS = ("other_ids_location", "other_ids", "other_ids_unit_phase")
-
-
-def tracker_code(name: str | None) -> str | None:
-    """Code of a power tracker; None for other trackers and unknown names.
-
-    A regional extract (`GSPT-Africa`) is a part of its tracker: the plants are the same.
-    """
-    return _TRACKERS.get(_REGIONAL_EXTRACT.sub("", (name or "").strip().lower()))
+_OTHER_IDS = ("other_ids_location", "other_ids", "other_ids_unit_phase", "other_ids_unit")
 
 
 def is_power(tracker: str | None) -> bool:
     """False for rows of trackers that have nothing to do with power."""
-    return (tracker or "").strip().lower() not in _OTHER_TRACKERS
+    return not is_other_tracker(tracker)
 
 
 def plant_entity(row: Columns, dataset: str | None) -> str | None:
@@ -121,8 +85,8 @@ def power_unit(
     status = tracker_status(status_text)
     if status is None:
         return reject_rules.UNKNOWN_STATUS.reject(status_text, limit=", ".join(STATUSES))
-    capacity = _capacity_mw(row)
-    fuel_text = row.text(*columns.FUEL)
+    capacity = columns.capacity_mw(row)
+    fuel_text = columns.fuel_text(row)
     fuels = _fuels(fuel_text, tracker)
     if isinstance(fuels, Rejected):
         return fuels
@@ -170,18 +134,6 @@ def power_unit(
         capacity_rating=None if capacity is None else columns.rating(row),
     )
     return Mapped(entity if place is None else f"{entity}/{place}", plant, row.flags)
-
-
-def _capacity_mw(row: Columns) -> float | None:
-    capacity = row.capacity(*columns.CAPACITY)
-    unit = row.text("capacity_unit")
-    if capacity is None or unit is None:
-        return capacity
-    factor = megawatts_per(unit)
-    if factor is None:
-        row.odd.note(flag_rules.CAPACITY_UNREADABLE)
-        return None
-    return capacity * factor
 
 
 def _fuels(text: str | None, tracker: str | None) -> tuple[str, ...] | Rejected:

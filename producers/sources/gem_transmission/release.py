@@ -7,13 +7,17 @@ again: only then is every id of the stream known, and a missing one really gone.
 import json
 from collections.abc import Callable, Iterator, Mapping, Sequence
 from dataclasses import asdict, dataclass, replace
-from functools import partial
 from hashlib import sha256
 from pathlib import Path
 
 from producers.errors import TruncatedError
 from producers.formats.readability import Readability, check_readable
-from producers.formats.release_files import PreviousRelease, check_rows, obtain_readable
+from producers.formats.release_files import (
+    PreviousRelease,
+    check_rows,
+    obtain_readable,
+    refuse_other_page,
+)
 from producers.formats.tracker_files import Row, TrackerFile, measure, read_rows
 from producers.http import HttpSource, bare_address
 from producers.sources.gem_transmission.api import ASSETS, Spool, read_spool
@@ -28,7 +32,8 @@ class WantedFile:
         minimum_rows: Fewer mean that it was cut short.
         largest_loss: So does a larger share of rows lost since the release before.
         quote: Quote character of a CSV.
-        sheet: Sheet of a workbook; None for the one that says most, and those like it.
+        sheet: Sheet of a workbook; None for those with the columns below.
+        columns: What its rows must say, each in all spellings; that of the id comes first.
     """
 
     location: str
@@ -37,6 +42,7 @@ class WantedFile:
     largest_loss: float = 0.2
     quote: str = '"'
     sheet: str | None = None
+    columns: tuple[tuple[str, ...], ...] = ()
 
 
 @dataclass(frozen=True, slots=True)
@@ -214,19 +220,20 @@ def _fetch(
     """The file, measured and checked; None when the server says it has not changed."""
     address = bare_address(wanted.location)
     same = replace(previous, location=address) if previous is not None else None
-    obtained, file = obtain_readable(
-        http,
-        wanted.location,
-        target,
-        same,
-        partial(
-            measure,
+
+    def read(path: Path) -> TrackerFile:
+        file = measure(
+            path,
             name=address,
             quote=wanted.quote,
             sheet=wanted.sheet,
+            wanted=wanted.columns,
             spool=target.with_suffix(".rows"),
-        ),
-    )
+        )
+        rows = previous.rows if previous else 0
+        return refuse_other_page(file, looked_for=wanted.columns[0], previous_rows=rows)
+
+    obtained, file = obtain_readable(http, wanted.location, target, same, read)
     if file is None:
         assert previous is not None
         return None, previous

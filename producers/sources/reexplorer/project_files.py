@@ -3,6 +3,7 @@
 import json
 from collections import Counter
 from collections.abc import Callable, Iterable, Iterator, Mapping
+from dataclasses import dataclass, replace
 from functools import partial
 from pathlib import Path
 from tempfile import TemporaryDirectory
@@ -10,11 +11,23 @@ from typing import Any
 
 from producers.connector import Credit, Pull, PullRequest, RawItem
 from producers.errors import CheckpointError, TruncatedError
-from producers.formats.readability import check_readable, readability
-from producers.formats.release_files import PreviousRelease, check_rows, obtain_readable
+from producers.formats import power_columns
+from producers.formats.readability import (
+    Readability,
+    check_readable,
+    readability,
+    report_fields,
+)
+from producers.formats.release_files import (
+    PreviousRelease,
+    check_rows,
+    obtain_readable,
+    refuse_other_page,
+)
+from producers.formats.row_ids import RowIds
 from producers.formats.shared_ids import FirstAtPlace, Sighting, told_apart
 from producers.formats.tracker_columns import Columns
-from producers.formats.tracker_files import TrackerFile, measure, read_rows
+from producers.formats.tracker_files import Row, TrackerFile, measure, read_rows
 from producers.formats.tracker_position import place_of
 from producers.http import HttpSource, bare_address
 from producers.sources.reexplorer import projects
@@ -36,6 +49,9 @@ PLACE_OF = "place_of"
 
 KEY = "file "
 """Begins the checkpoint key of every file that was read."""
+
+_KNOWN_FIELDS = ("latitude", "country_code", "capacity_mw", "owner")
+"""Fields that a tracker file fills somewhere."""
 
 _CREDIT = Credit(
     "CC-BY-4.0", "Global Energy Monitor: Global Solar Power Tracker, Global Wind Power Tracker"
@@ -77,35 +93,25 @@ def pull_projects(
         files = _changed_files(http, previous, Path(folder), changed=bool(gone))
         if files is None:
             return
-        places = told_apart(_sightings(file for file, _ in files.values()))
-        read: dict[str, str] = {}
-        for location, (file, etag) in files.items():
-            before = previous[location]
-            found = readability(_items(file, location, places, Counter()), read_item).get(
-                bare_address(location)
-            )
-            if found is not None and not request.accept_loss:
-                share = before.readable if before else None
-                check_readable(found, location, before=share, looked_for=projects.PHASE)
-            new = PreviousRelease(
-                bare_address(location),
-                file.digest,
-                found.rows if found else 0,
-                etag,
-                found.share if found else None,
-            )
-            check_rows(
-                new.rows,
+        rows = partial(_phases, {location: file for location, (file, _) in files.items()})
+        places = told_apart(_sightings(rows(Counter())))
+        readable = readability(_items(rows(Counter()), places), read_item)
+        read = {
+            _key(location): _checked(
+                file,
                 location,
-                least=config.minimum_rows,
-                previous_rows=before.rows if before and not request.accept_loss else 0,
-                largest_loss=config.largest_loss,
-                of="planned or unfinished solar and wind phases",
+                previous[location],
+                readable.get(bare_address(location)),
+                config,
+                accept_loss=request.accept_loss,
             )
-            read[_key(location)] = new.to_text()
-        for location, (file, _) in files.items():
-            yield from _items(file, location, places, pull.left_out)
-        pull.checkpoint |= read
+            for location, (file, _) in files.items()
+        }
+        yield from _items(rows(pull.left_out), places)
+        pull.checkpoint |= {
+            key: replace(read[key], etag=etag).to_text()
+            for key, (_, etag) in zip(read, files.values(), strict=True)
+        }
         pull.complete_streams.add(PROJECTS)
 
 
@@ -120,54 +126,159 @@ def _changed_files(
     found: dict[str, tuple[TrackerFile, str | None]] = {}
     kept: list[str] = []
     for index, (location, before) in enumerate(previous.items()):
-        target = folder / str(index)
-        read = partial(measure, name=bare_address(location), spool=target.with_suffix(".rows"))
-        obtained, file = obtain_readable(http, location, target, before, read)
+        file, etag = _obtained(http, location, folder / str(index), before, before)
         if file is None:
             kept.append(location)
             continue
         changed |= before is None or before.digest != file.digest
-        found[location] = (file, obtained.etag)
+        found[location] = (file, etag)
     if not changed or not previous:
         return None
     for index, location in enumerate(kept):
-        target = folder / f"kept-{index}"
-        read = partial(measure, name=bare_address(location), spool=target.with_suffix(".rows"))
-        obtained, file = obtain_readable(http, location, target, None, read)
+        file, etag = _obtained(http, location, folder / f"kept-{index}", None, previous[location])
         assert file is not None
-        found[location] = (file, obtained.etag)
+        found[location] = (file, etag)
     return {location: found[location] for location in previous}
 
 
-def _sightings(files: Iterable[TrackerFile]) -> Iterator[Sighting]:
-    """Phases of all files by project and place: one id may be in several files."""
-    for file in files:
+def _obtained(
+    http: HttpSource,
+    location: str,
+    target: Path,
+    tagged: PreviousRelease | None,
+    before: PreviousRelease | None,
+) -> tuple[TrackerFile | None, str | None]:
+    """A file, measured, and its tag; no file when it is still the one that is `tagged`."""
+
+    def read(path: Path) -> TrackerFile:
+        file = measure(
+            path,
+            name=bare_address(location),
+            wanted=(projects.PHASE, power_columns.NAME, power_columns.STATUS),
+            spool=target.with_suffix(".rows"),
+        )
+        rows = before.rows if before else 0
+        return refuse_other_page(file, looked_for=projects.PHASE, previous_rows=rows)
+
+    obtained, file = obtain_readable(http, location, target, tagged, read)
+    return file, obtained.etag
+
+
+def _checked(
+    file: TrackerFile,
+    location: str,
+    before: PreviousRelease | None,
+    found: Readability | None,
+    config: ReexplorerConfig,
+    *,
+    accept_loss: bool,
+) -> PreviousRelease:
+    """What to remember of a file, whose phases must be as many and as readable as before.
+
+    Args:
+        file: The file.
+        location: Its address or path.
+        before: What was remembered of it.
+        found: What became of its phases; None when it has none of its own.
+        config: Limits.
+        accept_loss: Refuse nothing.
+
+    Raises:
+        TruncatedError: it has too few.
+        UnexpectedAnswerError: less of them can be read.
+    """
+    new = PreviousRelease(bare_address(location), file.digest, found.rows if found else 0)
+    if found is None:
+        if not accept_loss:
+            _refuse_without_phases(file, location)
+        return new
+    report_fields(location, found, _KNOWN_FIELDS, power_columns.READ)
+    if not accept_loss:
+        check_readable(
+            found,
+            location,
+            before=before.readable if before else None,
+            looked_for=projects.PHASE,
+        )
+    check_rows(
+        new.rows,
+        location,
+        least=config.minimum_rows,
+        previous_rows=before.rows if before and not accept_loss else 0,
+        largest_loss=config.largest_loss,
+        of="planned or unfinished solar and wind phases",
+    )
+    return replace(new, readable=found.share)
+
+
+def _refuse_without_phases(file: TrackerFile, location: str) -> None:
+    """Raise for a file none of whose rows is a planned phase: it is another list, or renamed.
+
+    Raises:
+        TruncatedError: it says what its rows are instead.
+    """
+    left_out = Counter[str]()
+    if next(_phases({location: file}, left_out), None) is None:
+        reasons = ", ".join(f"{reason} {rows:,}" for reason, rows in sorted(left_out.items()))
+        raise TruncatedError(
+            f"{file.name} has no planned or unfinished solar or wind phase among its {file.rows:,} "
+            f"rows ({reasons or 'there are none'}): it is another list, or calls its columns "
+            "otherwise. Set the location to a tracker of solar or wind, or take it out."
+        )
+
+
+@dataclass(frozen=True, slots=True)
+class _Phase:
+    """A row of a file that is planned or under construction.
+
+    Attributes:
+        of_file: See `projects.technology_of_file`.
+    """
+
+    file: TrackerFile
+    location: str
+    record_id: str
+    row: Row
+    of_file: str | None
+
+    @property
+    def entity(self) -> str:
+        """Project that it belongs to."""
+        return projects.project_entity(self.record_id, self.row, self.of_file)
+
+
+def _phases(files: Mapping[str, TrackerFile], left_out: Counter[str]) -> Iterator[_Phase]:
+    """Phases of all files by location, each once; other rows are counted by reason."""
+    ids = RowIds()
+    for location, file in files.items():
+        ids.begin_list()
         of_file = projects.technology_of_file(read_rows(file))
         for row in read_rows(file):
-            if projects.left_out_as(row, of_file) is None:
-                record_id = projects.phase_id(row)
-                entity = projects.project_entity(record_id, row, of_file)
-                yield Sighting(entity, record_id, place_of(Columns(row)))
+            reason = projects.left_out_as(row, of_file)
+            if reason is not None:
+                left_out[reason] += 1
+                continue
+            record_id = ids.of(projects.phase_id(row), row, left_out)
+            if record_id is not None:
+                yield _Phase(file, location, record_id, row, of_file)
 
 
-def _items(
-    file: TrackerFile, location: str, places: Mapping[str, str], left_out: Counter[str]
-) -> Iterator[RawItem]:
-    origin = bare_address(location)
-    of_file = projects.technology_of_file(read_rows(file))
+def _sightings(phases: Iterable[_Phase]) -> Iterator[Sighting]:
+    """Phases by project and place: one id may be in several files."""
+    for phase in phases:
+        yield Sighting(phase.entity, phase.record_id, place_of(Columns(phase.row)))
+
+
+def _items(phases: Iterable[_Phase], places: Mapping[str, str]) -> Iterator[RawItem]:
     firsts = FirstAtPlace()
-    for row in read_rows(file):
-        reason = projects.left_out_as(row, of_file)
-        if reason is not None:
-            left_out[reason] += 1
-            continue
-        record_id = projects.phase_id(row)
+    for phase in phases:
+        row, record_id, of_file = phase.row, phase.record_id, phase.of_file
         place = places.get(record_id)
         said = {
             TECHNOLOGY: None if projects.says_technology(row) else of_file,
             PLACE: place,
             PLACE_OF: firsts.before(
-                projects.project_entity(record_id, row, of_file),
+                phase.entity,
                 place,
                 place_of(Columns(row)),
                 record_id,
@@ -179,8 +290,8 @@ def _items(
             record_id=record_id,
             item=_row_item(row, said),
             source_updated_at=None,
-            release=file.digest,
-            origin=origin,
+            release=phase.file.digest,
+            origin=bare_address(phase.location),
             credit=_CREDIT,
         )
 

@@ -6,15 +6,21 @@ are one project. Source: methodology pages of the Global Energy Monitor solar an
 """
 
 import hashlib
-import re
 from collections.abc import Iterable, Mapping
 from typing import Final
 
 from producers.formats import power_columns as columns_of
 from producers.formats.asset_status import tracker_status
 from producers.formats.fuel_words import fuel_of
-from producers.formats.tracker_columns import Columns
+from producers.formats.tracker_columns import Columns, plain_name
+from producers.formats.tracker_files import SHEET
 from producers.formats.tracker_position import place_of
+from producers.formats.trackers import (
+    is_other_tracker,
+    tracker_code,
+    tracker_of_columns,
+    tracker_of_technology,
+)
 from streams.core import reject_rules
 from streams.core.errors import Rejected
 from streams.core.payloads import ProjectPhase, RenewableProject
@@ -25,35 +31,31 @@ PROJECT_STATUSES: Final = frozenset[AssetStatus]({"announced", "pre-construction
 
 PHASE = columns_of.UNIT_ID
 _TRACKER = ("tracker", "tracker_acro", "tracker_custom")
-_FUEL = ("fuel", "type")
-_DETAIL = ("technology", "technology_type", "installation_type")
+_FUEL = (*columns_of.FUEL, "type")
+_DETAIL = ("technology", "technology_type", "installation_type", "tech_type")
 
 OTHER = "other_technology"
 """Technology of a row that is neither solar nor wind, and why it is left out."""
 
 _TECHNOLOGIES = ("solar", "wind")
-_TRACKER_TECHNOLOGY = {"GSPT": "solar", "GWPT": "wind"}
-# Trackers of one technology have no column for it, but one for its variety.
-_SOLAR_DETAIL = re.compile(r"\b(pv|photovoltaic|solar|csp|cpv)\b", re.IGNORECASE)
-_WIND_DETAIL = re.compile(r"\b(onshore|offshore|wind)\b", re.IGNORECASE)
+_OF_TRACKER = {"GSPT": "solar", "GWPT": "wind"}
 _ACCURACIES = frozenset({"exact", "approximate"})
 
 
 def technology(row: Columns) -> str | None:
     """`solar` or `wind`; `OTHER` for anything else a file lists; None when the row does not say."""
-    acronym = (row.text(*_TRACKER) or "").partition("-")[0]
-    if acronym:
-        return _TRACKER_TECHNOLOGY.get(acronym, OTHER)
+    for text in (row.text(name) for name in _TRACKER):
+        tracker = tracker_code(text)
+        if tracker is not None or is_other_tracker(text):
+            return _OF_TRACKER.get(tracker or "", OTHER)
     # A `type` that names no fuel is another thing, such as a variety.
     fuel = fuel_of(row.text(*_FUEL))
     if fuel is not None:
         return fuel if fuel in _TECHNOLOGIES else OTHER
-    detail = row.text(*_DETAIL)
-    if detail is None or detail.lower() == "unknown":
-        return None
-    if _SOLAR_DETAIL.search(detail):
-        return "solar"
-    return "wind" if _WIND_DETAIL.search(detail) else OTHER
+    # A tracker's own file has no column for its technology, but one for the variety: a word that
+    # is of no technology says nothing.
+    tracker = tracker_of_technology(row.text(*_DETAIL)) or tracker_code(row.text(SHEET))
+    return None if tracker is None else _OF_TRACKER.get(tracker, OTHER)
 
 
 def says_technology(columns: Mapping[str, str]) -> bool:
@@ -62,9 +64,20 @@ def says_technology(columns: Mapping[str, str]) -> bool:
 
 
 def technology_of_file(rows: Iterable[Mapping[str, str]]) -> str | None:
-    """The technology of every row that says one; None when they differ or none does."""
-    found = {technology(Columns(row)) for row in rows} - {None}
-    return next(iter(found)) if len(found) == 1 else None
+    """The technology of every row that says one; None when they differ.
+
+    That of the tracker whose columns the file has, when no row says one.
+    """
+    found: set[str | None] = set()
+    columns: set[str] = set()
+    for row in rows:
+        found.add(technology(Columns(row)))
+        columns.update(row)
+    found.discard(None)
+    if found:
+        return found.pop() if len(found) == 1 else None
+    tracker = tracker_of_columns(map(plain_name, columns))
+    return None if tracker is None else _OF_TRACKER.get(tracker, OTHER)
 
 
 def left_out_as(columns: Mapping[str, str], of_file: str | None) -> str | None:
@@ -136,7 +149,7 @@ def project(
     if name is None:
         return reject_rules.MISSING_NAME.reject()
     where = place_of(row)
-    capacity = row.capacity(*columns_of.CAPACITY)
+    capacity = columns_of.capacity_mw(row)
     start_year = row.year(*columns_of.START_YEAR)
     detail = row.text(*_DETAIL)
     phase = ProjectPhase(

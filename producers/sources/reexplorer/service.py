@@ -15,6 +15,7 @@ from producers.errors import (
     SourceError,
     UnexpectedAnswerError,
 )
+from producers.formats.failure_words import is_own_failure
 from producers.formats.reading import json_text
 from producers.http import Answer, HttpSource, JsonObject, QueryParameters
 
@@ -39,12 +40,8 @@ _KEY_NAMES = frozenset({"api_key", "apikey", "api-key", "x-api-key"})
 _KEY_IN_ADDRESS = re.compile(r"(api_key=)[^&\s\"']*", re.IGNORECASE)
 
 
-# What services say of themselves, in answers with status 200 and 422 alike.
-_OWN_FAILURE = re.compile(
-    r"internal|unexpected error|exception|time[d-]* ?out|temporar|unavailable|overload|try again"
-    r"|server error",
-    re.IGNORECASE,
-)
+_FAILED = 500
+"""Least HTTP status of a failure, which some services put into an answer with another one."""
 
 
 class ServiceFailureError(UnexpectedAnswerError):
@@ -151,21 +148,38 @@ def envelope(answer: Answer, where: str) -> JsonObject:
     """The answer of a service as the object it documents.
 
     Raises:
-        ServiceFailureError: it says that the service itself failed.
-        UnexpectedAnswerError: it is no object.
+        ServiceFailureError: it says that the service itself failed, or nothing about the point.
+            It is one, too, when it is no object.
     """
     if not isinstance(answer.value, dict):
-        raise UnexpectedAnswerError(
+        raise ServiceFailureError(
             f"{where} answered HTTP {answer.status} without a JSON object: {answer.text[:200]!r}. "
             "Check `base_url`."
         )
-    failed = [text for text in texts(answer.value.get("errors")) if _OWN_FAILURE.search(text)]
-    if failed:
+    failure = _own_failure(answer.value)
+    if failure is not None:
         raise ServiceFailureError(
-            f"{where} answered HTTP {answer.status} {'; '.join(failed)!r}. Nothing is recorded of "
-            "the point; the next run asks again."
+            f"{where} answered HTTP {answer.status} {failure!r}. Nothing is recorded of the point; "
+            "the next run asks again."
         )
     return answer.value
+
+
+def _own_failure(answer: JsonObject) -> str | None:
+    """What a service says of a failure of its own; None for a word about the point.
+
+    That is an output, an error that is none of the service's, or a warning without an output.
+    """
+    errors, warnings = texts(answer.get("errors")), texts(answer.get("warnings"))
+    status = answer.get("status")
+    if isinstance(status, int) and status >= _FAILED:
+        return "; ".join([f"status {status}", *errors])
+    failed = list(filter(is_own_failure, errors))
+    if not failed and not errors and answer.get("outputs") is None:
+        failed = list(filter(is_own_failure, warnings))
+        if not warnings:
+            failed = [f"neither outputs nor errors, but {', '.join(answer) or 'nothing'}"]
+    return "; ".join(failed) or None
 
 
 def texts(value: object) -> list[str]:
@@ -208,6 +222,11 @@ def _refusal(answer: Answer, code: str | None, where: str) -> SourceError:
         )
     if code == "HTTPS_REQUIRED":
         return UnexpectedAnswerError(f"{where}: {said}. Write `base_url` with https://.")
+    own = texts(answer.value.get("errors")) if isinstance(answer.value, dict) else []
+    if any(map(is_own_failure, own)):
+        return ServiceFailureError(
+            f"{where} answered {said}. Nothing is recorded of the point; the next run asks again."
+        )
     refusal = Answer(answer.status, answer.headers, {"errors": [said]}, answer.text)
     return PointRefusedError(f"{where} answered {said}. Check `base_url`.", refusal)
 

@@ -13,7 +13,7 @@ from pydantic import BaseModel, ConfigDict, Field
 from producers.formats.reading import json_text
 from producers.http import Answer, JsonObject
 from producers.sources.reexplorer.points import ResourcePoint
-from producers.sources.reexplorer.service import texts
+from producers.sources.reexplorer.service import ServiceFailureError, texts
 
 Parameters = Mapping[str, str | int]
 
@@ -158,6 +158,12 @@ def _box_geometry(point: ResourcePoint, asked: Asked) -> Parameters:
 
 def _solar_outputs(found: JsonObject) -> Mapping[str, object]:
     outputs = _object(found.get("outputs"))
+    if not texts(found.get("errors")) and outputs.keys().isdisjoint(_AVERAGES):
+        # Outside its coverage the service says `no data`.
+        raise ServiceFailureError(
+            "Solar Resource answered without any average and without an error. Nothing is recorded "
+            "of the point; the next run asks again."
+        )
     return {"solar_resource": {name: _averages(outputs.get(name)) for name in _AVERAGES}}
 
 

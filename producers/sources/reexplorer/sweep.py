@@ -4,7 +4,12 @@ import logging
 from collections.abc import Iterator, Sequence
 
 from producers.connector import Pull, PullRequest, RawItem
-from producers.errors import AuthenticationError, BudgetSpentError, SourceError
+from producers.errors import (
+    AuthenticationError,
+    BudgetSpentError,
+    SourceError,
+    UnreachableError,
+)
 from producers.formats.reading import json_text
 from producers.http import Answer, HttpSource, bare_address
 from producers.sources.reexplorer import mapping
@@ -30,6 +35,12 @@ _LIMIT_HITS = "rate_limit_hits"
 
 _FAILED_IN_A_ROW = 10
 """Points on which a service may fail before the run leaves it alone."""
+
+_CHECKED = 3
+"""Points that a change check may ask about before the service counts as failing."""
+
+_UNREACHED = 4
+"""As many of them is one for which no answer came on any attempt."""
 
 
 _REFUSED_IN_A_ROW = 5
@@ -147,13 +158,13 @@ class Sweep:
 
     def _answers(self, progress: Progress, task: Task, point: ResourcePoint) -> list[RawItem]:
         """The answer about a point; none when the service fails, which leaves the point open."""
-        if self._failed_in_a_row == _FAILED_IN_A_ROW:
+        if self._failed_in_a_row >= _FAILED_IN_A_ROW:
             progress.leave_open(task, point)
             return []
         try:
             found = self._item(task.stream, point)
-        except ServiceFailureError as error:
-            self._failed_in_a_row += 1
+        except (ServiceFailureError, UnreachableError) as error:
+            self._failed_in_a_row += _UNREACHED if isinstance(error, UnreachableError) else 1
             progress.leave_open(task, point)
             self._note_failure(error)
             return []
@@ -201,7 +212,7 @@ class Sweep:
             if not points:
                 continue
             try:
-                fingerprint = self._fingerprint(stream, points[0])
+                fingerprint = self._fingerprint(stream, points)
             except AuthenticationError:
                 raise
             except (LimitReachedError, BudgetSpentError) as error:
@@ -228,11 +239,20 @@ class Sweep:
         plants = plant_points(self._plants, stream.fuel, self._config.coverage(stream))
         return [*self._config.own_points(stream), *plants]
 
-    def _fingerprint(self, stream: NlrStream, point: ResourcePoint) -> object:
-        parameters = stream.parameters(point, self._config.asked)
-        answer = self._service.peek(stream.path, {**parameters, **stream.change_parameters})
-        # A failure would look like another state of the data.
-        return stream.change_mark(envelope(answer, self._service.address(stream.path)))
+    def _fingerprint(self, stream: NlrStream, points: Sequence[ResourcePoint]) -> object:
+        """Mark of the data, by the first point about which the service says anything."""
+        failed: SourceError | None = None
+        for point in points[:_CHECKED]:
+            parameters = stream.parameters(point, self._config.asked)
+            question = {**parameters, **stream.change_parameters}
+            try:
+                answer = self._service.peek(stream.path, question)
+                # A failure would look like another state of the data.
+                return stream.change_mark(envelope(answer, self._service.address(stream.path)))
+            except (PointRefusedError, ServiceFailureError) as error:
+                failed = failed or error
+        assert failed is not None
+        raise failed
 
     def _item(self, stream: NlrStream, point: ResourcePoint) -> RawItem:
         parameters = stream.parameters(point, self._config.asked)

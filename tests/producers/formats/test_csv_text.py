@@ -1,10 +1,11 @@
 """CSV in the ways people save it is read to the same cells."""
 
+import csv
 import io
 
 import pytest
 
-from producers.formats.csv_text import csv_rows
+from producers.formats.csv_text import below_header, csv_rows, ends_a_line
 
 ROWS = [["id", "name", "mw"], ["G1", "Señora, plant", "1;5"], ["G2", "Żarnowiec", ""]]
 
@@ -30,6 +31,30 @@ def test_the_mark_says_the_order_of_bytes(encoding: str) -> None:
 
 def test_a_list_of_one_column_and_blank_lines() -> None:
     assert list(csv_rows(io.BytesIO(b"\n\nid\nG1\n\nG2\n"))) == [["id"], ["G1"], ["G2"]]
+
+
+LINES = [["id", "tags", "geometry"], ["1", '"a"=>"b, c"', "LINESTRING (1 2, 3 4)"], ["2", "", ""]]
+
+
+@pytest.mark.parametrize("quote", ["'", '"'])
+def test_the_quote_of_a_file_is_the_one_that_its_cells_begin_with(quote: str) -> None:
+    text = io.StringIO()
+    csv.writer(text, quotechar=quote).writerows(LINES)
+    assert list(csv_rows(io.BytesIO(text.getvalue().encode()), quote="'")) == LINES
+
+
+def test_of_two_columns_with_one_name_none_is_lost() -> None:
+    header, rows = below_header(iter([["mw", "", "mw", ""], ["5", "a", "", "b"]]))
+    assert header == ["mw", "", "mw (2)", "column_4"]
+    assert list(rows) == [["5", "a", "", "b"]]
+
+
+@pytest.mark.parametrize(
+    ("text", "ends"), [("a\n", True), ("a\r", True), ("a", False), ("a\nb", False), ("", False)]
+)
+@pytest.mark.parametrize("encoding", ["utf-8", "utf-16-le", "utf-16-be", "utf-32-le"])
+def test_a_text_ends_a_line_in_every_encoding(text: str, ends: bool, encoding: str) -> None:
+    assert ends_a_line(text.encode(encoding)) is ends
 
 
 def test_a_long_geometry_is_one_cell() -> None:

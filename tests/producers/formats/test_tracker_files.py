@@ -13,7 +13,12 @@ import pytest
 
 from producers.config import HttpConfig
 from producers.errors import TruncatedError, UnexpectedAnswerError, UnreachableError
-from producers.formats.release_files import PreviousRelease, check_rows, obtain
+from producers.formats.release_files import (
+    PreviousRelease,
+    check_rows,
+    obtain,
+    refuse_other_page,
+)
 from producers.formats.tracker_files import measure, read_rows
 from producers.http import HttpSource
 
@@ -202,11 +207,90 @@ def test_every_sheet_with_the_columns_is_read(tmp_path: Path) -> None:
     assert one.rows == 1
 
 
+def test_sheets_of_several_trackers_are_read_by_the_columns_they_must_have(tmp_path: Path) -> None:
+    """A regional workbook has a sheet for each, and longer ones of other things."""
+    solar = [["GEM phase ID", "Project Name", "Status", "Rating"], ["G1", "Sun", "announced", "ac"]]
+    wind = [["gem_phase_id", "Name", "Type", "status"], ["G2", "Wind", "Onshore", "operating"]]
+    pipes: list[Sequence[object]] = [
+        ["ProjectID", "Name", "Status", "Km"],
+        *[[f"P{n}", "Pipe", "x", 1] for n in range(9)],
+    ]
+    sheets: dict[str, Sequence[Sequence[object]]] = {
+        "About Solar": [["Status", "what it means"], ["a", "b"]],
+        "Solar": solar,
+        "Wind": wind,
+        "Pipelines": pipes,
+    }
+    path = workbook(tmp_path / "book.xlsx", sheets)
+    wanted = (("gem_phase_id", "id"), ("name", "project_name"), ("status",))
+    file = measure(path, wanted=wanted)
+    rows = list(read_rows(file))
+    assert [(row["sheet"], row.get("Rating"), row.get("Type")) for row in rows] == [
+        ("Solar", "ac", None),
+        ("Wind", None, "Onshore"),
+    ]
+    assert file.has(["rating"])
+    assert not file.has(["km"])
+    # Where no sheet has them, the one that says most is read, so that its columns can be named.
+    assert measure(path, wanted=(("other",),)).has(["km"])
+
+
+def test_a_sheet_is_found_whatever_its_case_and_the_blanks_around_it(tmp_path: Path) -> None:
+    path = workbook(tmp_path / "book.xlsx", {"About": [["x"]], "1-20 MW ": [HEADER, *UNITS]})
+    assert measure(path, sheet="1-20 mw").rows == 5
+
+
+def test_a_gzipped_workbook_is_read(tmp_path: Path) -> None:
+    path = tmp_path / "book.xlsx.gz"
+    path.write_bytes(gzip.compress(as_xlsx(tmp_path / "book.xlsx")))
+    assert list(read_rows(measure(path))) == ROWS
+
+
+def test_a_workbook_in_strict_open_xml_is_named(tmp_path: Path) -> None:
+    path = workbook(tmp_path / "book.xlsx", {"Data": [HEADER, *UNITS]})
+    with zipfile.ZipFile(path) as archive:
+        parts = {name: archive.read(name) for name in archive.namelist()}
+    with zipfile.ZipFile(path, "w") as archive:
+        for part, text in parts.items():
+            strict = text.replace(
+                b"http://schemas.openxmlformats.org/spreadsheetml/2006/main",
+                b"http://purl.oclc.org/ooxml/spreadsheetml/main",
+            ).replace(
+                b"http://schemas.openxmlformats.org/officeDocument/2006/relationships",
+                b"http://purl.oclc.org/ooxml/officeDocument/relationships",
+            )
+            archive.writestr(part, strict)
+    with pytest.raises(UnexpectedAnswerError, match="Strict Open XML"):
+        measure(path)
+
+
+@pytest.mark.parametrize("encoding", ["utf-8-sig", "utf-16", "utf-16-le"])
+def test_geojson_in_other_encodings_is_read(tmp_path: Path, encoding: str) -> None:
+    path = tmp_path / "map.geojson"
+    path.write_bytes(as_geojson().decode().encode(encoding))
+    assert [row["name"] for row in read_rows(measure(path))] == [row["name"] for row in ROWS]
+
+
+@pytest.mark.parametrize("content", ['{"message": "Not Found"}', '{"features": []}'])
+def test_json_without_features_is_named_not_called_cut_short(tmp_path: Path, content: str) -> None:
+    path = tmp_path / "page"
+    path.write_text(content)
+    with pytest.raises(UnexpectedAnswerError, match="JSON without features"):
+        measure(path)
+
+
+def test_a_note_below_the_table_does_not_make_it_cut_short(tmp_path: Path) -> None:
+    path = tmp_path / "rows.csv"
+    path.write_bytes(as_csv() + b"Source: the tracker\r\n")
+    assert measure(path).rows == 3
+
+
 @pytest.mark.parametrize(
     ("content", "said"),
     [
         (b"\xd0\xcf\x11\xe0\xa1\xb1\x1a\xe1" + bytes(600), "old kind"),
         (b'{"features": [{"properties": {"mw": NaN}}]}', "no valid JSON"),
+        (b'{"type": "Feature"}\n{"type": "Feature"}', "no valid JSON"),
     ],
 )
 def test_what_no_version_reads_is_named(tmp_path: Path, content: bytes, said: str) -> None:
@@ -256,6 +340,21 @@ def test_few_rows_and_a_large_loss_are_taken_for_cut_short(tmp_path: Path) -> No
         check_rows(file.rows, "x", least=3, previous_rows=0, largest_loss=0.2)
     with pytest.raises(TruncatedError, match="fewer than 80"):
         check_rows(file.rows, "x", least=0, previous_rows=100, largest_loss=0.2)
+
+
+@pytest.mark.parametrize("content", [b"404: Not Found", b"version https://lfs.example\noid 1\n"])
+def test_another_page_is_named_as_one_not_called_cut_short(tmp_path: Path, content: bytes) -> None:
+    path = tmp_path / "rows.csv"
+    path.write_bytes(content)
+    file = measure(path, name="https://a.example/rows.csv")
+    for rows in (0, 1_000):
+        with pytest.raises(UnexpectedAnswerError) as error:
+            refuse_other_page(file, looked_for=("id", "key"), previous_rows=rows)
+        said = str(error.value)
+        assert "looked for in id, key" in said
+        assert repr(content.decode()[:10])[:-1] in said
+    path.write_bytes(as_csv())
+    assert refuse_other_page(measure(path), looked_for=("id",), previous_rows=1_000).rows == 2
 
 
 def test_a_url_is_asked_with_the_held_tag_and_only_at_the_same_place(tmp_path: Path) -> None:

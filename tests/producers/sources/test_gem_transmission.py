@@ -712,6 +712,144 @@ def test_the_extract_of_openstreetmap_has_country_and_capacity_in_columns(lists:
     assert link.country_codes == ("CH", "GB")
 
 
+REGIONAL = {
+    "About": "Field,Meaning,Source\nStatus,x,y",
+    "Coal Plants": "GEM unit/phase ID,GEM location ID,Country,Plant name,Status,Capacity (MW),"
+    "Combustion technology\nG1,L1,Kenya,Toy,operating,50,CFB",
+    "Solar": "GEM phase ID,GEM location ID,Country/Area,Project Name,Status,Capacity (MW),"
+    "Technology Type,Capacity Rating\nG2,L2,Kenya,Sun,announced,20,PV,MWp/dc",
+    "Hydropower": "GEM unit ID,GEM location ID,Country 1,Country 2,Project Name,Status,"
+    "Capacity (MW),Project Name (local lang/script)\nG3,L3,Ghana,Togo,Dam,operating,9,Bwawa",
+    "Bioenergy": "GEM phase ID,GEM location ID,Country,Project name,Operating status,"
+    "Capacity (MW),Fuel 1,Fuel 2\n"
+    "G4,L4,Kenya,Bio,operating,5,bioenergy - refuse (municipal),bioenergy - biogas",
+    "Nuclear": "GEM unit ID,GEM location ID,Country,Project Name,Status,Capacity (MW),"
+    "Reactor Type,Commercial Operation Date\n"
+    "G5,L5,Kenya,Atom,operating,900,fast reactor,1984-04-04",
+    "LNG Terminals": "ComboID,TerminalID,Country,TerminalName,Status,CapacityInMtpa,"
+    "StartYearEarliest,OtherLanguageName\nT000101,T0001,Kenya,Pwani,operating,3,2021,Pwani",
+    "Gas Pipelines": "ProjectID,Fuel,Countries,PipelineName,Status,Owner,Parent,Wiki,Capacity,"
+    "LengthKm\n" + "\n".join(f"P{n},Gas,Kenya,Pipe,x,a,b,c,1,2" for n in range(40)),
+}
+"""A regional workbook: one sheet for each tracker, each with columns of its own."""
+
+
+def test_every_power_tracker_of_a_regional_workbook_is_read(lists: Lists) -> None:
+    book = openpyxl.Workbook()
+    for name, text in REGIONAL.items():
+        sheet = book.create_sheet(name)
+        for line in text.splitlines():
+            sheet.append(line.split(","))
+    path = lists.folder / "region.xlsx"
+    book.save(path)
+    lists.variables |= {"GEM_STREAMS": "power_units", "GEM_POWER_FILE": str(path)}
+    found = {item.record_id: mapped(item) for item in lists.pull()[0]}
+    assert {key: one.entity_id for key, one in found.items()} == {
+        "G1": "L1/GCPT",
+        "G2": "L2/GSPT",
+        "G3": "L3/GHPT",
+        "G4": "L4/GBPT",
+        "G5": "L5/GNPT",
+    }
+    plants = {key: one.payload for key, one in found.items() if isinstance(one.payload, PowerPlant)}
+    assert plants["G2"].capacity_rating == "dc"
+    assert (plants["G3"].country_code, plants["G3"].aliases) == ("GH", ("Bwawa",))
+    assert (plants["G4"].primary_fuel, plants["G4"].other_fuels) == ("waste", ("biomass",))
+    assert (plants["G5"].commissioning_year, plants["G5"].technology) == (1984.0, "fast reactor")
+    lists.variables |= {"GEM_STREAMS": "lng_terminals", "GEM_LNG_FILE": str(path)}
+    lists.variables["GEM_LNG_MINIMUM_ROWS"] = "1"
+    (item,) = lists.pull()[0]
+    terminal = mapped(item).payload
+    assert isinstance(terminal, LngTerminal)
+    assert (terminal.name, terminal.capacity_mtpa, terminal.start_year) == ("Pwani", 3.0, 2021)
+
+
+@pytest.mark.parametrize("tracker", WORKBOOKS)
+def test_a_trackers_own_file_needs_nobody_to_say_which_it_is(lists: Lists, tracker: str) -> None:
+    header, row = WORKBOOKS[tracker]
+    lists.configure_units({"location": str(lists.write("own.csv", f"{header}\n{row}\n"))})
+    (item,) = [one for one in lists.pull()[0] if one.stream == "power_units"]
+    assert mapped(item).entity_id == f"L1/{tracker}"
+
+
+@pytest.mark.parametrize(("stream", "word"), [("power_units", "GOIT"), ("lng_terminals", "GGIT")])
+def test_a_list_whose_rows_are_all_of_another_tracker_is_refused(
+    lists: Lists, stream: str, word: str
+) -> None:
+    """Every row would be left out, and nothing of the list would ever be read again."""
+    lng = f"{LNG},tracker\nT000101,Toy,T1,idle,Algeria,1,--,LNG import terminal,"
+    texts = {
+        "power_units": (units(unit(1)), units(unit(1, tracker=word))),
+        "lng_terminals": (f"{lng}GGIT-lng\n", f"{lng}{word}\n"),
+    }
+    variable = {"power_units": "GEM_POWER_FILE", "lng_terminals": "GEM_LNG_FILE"}[stream]
+    lists.variables |= {"GEM_STREAMS": stream, "GEM_LNG_MINIMUM_ROWS": "1"}
+    lists.variables[variable] = str(lists.write("list.csv", texts[stream][0]))
+    _, first = lists.pull()
+    assert first.complete_streams == {stream}
+    lists.write("list.csv", texts[stream][1])
+    items, second = lists.pull(first.checkpoint)
+    assert (items, second.checkpoint) == ([], first.checkpoint)
+    assert f"all of them of other trackers than {stream}" in str(second.failures[stream])
+    assert word in str(second.failures[stream])
+
+
+@pytest.mark.parametrize("page", ["404: Not Found", '{"message": "Not Found"}'])
+def test_another_page_in_place_of_a_list_is_named_in_every_stream(lists: Lists, page: str) -> None:
+    _, first = lists.pull()
+    for name in ("units.csv", "buses.csv"):
+        lists.write(name, page)
+    items, second = lists.pull(first.checkpoint)
+    assert items == []
+    assert set(second.failures) == {"power_units", "substations", "transmission_lines"}
+    for error in second.failures.values():
+        assert "Not Found" in str(error)
+        assert "minimum_rows" not in str(error)
+
+
+def test_lines_are_not_read_while_their_nodes_cannot_be(lists: Lists) -> None:
+    """Each line would lose both ends, and say that it has none."""
+    nodes = NODES + "".join(f"{n},{n},380,f,Substation,f,,2.5,46.6\n" for n in range(3, 130))
+    lists.write("buses.csv", nodes)
+    _, first = lists.pull()
+    lists.write("buses.csv", nodes.replace("bus_id", "name"))
+    items, second = lists.pull(first.checkpoint)
+    assert items == []
+    assert set(second.failures) == {"substations", "transmission_lines"}
+    assert "missing_id (bus_id)" in str(second.failures["transmission_lines"])
+
+
+def test_a_grid_extract_that_was_saved_again_is_read_alike(lists: Lists) -> None:
+    """With the usual quote, other spellings of booleans, and names in capitals."""
+    whole = "line_id,bus0,bus1,voltage,circuits,length,underground,under_construction,tags,geometry"
+    lists.write("lines.csv", f"{whole}\n10,1,2,380,1,20000,False,True,,'LINESTRING (1 2, 3 4)'\n")
+    expected = next(mapped(one) for one in lists.pull()[0] if one.record_id == "line:10")
+    saved = f'{whole.upper()}\n10,1,2,380,1,20000,no,1,,"LINESTRING (1 2, 3 4)"\n'
+    lists.write("lines.csv", saved)
+    found = next(mapped(one) for one in lists.pull()[0] if one.record_id == "line:10")
+    assert found == expected
+    assert isinstance(found.payload, TransmissionLine)
+    assert found.payload.status == "construction"
+    assert found.payload.geometry_wkt == "LINESTRING (1 2, 3 4)"
+
+
+def test_a_row_that_a_list_has_twice_to_the_letter_is_read_once(lists: Lists) -> None:
+    lists.write("units.csv", units(unit(1), unit(2), unit(1), unit(2, capacity="60")))
+    items, pull = lists.pull()
+    assert ids(items)[:3] == ["G1", "G2", "G2~2"]
+    assert pull.left_out == {"repeated": 1}
+
+
+def test_a_status_that_no_row_has_any_more_is_named(
+    lists: Lists, caplog: pytest.LogCaptureFixture
+) -> None:
+    rows = units(*map(unit, range(110))).replace(",status", ",phase state")
+    lists.write("units.csv", rows)
+    lists.pull()
+    assert "status and technology" in caplog.text
+    assert "null in all of 110 rows" in caplog.text
+
+
 def test_rows_that_are_no_items_are_counted_by_reason(lists: Lists) -> None:
     lists.write("units.csv", units(unit(1), unit(2), unit(3, tracker="GOIT")))
     own = {"location": str(lists.write("own.csv", units(unit(2), unit(4))))}

@@ -361,6 +361,93 @@ def test_a_point_that_a_service_refuses_is_a_dead_letter_and_stops_nothing(
     assert Run(source, Refusing(), run.pull.checkpoint).items == []
 
 
+@pytest.mark.parametrize("stream", list(PATHS.values()))
+@pytest.mark.parametrize(
+    "answer",
+    [
+        httpx.Response(404, text="no such point"),
+        httpx.Response(422, json={"errors": ["An internal error occurred."]}),
+    ],
+    ids=["refused", "failed"],
+)
+def test_the_first_point_of_all_does_not_stop_the_others_either(
+    stream: str, answer: httpx.Response
+) -> None:
+    """It is the one that finds out whether the data have changed."""
+
+    class Refusing(Service):
+        def __call__(self, request: httpx.Request) -> httpx.Response:
+            found = super().__call__(request)
+            about_boulder = "40." in str(request.url) or "39.9" in str(request.url)
+            return answer if about_boulder and PATHS[request.url.path] == stream else found
+
+    run = Run(connector(), Refusing())
+    assert f"{stream}/berlin" in run.ids
+    assert {f"{one}/boulder" for one in PATHS.values()} - {f"{stream}/boulder"} < set(run.ids)
+
+
+@pytest.mark.parametrize("status", [500, 503])
+def test_a_point_on_which_the_service_breaks_every_time_stops_no_other(status: int) -> None:
+    class Breaking(Service):
+        def __call__(self, request: httpx.Request) -> httpx.Response:
+            answer = super().__call__(request)
+            breaks = PATHS[request.url.path] == "pvwatts" and "52.5" in str(request.url)
+            return httpx.Response(status) if breaks else answer
+
+    points = [BOULDER, BERLIN, *({"name": f"P{n}", "latitude": n, "longitude": n} for n in (1, 2))]
+    run = Run(connector(points=points), Breaking())
+    assert {"pvwatts/boulder", "pvwatts/p1", "pvwatts/p2"} < set(run.ids)
+    assert list(run.pull.failures) == ["pvwatts"]
+    again = Run(connector(points=points), Breaking(), run.pull.checkpoint)
+    assert (again.ids, list(again.pull.failures)) == ([], ["pvwatts"])
+    healed = Run(connector(points=points), Service(), again.pull.checkpoint)
+    assert healed.ids == ["pvwatts/berlin"]
+
+
+@pytest.mark.parametrize(
+    ("status", "body"),
+    [
+        (200, {}),
+        (200, {"status": 500, "error": "Internal Server Error"}),
+        (200, {"message": "Endpoint request timed out"}),
+        (200, {"inputs": {}, "outputs": None, "errors": [], "warnings": []}),
+        (200, {"outputs": None, "warnings": ["An internal error occurred."]}),
+        (422, {"errors": []}),
+        (422, {"errors": ["could not get a connection from the pool"]}),
+        (400, {"errors": ["Something went wrong, please try again."]}),
+        (422, "<html>bad gateway</html>"),
+    ],
+)
+@pytest.mark.parametrize("stream", list(PATHS.values()))
+def test_an_answer_without_a_word_about_the_point_withdraws_nothing(
+    stream: str, status: int, body: object
+) -> None:
+    class Failing(Service):
+        def __call__(self, request: httpx.Request) -> httpx.Response:
+            answer = super().__call__(request)
+            about_berlin = "52.5" in str(request.url) or "52.4" in str(request.url)
+            if about_berlin and PATHS[request.url.path] == stream:
+                text = body if isinstance(body, str) else json.dumps(body)
+                return httpx.Response(status, text=text)
+            return answer
+
+    run = Run(connector(), Failing())
+    assert f"{stream}/berlin" not in run.ids
+    assert len(run.items) == 7
+    assert list(run.pull.failures) == [stream]
+    healed = Run(connector(), Service(), run.pull.checkpoint)
+    assert healed.ids == [f"{stream}/berlin"]
+
+
+def test_irradiance_that_is_not_even_said_to_be_missing_is_a_failure() -> None:
+    service = Service()
+    first = Run(connector(), service)
+    service.answers["solar_resource"] = {"version": "2.0.0", "outputs": {}, "errors": []}
+    second = Run(connector(), service, first.pull.checkpoint)
+    assert second.ids == []
+    assert list(second.pull.failures) == ["solar_resource"]
+
+
 def test_a_service_that_refuses_every_point_after_the_first_has_failed_itself() -> None:
     class Refusing(Service):
         def __call__(self, request: httpx.Request) -> httpx.Response:
@@ -591,6 +678,88 @@ def test_a_phase_of_unknown_variety_has_the_technology_of_its_file(
     assert {
         name: one.technology for name, one in found.items() if isinstance(one, RenewableProject)
     } == {"G1": kind, "G2": kind}
+
+
+@pytest.mark.parametrize(
+    ("known", "kind", "varieties"),
+    [
+        ("Onshore", "wind", ("Floating", "Fixed-bottom", "Nearshore", "Not stated")),
+        ("Assumed PV", "solar", ("Parabolic trough", "thin film", "hybrid")),
+    ],
+)
+def test_a_variety_that_nobody_knows_leaves_no_phase_out(
+    tmp_path: Path, known: str, kind: str, varieties: tuple[str, ...]
+) -> None:
+    path = tmp_path / "tracker.csv"
+    rows = [f"Toy,{one},announced,10,42.1,-3.2,G{n}" for n, one in enumerate((known, *varieties))]
+    path.write_text("\n".join([VARIETIES, *rows, ""]))
+    source = connector(points=[], project_files=[str(path)])
+    run = Run(source, Service())
+    assert len(run.items) == len(rows)
+    for item in run.items:
+        found = mapped(source, item)
+        assert isinstance(found, RenewableProject)
+        assert found.technology == kind
+
+
+def test_a_file_without_a_known_variety_is_of_the_tracker_whose_columns_it_has(
+    tmp_path: Path,
+) -> None:
+    path = tmp_path / "tracker.csv"
+    path.write_text(f"{VARIETIES}\nToy,Unknown,announced,10,42.1,-3.2,G1\n")
+    source = connector(points=[], project_files=[str(path)])
+    (item,) = Run(source, Service()).items
+    found = mapped(source, item)
+    assert isinstance(found, RenewableProject)
+    assert found.technology == "wind"
+
+
+@pytest.mark.parametrize(
+    "word", ["GSPT", "gspt", "GSPT-Asia", "Solar", "Global Solar Power Tracker", "solar farms"]
+)
+def test_a_tracker_is_known_by_every_name_it_is_called(tmp_path: Path, word: str) -> None:
+    path = tmp_path / "tracker.csv"
+    rows = [f"Toy,,announced,10,42.1,-3.2,G1,{word}", "Old,,announced,9,42.1,-3.2,G2,GCPT"]
+    path.write_text("\n".join([f"{VARIETIES},Tracker", *rows, ""]))
+    source = connector(points=[], project_files=[str(path)])
+    run = Run(source, Service())
+    assert (run.ids, run.pull.left_out) == (["G1"], {"other_technology": 1})
+
+
+def test_a_row_with_an_id_that_was_before_is_numbered_or_counted_as_in_every_source(
+    tmp_path: Path,
+) -> None:
+    first, second = "Toy,Onshore,announced,10,42.1,-3.2,G1", "Toy,Onshore,announced,20,42.1,-3.2,G1"
+    files = [tmp_path / "a.csv", tmp_path / "b.csv"]
+    files[0].write_text("\n".join([VARIETIES, first, second, first, ""]))
+    files[1].write_text("\n".join([VARIETIES, second.replace("20", "30"), ""]))
+    source = connector(points=[], project_files=[str(file) for file in files])
+    run = Run(source, Service())
+    assert run.ids == ["G1", "G1~2"]
+    assert run.pull.left_out == {"repeated": 1, "in_an_earlier_list": 1}
+
+
+@pytest.mark.parametrize(
+    ("page", "said"),
+    [
+        ("404: Not Found", "no list of this kind"),
+        ('{"message": "Not Found"}', "JSON without features"),
+        (f"{VARIETIES}\nToy,flash steam,announced,10,1,2,G1\n", "other_technology 1"),
+    ],
+)
+def test_a_file_without_a_phase_says_what_it_is_instead(
+    tmp_path: Path, page: str, said: str
+) -> None:
+    file = tmp_path / "tracker.csv"
+    text = (GOLDEN / "reexplorer" / "tracker_of_one_technology.csv").read_text(encoding="utf-8")
+    file.write_text(text, encoding="utf-8")
+    source = connector(points=[], project_files=[str(file)])
+    previous = Run(source, Service()).pull.checkpoint
+    for checkpoint in ({}, previous):
+        file.write_text(page)
+        failed = Run(source, Service(), checkpoint).pull.failures[PROJECTS]
+        assert said in str(failed)
+        assert "minimum_rows" not in str(failed)
 
 
 def test_phases_of_one_id_in_two_places_are_two_projects_also_in_two_files(tmp_path: Path) -> None:

@@ -1,5 +1,6 @@
 """WRI power plants: change detection, guards, and reading rows of every release."""
 
+import gzip
 import hashlib
 import zipfile
 from collections.abc import Mapping
@@ -284,6 +285,33 @@ def test_other_encodings_are_read_by_their_mark(tmp_path: Path, encoding: str) -
     run = Run(connector(path, minimum_rows=5))
     assert [item.record_id for item in run.items] == [f"TOY{i:07d}" for i in range(5)]
     assert run.pull.expected == 5
+
+
+@pytest.mark.parametrize("form", ["gzip", "titles", "upper case", "a note below"])
+def test_the_database_is_read_in_every_form_that_people_save_it_in(
+    tmp_path: Path, form: str
+) -> None:
+    content = csv_of(3)
+    if form == "gzip":
+        content = gzip.compress(content)
+    elif form == "titles":
+        content = b"Global Power Plant Database\r\n\r\n" + content
+    elif form == "upper case":
+        content = csv_of(3, ",".join(COLUMNS).upper())
+    else:
+        content += b"Source: World Resources Institute\r\n"
+    path = tmp_path / "plants"
+    path.write_bytes(content)
+    items = Run(connector(path)).items
+    assert [item.record_id for item in items][:3] == ["TOY0000000", "TOY0000001", "TOY0000002"]
+    assert items[2].item["capacity_mw"] == "3.0"
+
+
+def test_a_damaged_gzip_is_named(tmp_path: Path) -> None:
+    path = tmp_path / "plants.csv.gz"
+    path.write_bytes(gzip.compress(csv_of(30))[:-9])
+    with pytest.raises(TruncatedError, match="damaged gzip"):
+        Run(connector(path))
 
 
 def test_years_in_words_cost_the_year_not_the_plant(tmp_path: Path) -> None:

@@ -78,7 +78,7 @@ class Visitor:
         self._origin = str(server.base_url).rstrip("/")
         # One for all: it keeps Plotly.js.
         self._context = browser.new_context(viewport=WIDE, reduced_motion="reduce")
-        self._context.set_default_timeout(15_000)
+        self._context.set_default_timeout(60_000)
         self._context.route("**/*", self._only_here)
 
     def _only_here(self, route: Route) -> None:

@@ -226,10 +226,18 @@ def evaluate_totals(
         failed: set[Rule] = set()
         parts = day.parts(total)
         complete = total.scope == "eu" and len(parts) >= limits.lng.totals.complete_countries
-        if _disagree(total, parts.values(), limits.lng.totals.share, complete=complete):
-            failed.add(flag_rules.TOTALS_DISAGREE)
-        if _jumps(total, day, before, after, limits.lng.totals):
-            failed.add(flag_rules.TOTALS_DISAGREE)
+        for measure in _MEASURES:
+            changes = [
+                list(_changes(total, day, days, measure, limits.lng.totals))
+                for days in (before, after)
+            ]
+            if _disagree(
+                measure(total),
+                [figure for part in parts.values() if (figure := measure(part)) is not None],
+                limits.lng.totals.share,
+                complete=complete and not _is_steady(changes, limits.lng.totals),
+            ) or _jumps(changes, limits.lng.totals):
+                failed.add(flag_rules.TOTALS_DISAGREE)
         if total.scope == "eu" and _dropped(day, before[0], limits):
             failed.add(flag_rules.REPORTERS_DROPPED)
         found.pop(total.record_id, None)
@@ -251,43 +259,45 @@ def changed_verdicts(before: Verdicts, after: Verdicts) -> Iterator[tuple[str, t
             yield record_id, flags
 
 
-def _disagree(total: Report, parts: Iterable[Report], share: float, *, complete: bool) -> bool:
-    found = tuple(parts)
-    for measure in _MEASURES:
-        whole = measure(total)
-        figures = [figure for part in found if (figure := measure(part)) is not None]
-        if whole is None or not figures:
-            continue
-        added = fsum(figures)
-        if added > whole * (1 + share) or (complete and added < whole * (1 - share)):
-            return True
-    return False
-
-
-def _jumps(
-    total: Report, day: Day, before: Sequence[Day], after: Sequence[Day], limits: Totals
+def _disagree(
+    whole: float | None, figures: Sequence[float], share: float, *, complete: bool
 ) -> bool:
-    """The ratio of parts to total is another one than on the days before and on the days after.
+    """The parts are more than the total, or less although they are complete."""
+    if whole is None or not figures:
+        return False
+    added = fsum(figures)
+    return added > whole * (1 + share) or (complete and added < whole * (1 - share))
+
+
+_Changes = Sequence[Sequence[float]]
+"""How the ratio of parts to total differs from that of the days before, and of those after."""
+
+
+def _is_steady(changes: _Changes, limits: Totals) -> bool:
+    """The ratio is that of its neighbour days: what is missing was missing then, too."""
+    known = [median(side) for side in changes if side]
+    return bool(known) and max(map(abs, known)) <= limits.jump_share
+
+
+def _jumps(changes: _Changes, limits: Totals) -> bool:
+    """The ratio is another one than on the days before and on the days after, in one direction.
 
     A steady difference is none, and neither is one that begins and stays. Of the newest day only
-    those before are known. Of two days alone nobody knows which is wrong.
+    those before are known. Of two days alone nobody knows which is wrong. Where parts are missing
+    whose share changes, the neighbours differ among themselves, too: half of that is allowed.
     """
-    for measure in _MEASURES:
-        sides = [list(_changes(total, day, days, measure, limits)) for days in (before, after)]
-        known = [median(changes) for changes in sides if changes]
-        if sum(map(len, sides)) > 1 and min(map(abs, known)) > limits.jump_share:
-            return True
-    return False
+    known = [median(side) for side in changes if side]
+    if sum(map(len, changes)) < 2 or len({change > 0 for change in known}) > 1:
+        return False
+    spreads = [max(side) - min(side) for side in changes if len(side) > 1]
+    allowed = limits.jump_share + min(spreads, default=0.0) / 2
+    return min(map(abs, known)) > allowed
 
 
 def _changes(
     total: Report, day: Day, others: Iterable[Day], measure: "_Measure", limits: Totals
 ) -> Iterator[float]:
-    """How the ratio differs from that of each other day, over the parts that report on both.
-
-    What these parts do not cover has a share that changes, too: each fifth of the total allows as
-    large a difference again.
-    """
+    """How the ratio differs from that of each other day, over the parts that report on both."""
     parts = day.parts(total)
     whole = measure(total)
     for other in others:
@@ -306,11 +316,8 @@ def _changes(
         ratio = fsum(one for one, _ in pairs) / whole
         usual = fsum(two for _, two in pairs) / other_whole
         if usual >= limits.least_covered:
-            yield (ratio / usual - 1) / max(1.0, (1 - usual) / _UNCOVERED)
+            yield ratio / usual - 1
 
-
-_UNCOVERED = 0.2
-"""Share of a total that parts need not cover to be compared as strictly as possible."""
 
 _Measure = Callable[[Report], float | None]
 

@@ -192,6 +192,38 @@ def test_a_total_that_is_off_on_one_day_is_flagged_whatever_it_usually_is(
     assert flagged(series(totals, missing, steady)) == [5]
 
 
+@pytest.mark.parametrize("off", [0.03, 0.05, 0.08, -0.03, -0.05, -0.08])
+@pytest.mark.parametrize("country", SHARES)
+@pytest.mark.parametrize("days", [range(11), [5], [4, 6]], ids=["always", "that day", "beside it"])
+def test_it_is_flagged_whichever_country_is_missing(
+    off: float, country: str, days: Sequence[int]
+) -> None:
+    totals = [1.0] * 5 + [1 + off] + [1.0] * 5
+    assert flagged(series(totals, dict.fromkeys(days, country))) == [5]
+
+
+def test_a_country_that_never_reports_flags_no_day_although_nearly_all_others_do() -> None:
+    """The total holds it, so the parts are less every day: a steady difference."""
+    codes = {f"C{index}": 0.05 for index in range(12)} | {"ES": 0.4}
+    days = []
+    for index in range(9):
+        whole = 1000.0 + 20.0 * (index % 3)
+        parts = [report(code, whole * share) for code, share in codes.items() if code != "ES"]
+        days.append(day_of(report("eu", whole, scope="eu"), *parts))
+    assert flagged(days) == []
+
+
+def test_a_ratio_that_changes_all_the_time_is_no_jump() -> None:
+    """A large country is missing, whose share of the total is another one every day."""
+    days = []
+    for index in range(11):
+        rest = 1000.0
+        spain = 400.0 + 40.0 * index
+        parts = [report(code, rest * share) for code, share in SHARES.items()]
+        days.append(day_of(report("eu", rest + spain, scope="eu"), *parts))
+    assert [day for day in flagged(days) if 0 < day < 10] == []
+
+
 @pytest.mark.parametrize("off", [0.03, -0.03, 0.08, -0.08])
 def test_a_difference_that_begins_and_stays_is_not(off: float) -> None:
     steady = [1.0] * 5 + [1 + off] * 6

@@ -74,11 +74,11 @@ _CAPACITY = "capacity"
 _OUTAGES = "outages"
 _UNREAD = "unread"
 
-_ENDS_THE_RUN = (AuthenticationError, RateLimitedError, BudgetSpentError)
+_ENDS_THE_RUN = (RateLimitedError, BudgetSpentError)
 """What is said of one entity by these holds for all that come after it."""
 
 _UNREACHED_IN_A_ROW = 3
-"""Entities without an answer before the service counts as down."""
+"""Entities without an answer, or refused, before the service counts as down."""
 
 Granularity = Literal["terminal", "country", "eu"]
 
@@ -139,6 +139,14 @@ class _Run:
         """
         return min(self.last, self.reader.newest_published or self.last - timedelta(days=2))
 
+    def ends_by(self, error: SourceError) -> bool:
+        """Whether an error holds for all that comes after it.
+
+        A key that is refused is of no use; one that has read something is refused that one thing.
+        """
+        refused = isinstance(error, AuthenticationError) and not self.items
+        return refused or isinstance(error, _ENDS_THE_RUN)
+
     @property
     def own_range(self) -> bool:
         """Whether the caller chose the days, so that the checkpoint stays where it is."""
@@ -194,7 +202,8 @@ class AlsiLngConnector(InfrastructureConnector):
         the first of its scope in the next run.
 
         Raises:
-            AuthenticationError: the key is refused, in any of the forms the service knows.
+            AuthenticationError: the key is refused before anything was read, in any of the forms
+                the service knows.
             RateLimitedError, BudgetSpentError: nothing more can be asked.
             SourceError: nothing could be read.
         """
@@ -216,9 +225,9 @@ class AlsiLngConnector(InfrastructureConnector):
         if "eu" in chosen:
             try:
                 yield from self._eu(run)
-            except _ENDS_THE_RUN:
-                raise
             except SourceError as error:
+                if run.ends_by(error):
+                    raise
                 self._note(run, "eu", error, [EU.entity_id])
         if "country" not in chosen and "terminal" not in chosen:
             return
@@ -226,9 +235,9 @@ class AlsiLngConnector(InfrastructureConnector):
             terminals = self._listing(http, run)
             if run.reader.newest_published is None:
                 run.reader.probe()
-        except _ENDS_THE_RUN:
-            raise
         except SourceError as error:
+            if run.ends_by(error):
+                raise
             self._note(run, "terminals", error, ())
             return
         countries = sorted({terminal.country_code for terminal in terminals})
@@ -319,11 +328,12 @@ class AlsiLngConnector(InfrastructureConnector):
                     if capacities is not None and _has_capacity(item.item):
                         capacities.setdefault(scope.entity_id, item.item)
                     yield item
-            except _ENDS_THE_RUN:
-                raise
             except SourceError as error:
+                if run.ends_by(error):
+                    raise
                 failed[scope.entity_id] = error
-                unreached = unreached + 1 if isinstance(error, UnreachableError) else 0
+                is_down = isinstance(error, UnreachableError | AuthenticationError)
+                unreached = unreached + 1 if is_down else 0
                 continue
             unreached = 0
             run.pull.expected = run.items + ahead

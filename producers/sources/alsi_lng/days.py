@@ -13,6 +13,7 @@ from producers.errors import (
     TruncatedError,
     UnexpectedAnswerError,
 )
+from producers.formats.failure_words import is_own_failure
 from producers.formats.reading import json_text
 from producers.http import HttpSource, JsonObject
 from producers.sources.alsi_lng.mapping import entity_id, gas_day
@@ -150,6 +151,7 @@ def refuse_error_body(answer: object, http: HttpSource) -> None:
 
     Raises:
         RateLimitedError: it speaks of too many requests.
+        UnexpectedAnswerError: it speaks of a failure of its own.
         AuthenticationError: any other.
     """
     if not isinstance(answer, dict) or "data" in answer or not {"error", "message"} & answer.keys():
@@ -158,6 +160,8 @@ def refuse_error_body(answer: object, http: HttpSource) -> None:
     said = http.redacted(" ".join(texts))[:200]
     if "too many" in said.lower():
         raise RateLimitedError(f"ALSI says {said!r}. Run again in a minute.")
+    if is_own_failure(said):
+        raise UnexpectedAnswerError(f"ALSI says {said!r} of itself. Run again later.")
     raise AuthenticationError(
         f"ALSI refuses access and says {said!r}. Check ALSI_API_KEY and that the key covers ALSI; "
         "a key is free at https://alsi.gie.eu."

@@ -230,6 +230,12 @@ def test_an_answer_of_another_shape_with_status_200_is_an_error(
         Run(lambda query: answer)
 
 
+def test_a_failure_of_the_service_is_not_blamed_on_the_key() -> None:
+    with pytest.raises(UnexpectedAnswerError, match="of itself") as caught:
+        Run(lambda query: {"error": "Internal Server Error", "message": "try again"})
+    assert "ALSI_API_KEY" not in str(caught.value)
+
+
 def test_a_refusal_that_repeats_the_key_does_not_show_it() -> None:
     with pytest.raises(AuthenticationError, match=r"ALSI_API_KEY") as caught:
         Run(lambda query: {"error": "access denied", "message": f"unknown key {KEY}"})

@@ -106,6 +106,12 @@ def entity_of(query: Mapping[str, str]) -> str:
     return query.get("country") or query["type"]
 
 
+def entity_of_path(request: httpx.Request) -> str | None:
+    """Whose days are asked for; None for what is no question about days."""
+    query = dict(request.url.params)
+    return entity_of(query) if request.url.path == "/api" else None
+
+
 def connector(**changes: object) -> AlsiLngConnector:
     values = {
         "base_url": "https://alsi.example/api",
@@ -548,6 +554,47 @@ def test_one_terminal_that_fails_stops_none_and_is_asked_first_the_next_time() -
     assert again.service.asked("company")[0] == NEW_OPERATOR.partition("/")[2]
     assert "unread" not in again.pull.checkpoint
     assert again.pull.failures == {}
+
+
+@pytest.mark.parametrize(
+    "answer",
+    [
+        httpx.Response(403, text="not yours"),
+        httpx.Response(200, json={"error": "access denied", "message": "no such facility"}),
+        httpx.Response(200, json={"error": "Internal Server Error", "message": ""}),
+        httpx.Response(404, text="no such facility"),
+        httpx.Response(200, json={"data": "none", "last_page": 1}),
+        httpx.Response(200, text="<html>maintenance</html>"),
+    ],
+    ids=["403", "denied", "internal", "404", "no rows", "html"],
+)
+def test_one_terminal_that_is_refused_in_any_way_stops_none(answer: httpx.Response) -> None:
+    """The key has read all that came before it."""
+
+    class Refusing(Service):
+        def answer(self, request: httpx.Request) -> httpx.Response:
+            found = super().answer(request)
+            return answer if entity_of_path(request) == SOUTH_HOOK else found
+
+    run = Run(Refusing())
+    assert run.pull.failures.keys() == {"terminal"}
+    assert f"1 of 8 entities, {SOUTH_HOOK}" in str(run.pull.failures["terminal"])
+    assert run.days(NEW_OPERATOR)
+    assert run.pull.checkpoint["unread"] == SOUTH_HOOK
+
+
+def test_a_key_that_is_refused_after_a_part_was_read_is_not_tried_on_every_entity() -> None:
+    class Revoked(Service):
+        def answer(self, request: httpx.Request) -> httpx.Response:
+            found = super().answer(request)
+            is_detail = "country" in dict(request.url.params)
+            return httpx.Response(401, text="revoked") if is_detail else found
+
+    run = Run(Revoked())
+    assert run.days("eu")
+    assert run.pull.failures.keys() == {"country", "terminal"}
+    assert len({query["country"] for query in run.service.queries if "country" in query}) < 8
+    assert "401" in str(run.pull.failures["country"])
 
 
 def test_a_terminal_that_was_never_read_is_neither_emptied_nor_delisted() -> None:

@@ -25,6 +25,7 @@ from streams.local.workers import LocalWorker, faust_worker
 from streams.settings import Settings
 from streams.topics import Topic
 from streams.topology import SINK_TOPICS, pipeline
+from streams.worker_pages import pages
 from tests.fault.load import CONNECTOR, Load
 from tests.free_ports import free_ports
 
@@ -44,7 +45,6 @@ class Cluster:
     Attributes:
         stages: `STAGES` of its pipeline workers: each start takes over the partitions of these.
         connectors: Sources whose records it gets.
-        pages: Asks workers; making a client takes as long as many answers.
     """
 
     stack: LocalStack
@@ -53,7 +53,6 @@ class Cluster:
     registry: Registry
     stages: str = ""
     connectors: tuple[str, ...] = (CONNECTOR,)
-    pages: httpx.Client = field(default_factory=partial(httpx.Client, trust_env=False, timeout=10))
     _started: list[LocalWorker] = field(default_factory=list)
     _loaded_records: int = 0
 
@@ -142,7 +141,7 @@ class Cluster:
 
         def stored() -> int:
             try:
-                answer = self.pages.get(f"{sink.url}/rows")
+                answer = pages().get(f"{sink.url}/rows")
             except httpx.TransportError:
                 return 0
             return int(answer.json()["outcomes"]) if answer.status_code == httpx.codes.OK else 0
@@ -155,7 +154,7 @@ class Cluster:
     def assigned(self, worker: LocalWorker) -> int:
         """Input partitions a ready worker has; 0 while it is not ready."""
         try:
-            answer = self.pages.get(f"{worker.url}/ready")
+            answer = pages().get(f"{worker.url}/ready")
         except httpx.TransportError:
             return 0
         return len(answer.json()["assigned"]) if answer.status_code == httpx.codes.OK else 0
@@ -260,7 +259,7 @@ class Cluster:
 
     def stuck(self, worker: LocalWorker) -> Mapping[str, str]:
         """What a ready or hanging worker says that it is stuck in."""
-        found: Mapping[str, str] = self.pages.get(f"{worker.url}/ready").json()["stuck"]
+        found: Mapping[str, str] = pages().get(f"{worker.url}/ready").json()["stuck"]
         return found
 
     def _lag(self, group: str, topics: Sequence[str]) -> int:
@@ -300,7 +299,6 @@ def fresh_cluster(stack: LocalStack, home: Path, stages: str = "") -> Iterator[C
             yield cluster
         finally:
             cluster.stop_all()
-            cluster.pages.close()
 
 
 def _deleted(admin: AdminClient, group: str) -> bool:

@@ -12,6 +12,7 @@ import pytest
 from streams.local.process import ManagedProcess
 from streams.local.workers import LocalWorker
 from streams.topology import SCORE
+from streams.worker_pages import pages
 from tests.fault.cluster import READY_SECONDS, Cluster
 
 pytestmark = [pytest.mark.integration, pytest.mark.fault, pytest.mark.timeout(600)]
@@ -34,7 +35,7 @@ def frozen(process: ManagedProcess) -> Iterator[None]:
 def page(worker: LocalWorker, path: str) -> httpx.Response:
     """A page, which comes within two seconds whatever hangs."""
     began = time.monotonic()
-    answer = httpx.get(worker.url + path, timeout=60)
+    answer = pages().get(worker.url + path, timeout=60)
     assert time.monotonic() - began < PAGE_SECONDS, path
     return answer
 

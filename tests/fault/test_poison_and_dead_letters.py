@@ -26,6 +26,7 @@ from streams.engine.applied import Applied
 from streams.kafka.topic_reader import read_all
 from streams.local.workers import LocalWorker
 from streams.topics import MARKET_INFRASTRUCTURE, RECORD_OUTCOMES, raw_topic
+from streams.worker_pages import pages
 from tests.fault.cluster import Cluster
 from tests.fault.load import CONNECTOR, RAW, plant_record
 from tests.fault.runbook import Runbook
@@ -264,7 +265,7 @@ def test_a_flood_of_rejections_pauses_one_source_until_it_is_resumed(
     (place,) = paused(worker)
     assert place == f"{RAW.name}/2"
     assert "make resume SOURCE=wri_powerplants" in paused(worker)[place]
-    metrics = httpx.get(f"{worker.url}/metrics", timeout=10).text
+    metrics = pages().get(f"{worker.url}/metrics", timeout=10).text
     assert 'connector_paused{partition="2",source_id="wri_powerplants"} 1.0' in metrics
 
     publish(cluster, ALSI.name, [b"of another source"], 0)
@@ -293,7 +294,7 @@ def test_a_flood_of_rejections_pauses_one_source_until_it_is_resumed(
 def paused(worker: LocalWorker) -> dict[str, str]:
     """What `/ready` says is paused; nothing while the worker does not answer."""
     try:
-        answer = httpx.get(f"{worker.url}/ready", timeout=10)
+        answer = pages().get(f"{worker.url}/ready", timeout=10)
     except httpx.TransportError:
         return {}
     found: dict[str, str] = answer.json()["paused"]

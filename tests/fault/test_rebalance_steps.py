@@ -23,6 +23,7 @@ from streams.core import contract_types as avro
 from streams.local.stack import LocalStack
 from streams.local.workers import LocalWorker
 from streams.topics import NORMALIZED_ASSETS
+from streams.worker_pages import pages
 from tests.core.reconcile.builders import gem
 from tests.fault.cluster import Cluster, fresh_cluster
 from tests.fault.snapshot import newest_records, newest_scores
@@ -114,7 +115,7 @@ def content(cluster: Cluster) -> Content:
 def exported(worker: LocalWorker) -> dict[str, float]:
     """Total by source, as a worker's metrics have it."""
     try:
-        text = httpx.get(f"{worker.url}/metrics", timeout=30).text
+        text = pages().get(f"{worker.url}/metrics", timeout=30).text
     except httpx.TransportError:
         return {}
     return {

@@ -11,6 +11,7 @@ from streams.kafka.topic_admin import committed_offsets
 from streams.kafka.used_schemas import record_schemas
 from streams.local.workers import LocalWorker
 from streams.topics import QUALITY_SCORES, SCHEMA_IDS
+from streams.worker_pages import pages
 from tests.fault.cluster import Cluster
 from tests.fault.load import RAW, plant_record
 from tests.fault.runbook import Runbook
@@ -28,7 +29,7 @@ pytestmark = [pytest.mark.integration, pytest.mark.fault, pytest.mark.timeout(60
 def page(worker: LocalWorker, name: str) -> dict[str, dict[str, str]]:
     """A page of a worker; nothing while it does not answer."""
     try:
-        found: dict[str, dict[str, str]] = httpx.get(f"{worker.url}/{name}", timeout=10).json()
+        found: dict[str, dict[str, str]] = pages().get(f"{worker.url}/{name}", timeout=10).json()
     except httpx.TransportError:
         return {}
     return found
@@ -54,7 +55,7 @@ def test_a_lost_schema_is_waited_for_and_a_lost_clickhouse_is_loaded_again(
     for worker, place in ((pipeline, f"{RAW.name}/1"), (sink, f"{QUALITY_SCORES.name}/0")):
         cluster.wait_for(lambda worker=worker: bool(waiting(worker)))  # type: ignore[misc]
         assert f"does not know schema {encoder.schema_id}" in waiting(worker)[place]
-        assert 'partition_waiting{for="registry"' in httpx.get(f"{worker.url}/metrics").text
+        assert 'partition_waiting{for="registry"' in pages().get(f"{worker.url}/metrics").text
     bootstrap, groups = cluster.settings.kafka_bootstrap, cluster.settings
     assert (RAW.name, 1) not in committed_offsets(bootstrap, groups.app_id, [RAW.name])
     read = committed_offsets(bootstrap, groups.sink_app_id, [QUALITY_SCORES.name])
@@ -70,7 +71,7 @@ def test_a_lost_schema_is_waited_for_and_a_lost_clickhouse_is_loaded_again(
     assert "incompatible_schema" in listed.stdout
     again = command(cluster, "dlq-redrive", **environment)
     assert "1 records are refused again: incompatible_schema." in again.stdout
-    metrics = httpx.get(f"{sink.url}/metrics").text
+    metrics = pages().get(f"{sink.url}/metrics").text
     assert 'sink_rejects_total{rule_id="incompatible_schema",topic="quality.scores"} 1.0' in metrics
 
     before = page(sink, "rows")

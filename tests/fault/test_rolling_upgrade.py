@@ -24,6 +24,7 @@ from streams.kafka.topic_writer import TopicWriter
 from streams.local.workers import LocalWorker, Program
 from streams.settings import PROJECT_ROOT
 from streams.topics import DEAD_LETTERS, MARKET_INFRASTRUCTURE, PARTITIONS, RECORD_OUTCOMES
+from streams.worker_pages import pages
 from tests.fault import load as loads
 from tests.fault.changed_project import ended, started
 from tests.fault.clickhouse_digest import digests_of_views
@@ -146,7 +147,7 @@ def rejected_words(cluster: Cluster) -> set[str | None]:
 def stored_words(cluster: Cluster, sink: LocalWorker) -> int:
     """Plants of the new fuel that readers of ClickHouse see."""
     sql = f"SELECT count() FROM power_plants WHERE primary_fuel = '{FUEL}'"
-    answer = cluster.pages.post(f"{sink.url}/query", params={"format": "csv"}, content=sql)
+    answer = pages().post(f"{sink.url}/query", params={"format": "csv"}, content=sql)
     return int(answer.text.splitlines()[1])
 
 

@@ -106,7 +106,7 @@ class Credentials:
     @property
     def is_kafka_encrypted(self) -> bool:
         """Whether Kafka is spoken to by TLS."""
-        return self.settings.kafka_security_protocol.endswith("SSL")
+        return _is_encrypted(self.settings)
 
     @property
     def is_kafka_named(self) -> bool:
@@ -140,8 +140,7 @@ def credentials_of(settings: Settings) -> Credentials:
     """
     _require_complete(settings)
     is_token = _is_named(settings) and settings.kafka_sasl_mechanism == _TOKENS
-    is_encrypted = settings.kafka_security_protocol.endswith("SSL")
-    if not (is_token or is_encrypted or settings.services_ca_file):
+    if not (is_token or _is_encrypted(settings) or settings.services_ca_file):
         return Credentials(settings, None, None)  # reading the usual authorities takes a while
     context = _context(settings)
     return Credentials(settings, context, TokenSource(settings, context) if is_token else None)
@@ -215,6 +214,10 @@ def _is_named(settings: Settings) -> bool:
     return settings.kafka_security_protocol.startswith("SASL")
 
 
+def _is_encrypted(settings: Settings) -> bool:
+    return settings.kafka_security_protocol.endswith("SSL")
+
+
 def _require_complete(settings: Settings) -> None:
     protocol, mechanism = settings.kafka_security_protocol, settings.kafka_sasl_mechanism
     wanted = {}
@@ -237,7 +240,7 @@ def _require_complete(settings: Settings) -> None:
         )
     if (settings.kafka_certificate_file is None) != (settings.kafka_key_file is None):
         raise SettingsError("KAFKA_CERTIFICATE_FILE and KAFKA_KEY_FILE belong together: set both.")
-    if settings.kafka_certificate_file and not protocol.endswith("SSL"):
+    if settings.kafka_certificate_file and not _is_encrypted(settings):
         raise SettingsError(
             f"KAFKA_CERTIFICATE_FILE is set, but KAFKA_SECURITY_PROTOCOL={protocol} shows it to "
             "nobody: set SSL or SASL_SSL, or unset the file."

@@ -13,7 +13,7 @@ from pathlib import Path
 from typing import IO, cast
 
 from producers.errors import TruncatedError, UnexpectedAnswerError
-from producers.formats.csv_text import below_header, csv_rows, ends_a_line
+from producers.formats.csv_text import below_header, csv_rows, ends_a_line, refuse_cut_row
 
 _CHUNK = 1 << 20
 
@@ -80,10 +80,7 @@ def read_rows(release: CsvRelease) -> Iterator[list[str]]:
                 yield row
         except csv.Error as error:
             raise UnexpectedAnswerError(f"{release.name} is no CSV: {error}.") from error
-    if cells < len(header) and not release.ends_a_line:
-        raise TruncatedError(
-            f"The last row of {release.name} ends early: the file was cut short. Run again."
-        )
+    refuse_cut_row(release.name, header, cells, ends_a_line=release.ends_a_line)
 
 
 @contextmanager

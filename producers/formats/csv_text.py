@@ -6,9 +6,11 @@ import io
 import re
 import sys
 from collections import Counter
-from collections.abc import Iterator
+from collections.abc import Iterator, Sequence
 from itertools import chain, islice
 from typing import IO
+
+from producers.errors import TruncatedError
 
 # Geometries of long lines fill a cell with more than the 128 KiB that the module allows.
 csv.field_size_limit(min(sys.maxsize, 2**31 - 1))
@@ -54,6 +56,18 @@ def ends_a_line(last: bytes) -> bool:
     """Whether a text ends with a line, by its last bytes: what ends within one was cut short."""
     # In UTF-16 a line feed has a zero beside it.
     return last[-4:].replace(b"\0", b"")[-1:] in (b"\n", b"\r")
+
+
+def refuse_cut_row(name: str, header: Sequence[str], cells: int, *, ends_a_line: bool) -> None:
+    """Raise when the last row of a file has fewer cells than its header and ends within its line.
+
+    Raises:
+        TruncatedError: it does.
+    """
+    if cells < len(header) and not ends_a_line:
+        raise TruncatedError(
+            f"The last row of {name} ends early: the file was cut short. Run again."
+        )
 
 
 def csv_rows(binary: IO[bytes], quote: str = '"') -> Iterator[list[str]]:

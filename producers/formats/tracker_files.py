@@ -28,7 +28,13 @@ from typing import IO, TYPE_CHECKING, Final, Literal, cast
 import ijson
 
 from producers.errors import TruncatedError, UnexpectedAnswerError
-from producers.formats.csv_text import below_header, csv_rows, encoding_of, ends_a_line
+from producers.formats.csv_text import (
+    below_header,
+    csv_rows,
+    encoding_of,
+    ends_a_line,
+    refuse_cut_row,
+)
 from producers.formats.tracker_columns import plain_name
 
 if TYPE_CHECKING:
@@ -150,14 +156,12 @@ def measure(
             f"{name} is JSON without features; it starts with {measured.beginning}. Check the "
             "location."
         )
-    columns |= _header(measured)
+    if form == "csv" and not rows:
+        columns = _header(measured)
     return replace(measured, rows=rows, columns=columns, spool=spool)
 
 
 def _header(file: TrackerFile) -> frozenset[str]:
-    """Columns of a CSV, which it has without a row, too."""
-    if file.form != "csv":
-        return frozenset()
     with _unpacked(file.path) as binary:
         return frozenset(map(plain_name, below_header(csv_rows(binary, file.quote))[0]))
 
@@ -271,10 +275,7 @@ def _csv_rows(binary: IO[bytes], file: TrackerFile) -> Iterator[Row]:
     for row in rows:
         cells = len(row)
         yield _row(header, row)
-    if cells < len(header) and not file.ends_a_line:
-        raise TruncatedError(
-            f"The last row of {file.name} ends early: the file was cut short. Run again."
-        )
+    refuse_cut_row(file.name, header, cells, ends_a_line=file.ends_a_line)
 
 
 def _workbook_rows(binary: IO[bytes], file: TrackerFile) -> Iterator[Row]:

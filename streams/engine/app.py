@@ -55,7 +55,15 @@ class BatchApp(faust.App):  # type: ignore[misc]
     def __init__(
         self, *args: Any, require_topics: Callable[[], None] = lambda: None, **kwargs: Any
     ) -> None:
-        super().__init__(*args, Agent=NamedAgent, Worker=WorkerProcess, **kwargs)
+        super().__init__(
+            *args,
+            Agent=NamedAgent,
+            Worker=WorkerProcess,
+            # Nobody reads standbys here, and with any Faust lets workers keep so many partitions
+            # that one more gets none: 2, 2 and 0 of 4.
+            table_standby_replicas=0,
+            **kwargs,
+        )
         self._require_topics = require_topics
         self.batches = RunningBatches()
         self.ending = Ending()

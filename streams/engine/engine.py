@@ -255,10 +255,12 @@ class Engine:
             owned.applied = with_deleted(owned.applied, deleted)
         fresh = [record for record in batch.records if record.offset > owned.applied.offset]
         if fresh:
-            with self._metrics[owned.stage.name].batch(len(fresh)) as published:
+            metrics = self._metrics[owned.stage.name]
+            with metrics.batch(len(fresh)) as published:
                 overlay = Overlay(owned.store.get)
                 part = Batch(batch.topic, batch.partition, fresh)
-                outputs = ready.compute(part, overlay)
+                with metrics.computing():
+                    outputs = ready.compute(part, overlay)
                 failpoint("after_compute", owned.stage.name)
                 published.update(output.topic for output in outputs)
                 await asyncio.get_running_loop().run_in_executor(

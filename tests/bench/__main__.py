@@ -52,12 +52,14 @@ from tests.bench.validation import (
     stage_table,
     validation_cost,
 )
+from tests.bench.whole import WholeRun, whole_run
 from tests.real_files import how_to_get, real_data_dir
 
 _EXIT_MISSED = 1
 _EXIT_FAILED = 3
 _RECONCILE_MS = 0.35
 _SERVE_SECONDS = 30
+_FURTHER_POLLS = 20
 _REBUILD_SHARE = 1.1
 """Of the time of the first load; two runs of one thing differ by so much."""
 
@@ -87,6 +89,7 @@ class Part(StrEnum):
     STORAGE = "storage"
     REBUILD = "rebuild"
     SCALE = "scale"
+    WHOLE = "whole"
 
 
 def main(
@@ -105,7 +108,8 @@ def main(
     fastavro. serve: the API under load, on the same data as reads. page: each view in Chromium, on
     these and 11,000 lines. storage: what the raw topic of each source takes on disk, at first and
     in a year. scale: the pipeline with one, two and three workers. rebuild: a next generation
-    beside the first load. Exit code 1 when a goal is missed, 3 when a figure is void.
+    beside the first load. whole: `make run` from the command to the end, on its usual ports, with
+    real files and made-up data. Exit code 1 when a goal is missed, 3 when a figure is void.
     """
     logging.basicConfig(level="WARNING", format="%(levelname)s %(message)s")
     logging.getLogger("stamina").setLevel(logging.ERROR)  # retries are its warnings
@@ -122,6 +126,8 @@ def main(
         _measure_without_goals(home, only, records // 20, repeats)
         if Part.REBUILD in only:
             problems += _measure_rebuild(home / "rebuild")
+        if Part.WHOLE in only:
+            problems += _measure_whole(home / "whole", repeats)
         if Part.CODEC in only:
             problems += _measure_codec(repeats)
         if Part.SERVE in only:
@@ -222,6 +228,58 @@ def _measure_rebuild(home: Path) -> list[str]:
     out.print(table)
     out.print(f"One run, each from the start of a worker; {_machine()}.")
     return [] if reached else [f"rebuild: {times.grown:.1f} s, not {goal}"]
+
+
+def _measure_whole(home: Path, repeats: int) -> list[str]:
+    problems = []
+    real = real_data_dir()
+    kinds = {"made-up data": (home / "made-up", home / "nothing")}
+    if real.is_dir():
+        kinds["real files"] = (home / "real", real)
+    else:
+        out.print(f"whole: made-up data alone, {how_to_get(real)}")
+    for what, (folder, data_dir) in kinds.items():
+        runs = [whole_run(folder, data_dir, _FURTHER_POLLS) for _ in range(repeats)]
+        problems += [f"{what}: {problem}" for problem in _show_whole(what, runs)]
+    return problems
+
+
+def _show_whole(what: str, runs: Sequence[WholeRun]) -> list[str]:
+    raw = runs[0].raw
+    table = Table("figure", "measured", "goal", "", title=f"{raw:,} raw records of {what}")
+    problems = []
+
+    def show(name: str, figures: Sequence[float], unit: str, goal: float | None = None) -> None:
+        spread = Spread.of(figures)
+        measured = f"{spread.text(1 if spread.median > 10 else 2)} {unit}"
+        bound = "" if goal is None else f"at most {goal:g} {unit}"
+        reached = goal is None or spread.median <= goal
+        table.add_row(name, measured, bound, "" if goal is None else verdict(reached))
+        if not reached:
+            problems.append(f"{name}: {measured} instead of {bound}")
+
+    show("from `make run` to the first poll", [run.start_seconds for run in runs], "s", 12)
+    show("first poll to all accounted for", [run.first_seconds for run in runs], "s", 40)
+    show("the same of a second run", [run.again_seconds for run in runs], "s", 10)
+    show("Ctrl-C to the end", [run.stop_seconds for run in runs], "s", 5)
+    show("`make audit`", [run.audit_seconds for run in runs], "s", 5)
+    show("versions for each asset", [run.versions_per_asset for run in runs], "", 1.1)
+    for name, milliseconds in (("pipeline worker", 0.3), ("sink worker", 0.2)):
+        spent = [1000 * run.used[name].seconds / raw for run in runs]
+        show(f"{name}, processor time of a raw record", spent, "ms", milliseconds)
+    for name, megabytes in (("pipeline worker", 700), ("sink worker", 500)):
+        most = [run.used[name].most_megabytes for run in runs]
+        show(f"{name}, most memory", most, "MB", megabytes)
+    for name in sorted(runs[0].used):
+        show(f"{name}, processor time", [run.used[name].seconds for run in runs], "s")
+    for stage in runs[0].stages:
+        show(f"stage {stage} computes", [run.stages[stage] for run in runs], "s")
+    out.print(table)
+    for name, index in (("pipeline worker", 0), ("sink worker", 1)):
+        curve = ", ".join(f"{sizes[index]:.0f}" for sizes in runs[-1].memory_curve)
+        out.print(f"{name}, most memory after each poll of the second run, MB: {curve}")
+    out.print(f"Medians of {len(runs)} runs (least … greatest); {_machine()}.")
+    return problems
 
 
 def _measure_without_goals(home: Path, only: Sequence[Part], records: int, repeats: int) -> None:

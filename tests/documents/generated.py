@@ -54,6 +54,7 @@ EXPORTED_BY = {
     "stage_records_total": PIPELINE,
     "stage_batch_records": PIPELINE,
     "stage_batch_seconds": PIPELINE,
+    "stage_compute_seconds_total": PIPELINE,
     "stage_outputs_total": PIPELINE,
     "recovery_seconds": PIPELINE,
     "recovery_entries": PIPELINE,

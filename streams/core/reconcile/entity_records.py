@@ -10,7 +10,8 @@ from streams.core.reconcile.state import RecordState, StateTable
 Decode = Callable[[bytes], avro.NormalizedAsset]
 """From framed bytes to a normalized record."""
 
-_MOST_DECODED = 20_000
+_MOST_DECODED = 4_000
+"""A decoded record takes some kilobytes; one that is asked for again mostly came lately."""
 
 
 class EntityRecords:
@@ -22,31 +23,31 @@ class EntityRecords:
 
     def __init__(self, decode: Decode) -> None:
         self.decode = decode
-        self._keys: dict[EntityKey, set[str]] = {}
+        self._keys: dict[EntityKey, dict[str, int]] = {}
         self._decoded: dict[str, avro.NormalizedAsset] = {}
 
     def entities(self) -> Collection[EntityKey]:
         """Entities that have records."""
         return self._keys.keys()
 
-    def keys(self, entity: EntityKey) -> Collection[str]:
-        """Keys of the records of an entity; none when it has none."""
-        return self._keys.get(entity, ())
+    def move_count(self, entity: EntityKey) -> int:
+        """How often the record of an entity that moved most has changed its region; 0 of none."""
+        return max(self._keys.get(entity, {}).values(), default=0)
 
-    def add(self, entity: EntityKey, key: str) -> None:
-        """Give an entity a record."""
-        self._keys.setdefault(entity, set()).add(key)
+    def add(self, entity: EntityKey, key: str, move_count: int) -> None:
+        """Give an entity a record, or note how often the one it has was moved."""
+        self._keys.setdefault(entity, {})[key] = move_count
 
     def remove(self, entity: EntityKey, key: str) -> None:
         """Take a record from an entity that has it."""
         keys = self._keys[entity]
-        keys.discard(key)
+        keys.pop(key, None)
         if not keys:
             del self._keys[entity]
 
     def of(self, entity: EntityKey, table: StateTable) -> list[avro.NormalizedAsset]:
         """Records of an entity, by key."""
-        return [self._record(key, table) for key in sorted(self.keys(entity))]
+        return [self._record(key, table) for key in sorted(self._keys.get(entity, ()))]
 
     def of_group(self, group: Iterable[EntityKey], table: StateTable) -> list[avro.NormalizedAsset]:
         """Records of several entities, by entity and key."""

@@ -90,6 +90,7 @@ class Resolver:
     def load(self, entries: Iterable[tuple[str, StateEntry]]) -> None:
         """Rebuild the derived index from durable state; the resolver must be new."""
         records: dict[EntityKey, dict[str, avro.NormalizedAsset]] = {}
+        move_counts: dict[str, int] = {}
         for key, entry in entries:
             if isinstance(entry, RecordState) and entry.status == "current":
                 record = self._records.decode(entry.record)
@@ -98,9 +99,10 @@ class Resolver:
                     self._graph.decide(_pair(decision), decision["verdict"])
                 else:
                     records.setdefault(entity_key(record), {})[key] = record
+                    move_counts[key] = entry.move_count
         for entity, by_key in records.items():
             for key in by_key:
-                self._records.add(entity, key)
+                self._records.add(entity, key, move_counts[key])
             members = [by_key[key] for key in sorted(by_key)]
             if entity[0] in KINDS:
                 self._graph.put(prepare(members))
@@ -193,7 +195,7 @@ class Resolver:
         if earlier is not None and earlier != entity:
             self._leave(earlier, key, table, touched)
             left = None if earlier in self._records.entities() else Left(earlier, moved_to=None)
-        self._records.add(entity, key)
+        self._records.add(entity, key, state.move_count)
         self._update(entity, table, touched)
         published = self._publish(touched, table, left, last)
         outcome: Outcome = "changed" if published else "unchanged"
@@ -354,7 +356,7 @@ class Resolver:
         """
         published = table.get(_asset_key(key))
         assert published is None or isinstance(published, AssetState)
-        if published is None and not self._move_count(key, table):
+        if published is None and not self._records.move_count(key):
             return []
         record_id = id_of(key, self._region)
         group = planned.merged.get(key)
@@ -384,7 +386,7 @@ class Resolver:
         stored = table.get(key)
         assert stored is None or isinstance(stored, AssetState)
         seen = visible_hash(content)
-        move_count = self._move_count(anchor_entity, table)
+        move_count = self._records.move_count(anchor_entity)
         floor = next_version(None, self._generation, move_count)
         if stored is not None and stored.content_hash == seen and stored.version >= floor:
             return []
@@ -396,14 +398,6 @@ class Resolver:
         state = AssetState(version, content["status"], content["replaced_by"], seen, known_at)
         table.put(key, state)
         return [{**content, "version": version, "known_at": known_at}]
-
-    def _move_count(self, anchor_entity: EntityKey, table: StateTable) -> int:
-        counts = [
-            entry.move_count
-            for key in self._records.keys(anchor_entity)
-            if isinstance(entry := table.get(key), RecordState)
-        ]
-        return max(counts, default=0)
 
     def _id_of(self, key: EntityKey) -> str:
         """Id of the asset that an entity is in."""

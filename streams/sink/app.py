@@ -6,7 +6,9 @@ acknowledged after every insert is confirmed; loading one again changes nothing.
 
 import asyncio
 import logging
-from collections.abc import Awaitable, Callable
+import time
+from collections.abc import AsyncIterator, Awaitable, Callable, Sequence
+from contextlib import ExitStack
 from functools import cache, lru_cache, partial
 from typing import TYPE_CHECKING, Any
 
@@ -63,8 +65,14 @@ if TYPE_CHECKING:
 logger = logging.getLogger(__name__)
 
 INSERT_RECORDS = 10_000
-INSERT_BYTES = 8 * 1024 * 1024
-"""Large batches: an insert of 200 records takes as long as one of 2,000 (measured)."""
+FETCH_BYTES = 2 * 1024 * 1024
+"""Of a partition; batches of all partitions of a topic that wait become one insert.
+
+An insert of 200 records takes as long as one of 2,000 (measured).
+"""
+
+_REST_SECONDS = 1.0
+"""From the beginning of a small insert of a topic to the next, so that more can come together."""
 
 RETRY_SECONDS = 120.0
 """How long an unreachable ClickHouse is waited for before this process ends."""
@@ -167,7 +175,7 @@ app = SinkApp(
         _settings.sink_state_dir(),
         _settings.sink_port,
         batch_records=INSERT_RECORDS,
-        fetch_bytes=INSERT_BYTES,
+        fetch_bytes=FETCH_BYTES,
     ),
 )
 
@@ -176,70 +184,89 @@ def _exports_assets() -> bool:
     return TP(MARKET_INFRASTRUCTURE.name, 0) in app.consumer.assignment()
 
 
-async def _load(event: EventT) -> None:
-    topic = event.message.topic
+async def _load(taken: Sequence[EventT]) -> None:
+    """Load batches of one topic and acknowledge them."""
+    events = list(filter(_is_current, taken))  # the others are delivered again
+    if not events:
+        return
     try:
-        result = await _load_when_possible(event)
+        result = await _load_when_possible(events)
+    except RejectionLimitError:
+        if len(events) == 1:
+            raise
+        for event in events:  # the others of them need not wait
+            await _load([event])
+        return
     finally:
-        app.registry_waits.end(event.message.tp)
-        app.rejection_waits.end(event.message.tp)
+        for event in events:
+            app.registry_waits.end(event.message.tp)
+            app.rejection_waits.end(event.message.tp)
     if result is None:
         return  # delivered again after the rebalance
     failpoint("after_insert")
+    topic = events[0].message.topic
     SINK_ROWS.labels(topic).inc(result.loaded)
     SINK_INSERT_SECONDS.labels(topic).observe(result.seconds)
     for rule_id, records in result.rules.items():
         SINK_REJECTS.labels(topic, rule_id).inc(records)
         logger.warning(
-            "%s/%d: %d records up to offset %d are no rows (%s): `make dlq` shows them",
-            *event.message.tp,
-            records,
-            event.message.offset,
-            rule_id,
+            "%s: %d records are no rows (%s): `make dlq` shows them", topic, records, rule_id
         )
     consumer = app.consumer
     assert isinstance(consumer, BatchConsumer)
-    consumer.mark_applied(event.message.tp, event.message.offset)
-    event.ack()
+    for event in events:
+        consumer.mark_applied(event.message.tp, event.message.offset)
+        event.ack()
 
 
-async def _load_when_possible(event: EventT) -> LoadResult | None:
-    """Load a batch, waiting as long as it takes; None when it is not this worker's any more."""
-    tp, let_pass = event.message.tp, -1
-    while _is_current(event):
+async def _load_when_possible(events: Sequence[EventT]) -> LoadResult | None:
+    """Load batches, waiting as long as it takes; None when they are not this worker's any more.
+
+    Raises:
+        RejectionLimitError: of several one has too many that are no rows.
+    """
+    load: Callable[..., LoadResult] = app.loader.load
+    while all(map(_is_current, events)):
         try:
-            return await _load_or_end(event.value, let_pass)
+            return await _load_or_end([event.value for event in events], load)
         except RegistryError as error:
-            app.registry_waits.set(tp, str(error))
+            for event in events:
+                app.registry_waits.set(event.message.tp, str(error))
             await asyncio.sleep(LOOK_SECONDS)
         except RejectionLimitError as error:
-            app.registry_waits.end(tp)
-            app.rejection_waits.set(tp, str(error))
-            let_pass = await _wait_resumed(event)
+            if len(events) > 1:
+                raise
+            (event,) = events
+            app.registry_waits.end(event.message.tp)
+            app.rejection_waits.set(event.message.tp, str(error))
+            is_resumed = await _wait_resumed(event) >= event.message.offset
+            load = app.loader.load_resumed if is_resumed else app.loader.load
     return None
 
 
-async def _load_or_end(batch: Batch, let_pass: int) -> LoadResult:
-    with app.batches.running(batch) as running:
+async def _load_or_end(batches: Sequence[Batch], load: Callable[..., LoadResult]) -> LoadResult:
+    with ExitStack() as stack:
+        running = [stack.enter_context(app.batches.running(batch)) for batch in batches]
         async for attempt in stamina.retry_context(
             on=_is_outage, attempts=None, timeout=RETRY_SECONDS, wait_max=10.0
         ):
             with attempt:
                 try:
-                    return await asyncio.to_thread(_load_batch, batch, let_pass)
+                    return await asyncio.to_thread(_load_batches, batches, load)
                 except SinkError as error:
                     if _is_outage(error):
-                        running.trouble = str(error)
+                        for one in running:
+                            one.trouble = str(error)
                         logger.warning("Nothing acknowledged, trying again: %s", error)
                     raise
     raise AssertionError("unreachable")
 
 
-def _load_batch(batch: Batch, let_pass: int) -> LoadResult:
-    generation = switched_to(batch)
-    if generation is not None:
-        app.switches.show(generation)
-    return app.loader.load(batch, let_pass)
+def _load_batches(batches: Sequence[Batch], load: Callable[..., LoadResult]) -> LoadResult:
+    generations = [found for batch in batches if (found := switched_to(batch)) is not None]
+    if generations:
+        app.switches.show(max(generations))
+    return load(*batches)
 
 
 def _is_outage(error: Exception) -> bool:
@@ -272,11 +299,28 @@ def _named(waits: Waits) -> dict[str, str]:
 
 def _reader(topic: Topic) -> Callable[[StreamT], Awaitable[None]]:
     async def read(stream: StreamT) -> None:
-        async for event in stream.noack().events():
-            await _load(event)
+        async for events in _together(stream.noack()):
+            began = time.monotonic()
+            await _load(events)
+            if sum(len(event.value.records) for event in events) < INSERT_RECORDS / 2:
+                await asyncio.sleep(max(0.0, began + _REST_SECONDS - time.monotonic()))
 
     read.__doc__ = f"Load {topic.name} into ClickHouse."  # `faust agents` shows it
     return read
+
+
+async def _together(stream: StreamT) -> AsyncIterator[list[EventT]]:
+    """Batches that wait for one insert: at least one, and no more once there are enough records."""
+    events = aiter(stream.events())
+    async for event in events:
+        waiting = [event]
+        records = len(event.value.records)
+        # What the stream passes over in a rebalance leaves it waiting here: what was taken so far
+        # is delivered again then, too.
+        while records < INSERT_RECORDS and not stream.channel.empty():
+            waiting.append(await anext(events))
+            records += len(waiting[-1].value.records)
+        yield waiting
 
 
 for _topic in SINK_TOPICS:

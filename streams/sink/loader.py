@@ -1,4 +1,4 @@
-"""Loads micro-batches into ClickHouse: plan, insert, then the caller acknowledges."""
+"""Loads batches into ClickHouse: plan, insert, then the caller acknowledges."""
 
 import time
 from collections import Counter
@@ -21,7 +21,7 @@ from streams.sink.landing import (
     Route,
     route,
 )
-from streams.sink.plan import BAD_FRAMING, Insert, Reject, plan_batch
+from streams.sink.plan import BAD_FRAMING, Insert, Reject, plan_batches
 from streams.topics import MARKET_INFRASTRUCTURE
 
 REFUSED = "refused_by_clickhouse"
@@ -41,7 +41,7 @@ _SHOWN_LENGTH = 200
 
 @dataclass(frozen=True, slots=True)
 class LoadResult:
-    """What one batch became; `loaded` and `rejected` add up to its records.
+    """What batches became; `loaded` and `rejected` add up to their records.
 
     Attributes:
         loaded: Records that became rows.
@@ -101,55 +101,60 @@ class Loader:
         self._routes: dict[tuple[str, int], Route | Rejected] = {}
         self._created: set[str] = set()
 
-    def load(self, batch: Batch, let_pass: int = -1) -> LoadResult:
-        """Load one batch; returns when every row is stored. Loading it again changes nothing.
+    def load(self, *batches: Batch) -> LoadResult:
+        """Load batches of one topic; returns when every row is stored.
 
-        Blocks: call it in an executor.
-
-        Args:
-            batch: The batch.
-            let_pass: Offset up to which any number may be rejected: somebody has looked.
+        Blocks: call it in an executor. Loading them again, however they are cut, changes nothing.
 
         Raises:
             RejectionLimitError: so many are no rows that something else is wrong; none of them was
-                put aside: do not acknowledge the batch.
-            SinkError: ClickHouse failed or did not answer: do not acknowledge the batch.
+                put aside: do not acknowledge the batches.
+            SinkError: ClickHouse failed or did not answer: do not acknowledge the batches.
             RegistryError: the registry did not answer, or lacks a schema that this deployment has
-                used: do not acknowledge the batch.
+                used: do not acknowledge the batches.
         """
+        return self._load(batches, self._limits)
+
+    def load_resumed(self, batch: Batch) -> LoadResult:
+        """Load a batch of which any number may be rejected: somebody has looked.
+
+        Raises:
+            SinkError, RegistryError: as for `load`.
+        """
+        return self._load((batch,), NO_LIMITS)
+
+    def _load(self, batches: Sequence[Batch], limits: RejectionLimits) -> LoadResult:
         started = time.monotonic()
-        is_let_pass = batch.last_offset <= let_pass
-        topic_id = self._topic_id_of(batch.topic)
-        rejects = self.insert_all(batch, topic_id, NO_LIMITS if is_let_pass else self._limits)
-        if is_let_pass:
-            self._recent.pop((batch.topic, batch.partition), None)
-        else:
-            self._keep_within_limits(batch, rejects)
+        topic_id = self._topic_id_of(batches[0].topic)
+        rejects = self.insert_all(batches, topic_id, limits)
+        self._keep_within_limits(batches, rejects, limits)
         if rejects:
             self._store_rejects(topic_id, rejects)
-        if batch.topic == MARKET_INFRASTRUCTURE.name and batch.records:
-            self._store_loaded(topic_id, batch)
+        if batches[0].topic == MARKET_INFRASTRUCTURE.name:
+            self._store_loaded(topic_id, batches)
         return LoadResult(
-            len(batch.records) - len(rejects),
+            sum(len(batch.records) for batch in batches) - len(rejects),
             Counter(reject.reason.rule_id for reject in rejects),
             time.monotonic() - started,
         )
 
-    def insert_all(self, batch: Batch, topic_id: str, limits: RejectionLimits) -> list[Reject]:
-        """Insert a batch of a topic; returns the records that are no rows, which are not stored.
+    def insert_all(
+        self, batches: Sequence[Batch], topic_id: str, limits: RejectionLimits
+    ) -> list[Reject]:
+        """Insert batches of a topic; returns the records that are no rows, which are not stored.
 
         Raises:
             RejectionLimitError, SinkError, RegistryError: as for `load`.
         """
         refusals = _Refusals(limits.consecutive)
-        plan = plan_batch(batch, topic_id, self._route_of)
+        plan = plan_batches(batches, topic_id, self._route_of)
         rejects = list(plan.rejects)
         try:
             for insert in plan.inserts:
                 self._create(insert.landing)
                 rejects.extend(self._insert(insert, refusals))
         except RejectionLimitError as error:
-            raise self._too_many(batch, str(error)) from error
+            raise self._too_many(batches[-1], str(error)) from error
         return rejects
 
     def _insert(self, insert: Insert, refusals: _Refusals) -> Sequence[Reject]:
@@ -165,20 +170,32 @@ class Loader:
         refusals.consecutive = 0
         return []
 
-    def _keep_within_limits(self, batch: Batch, rejects: Sequence[Reject]) -> None:
-        partition = (batch.topic, batch.partition)
-        if not rejects and len(batch.records) >= self._limits.of_records:
-            self._recent.pop(partition, None)  # nothing recent is rejected
-            return
-        recent = self._recent.get(partition) or RecentVerdicts(self._limits)
-        rejected = {reject.record.offset for reject in rejects}
-        verdicts = [record.offset in rejected for record in batch.records]
-        reason = recent.exceeded_by(verdicts)
-        if reason is not None:
-            first = rejects[0].reason
-            shown = first.message[:_SHOWN_LENGTH]
-            raise self._too_many(batch, f"{reason}, the first: {first.rule_id}: {shown}")
-        self._recent[partition] = recent.after(verdicts)
+    def _keep_within_limits(
+        self, batches: Sequence[Batch], rejects: Sequence[Reject], limits: RejectionLimits
+    ) -> None:
+        rejected = {
+            (reject.record.partition, reject.record.offset): reject.reason for reject in rejects
+        }
+        after: dict[tuple[str, int], RecentVerdicts | None] = {}
+        for batch in batches:
+            verdicts = [(batch.partition, record.offset) in rejected for record in batch.records]
+            partition = (batch.topic, batch.partition)
+            if limits is NO_LIMITS or (not any(verdicts) and len(verdicts) >= limits.of_records):
+                after[partition] = None  # nothing recent counts
+                continue
+            recent = after.get(partition) or self._recent.get(partition) or RecentVerdicts(limits)
+            reason = recent.exceeded_by(verdicts)
+            if reason is not None:
+                first = batch.records[verdicts.index(True)]
+                why = rejected[batch.partition, first.offset]
+                shown = f"{why.rule_id}: {why.message[:_SHOWN_LENGTH]}"
+                raise self._too_many(batch, f"{reason}, the first: {shown}")
+            after[partition] = recent.after(verdicts)
+        for partition, verdicts_after in after.items():
+            if verdicts_after is None:
+                self._recent.pop(partition, None)
+            else:
+                self._recent[partition] = verdicts_after
 
     def _too_many(self, batch: Batch, reason: str) -> RejectionLimitError:
         return RejectionLimitError(
@@ -208,11 +225,13 @@ class Loader:
             ],
         )
 
-    def _store_loaded(self, topic_id: str, batch: Batch) -> None:
+    def _store_loaded(self, topic_id: str, batches: Sequence[Batch]) -> None:
         # A batch is several inserts: until all are stored, a reader of changes must not pass it.
-        last = batch.records[-1]
-        row = (topic_id, last.partition, last.offset, clamped_ms(last.timestamp))
-        self._clickhouse.insert_rows(LOADED, [row])
+        ends = [batch.records[-1] for batch in batches]
+        self._clickhouse.insert_rows(
+            LOADED,
+            [(topic_id, last.partition, last.offset, clamped_ms(last.timestamp)) for last in ends],
+        )
 
     def _route_of(self, topic: str, schema_id: int) -> Route | Rejected:
         if (topic, schema_id) in self._routes:

@@ -1,8 +1,9 @@
-"""From a batch of records to the inserts that load it: pure, and the same for the same batch."""
+"""From batches of a topic to the inserts that load them: pure, the same for the same batches."""
 
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 from functools import lru_cache
+from itertools import chain
 
 from streams.avro.codec import frame_schema_id
 from streams.core.errors import Rejected
@@ -19,25 +20,16 @@ RouteOf = Callable[[str, int], Route | Rejected]
 
 
 @dataclass(frozen=True, slots=True)
-class InputPartition:
-    """Where a batch was read: a recreated topic has another id."""
-
-    topic: str
-    topic_id: str
-    partition: int
-
-
-@dataclass(frozen=True, slots=True)
 class Insert:
     """One synchronous insert of records that one schema wrote.
 
     Attributes:
-        source: Where the records were read.
+        topic_id: Of the topic they were read from: a recreated one has another.
         landing: Where they go.
-        records: At least one, ascending by offset.
+        records: At least one, of each partition ascending by offset.
     """
 
-    source: InputPartition
+    topic_id: str
     landing: Landing
     records: Sequence[ConsumedRecord]
 
@@ -47,12 +39,13 @@ class Insert:
         So a record whose bytes do not fit its schema cannot shift the ones after it: the block's
         length is checked.
         """
-        topic_id = self.source.topic_id.encode()
-        place = _long(self.source.partition) + _long(len(topic_id)) + topic_id
+        topic_id = self.topic_id.encode()
+        topic = _long(len(topic_id)) + topic_id
         parts = [self.landing.file_header]
         for record in self.records:
             body = b"" if record.value is None else record.value[_FRAME_BYTES:]
             when = _long(clamped_ms(record.timestamp)) + _new_long(record.offset)
+            place = _long(record.partition) + topic
             key = self._key(record)
             length = _long(len(when) + len(place) + len(key) + len(body))
             parts += (_ONE, length, when, place, key, body, SYNC_MARKER)
@@ -68,8 +61,8 @@ class Insert:
         """The same records as two inserts; needs at least two."""
         middle = len(self.records) // 2
         return (
-            Insert(self.source, self.landing, self.records[:middle]),
-            Insert(self.source, self.landing, self.records[middle:]),
+            Insert(self.topic_id, self.landing, self.records[:middle]),
+            Insert(self.topic_id, self.landing, self.records[middle:]),
         )
 
 
@@ -83,25 +76,24 @@ class Reject:
 
 @dataclass(frozen=True, slots=True)
 class LoadPlan:
-    """What loading one batch means: every record is in exactly one insert or is a reject."""
+    """What loading batches means: every record is in exactly one insert or is a reject."""
 
     inserts: tuple[Insert, ...]
     rejects: tuple[Reject, ...]
 
 
-def plan_batch(batch: Batch, topic_id: str, route_of: RouteOf) -> LoadPlan:
-    """Inserts that load a batch, one for each writer schema and canonical kind."""
+def plan_batches(batches: Sequence[Batch], topic_id: str, route_of: RouteOf) -> LoadPlan:
+    """Inserts that load batches of one topic, one for each writer schema and canonical kind."""
     groups: dict[tuple[int, str], tuple[Landing, list[ConsumedRecord]]] = {}
     rejects: list[Reject] = []
-    for record in batch.records:
+    for record in chain.from_iterable(batch.records for batch in batches):
         routed = _route(record, route_of)
         if isinstance(routed, Rejected):
             rejects.append(Reject(record, routed))
         else:
             schema_id, landing = routed
             groups.setdefault((schema_id, landing.name), (landing, []))[1].append(record)
-    source = InputPartition(batch.topic, topic_id, batch.partition)
-    inserts = tuple(Insert(source, landing, records) for landing, records in groups.values())
+    inserts = tuple(Insert(topic_id, landing, records) for landing, records in groups.values())
     return LoadPlan(inserts, tuple(rejects))
 
 

@@ -87,7 +87,7 @@ def load_again(clickhouse: ClickHouse, loader: Loader, choice: RejectChoice) -> 
             batch = Batch(topic, partition, kept[start : start + _AT_ONCE])
             rejected = {
                 reject.record.offset: reject.reason.rule_id
-                for reject in loader.insert_all(batch, topic_id, NO_LIMITS)
+                for reject in loader.insert_all([batch], topic_id, NO_LIMITS)
             }
             loaded = [one.offset for one in batch.records if one.offset not in rejected]
             report.loaded[topic] += len(loaded)

@@ -133,7 +133,7 @@ class Switches:
             records = 0
             for batch in _published(self._bootstrap, running):
                 # What is no row is put aside when it is read in its turn.
-                loader.insert_all(batch, self._topic_id_of(batch.topic), NO_LIMITS)
+                loader.insert_all([batch], self._topic_id_of(batch.topic), NO_LIMITS)
                 records += len(batch.records)
         failpoint("before_attach")
         announce(clickhouse, running["generation"])

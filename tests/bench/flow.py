@@ -32,7 +32,7 @@ from streams.local.workers import LocalWorker
 from streams.settings import Settings
 from streams.sink.app import INSERT_RECORDS
 from streams.sink.landing import Route, route
-from streams.sink.plan import Insert, plan_batch
+from streams.sink.plan import Insert, plan_batches
 from streams.topics import MARKET_INFRASTRUCTURE, PARTITIONS
 from tests.bench.measure import VoidRunError
 from tests.fault.cluster import READY_SECONDS, Cluster
@@ -181,7 +181,7 @@ def _inserts(partition: int, records: int) -> list[Insert]:
         offsets = range(first, min(first + INSERT_RECORDS, records))
         values = [framed(topic, plant(offset * PARTITIONS + partition)) for offset in offsets]
         found = batch(topic, values, first_offset=first, partition=partition)
-        inserts.extend(plan_batch(found, "uuid", route_of).inserts)
+        inserts.extend(plan_batches([found], "uuid", route_of).inserts)
     return inserts
 
 

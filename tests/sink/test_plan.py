@@ -10,7 +10,7 @@ from hypothesis import strategies as st
 from streams.core.errors import Rejected
 from streams.kafka.batch import Batch
 from streams.sink.landing import Route, route
-from streams.sink.plan import Insert, plan_batch
+from streams.sink.plan import Insert, plan_batches
 from tests.sink.records import (
     KAFKA_TIME,
     SCHEMA_IDS,
@@ -34,7 +34,7 @@ def route_of(topic: str, schema_id: int) -> Route | Rejected:
 
 
 def only_insert(values: list[bytes | None], *, topic_id: str = "a", partition: int = 0) -> Insert:
-    plan = plan_batch(batch(TOPIC, values, partition=partition), topic_id, route_of)
+    plan = plan_batches([batch(TOPIC, values, partition=partition)], topic_id, route_of)
     (insert,) = plan.inserts
     return insert
 
@@ -54,9 +54,17 @@ def test_the_file_holds_every_record_with_its_kafka_time_in_order() -> None:
 def test_offsets_may_have_gaps() -> None:
     """Transaction markers and compaction leave some out."""
     records = [KafkaRecord(TOPIC, 0, offset, VALUES[0]) for offset in (4, 9, 11)]
-    plan = plan_batch(Batch(TOPIC, 0, records), "a", route_of)
+    plan = plan_batches([Batch(TOPIC, 0, records)], "a", route_of)
     (insert,) = plan.inserts
     assert [record.offset for record in insert.records] == [4, 9, 11]
+
+
+def test_one_insert_of_several_partitions_says_where_each_record_was_read() -> None:
+    batches = [batch(TOPIC, VALUES[:2], partition=3), batch(TOPIC, VALUES[2:], partition=1)]
+    (insert,) = plan_batches(batches, "a", route_of).inserts
+    records: list[Any] = list(reader(BytesIO(insert.avro_file())))
+    read = [(record["kafka_partition"], record["record_id"]) for record in records]
+    assert read == [(3, "plant-0"), (3, "plant-1"), (1, "plant-2")]
 
 
 # No deadline: the first example waits for the schemas to be compared.
@@ -70,7 +78,7 @@ def test_every_record_is_in_exactly_one_insert_or_rejected(kinds: list[str]) -> 
         "no framing": b"hello world",
         "null": None,
     }
-    plan = plan_batch(batch(TOPIC, [value[kind] for kind in kinds]), "a", route_of)
+    plan = plan_batches([batch(TOPIC, [value[kind] for kind in kinds])], "a", route_of)
     inserted = [record.offset for insert in plan.inserts for record in insert.records]
     rejected = [reject.record.offset for reject in plan.rejects]
     assert sorted(inserted + rejected) == list(range(len(kinds)))

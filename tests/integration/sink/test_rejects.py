@@ -24,7 +24,7 @@ def test_a_server_that_refuses_insert_after_insert_is_waited_for(
             loader.load(refused)
     assert count_sink_rejects(clickhouse) == 0
 
-    result = loader.load(refused, let_pass=refused.last_offset)
+    result = loader.load_resumed(refused)
     assert result.rules == {"refused_by_clickhouse": LIMITS.consecutive + 50}
     assert count_sink_rejects(clickhouse) == LIMITS.consecutive + 50
     assert loader.load(plants(range(5))).loaded == 5

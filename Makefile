@@ -50,9 +50,9 @@ poll: setup ## Poll one source of a running stack: make poll SOURCE=alsi_lng [AR
 	@test -n "$(SOURCE)" || { $(BIN)/python -m producers list; echo "Name one: make poll SOURCE=alsi_lng"; exit 2; }
 	@exec $(BIN)/python -m producers $(SOURCE) $(ARGS)
 
-try-file: setup ## How well a file is read: make try-file FILE=units.xlsx SOURCE=gem_transmission
+try-file: setup ## How well a file is read: make try-file FILE=units.xlsx SOURCE=gem_transmission [ARGS="--list nep_new_lines"]
 	@test -n "$(FILE)" -a -n "$(SOURCE)" || { echo "Name both: make try-file FILE=units.xlsx SOURCE=gem_transmission"; exit 2; }
-	@exec $(BIN)/python -m producers try-file $(SOURCE) "$(FILE)"
+	@exec $(BIN)/python -m producers try-file $(SOURCE) "$(FILE)" $(ARGS)
 
 checkpoints: setup ## What the runs of one source did: make checkpoints SOURCE=alsi_lng
 	@exec $(BIN)/python -m producers checkpoints $(SOURCE)
@@ -176,7 +176,7 @@ soak: setup-dev ## Full sizes: faults, published pairs, 55,000 made-up raw recor
 		tests/integration/test_dashboard.py \
 		tests/integration/reconcile tests/core/reconcile/test_real_data.py \
 		tests/stages/test_fuzz_normalize.py tests/serve/test_fuzz.py \
-		tests/producers/test_faults.py tests/producers/sources/test_gem_transmission.py $(ARGS)
+		tests/producers/test_faults.py tests/producers/test_mutated_files.py tests/producers/sources/test_gem_transmission.py $(ARGS)
 
 bench: setup-dev ## Speed against named alternatives in the same run
 	@exec $(BIN)/python -m tests.bench $(ARGS)

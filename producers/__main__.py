@@ -188,10 +188,21 @@ def list_sources() -> None:
 
 
 @app.command("try-file")
-def run_trial(source: str, file: str) -> None:
+def run_trial(
+    source: str,
+    file: str,
+    list_name: Annotated[
+        str | None,
+        typer.Option("--list", metavar="NAME", help="Which list it is, where that must be said."),
+    ] = None,
+    nodes: Annotated[
+        str | None,
+        typer.Option(metavar="FILE", help="Nodes that lines refer to, where none is beside them."),
+    ] = None,
+) -> None:
     """Show how well a file is read, as SOURCE reads it: rows, verdicts, fields and columns."""
     with _exit_codes():
-        trial = try_file(source, file, process_environment())
+        trial = try_file(source, file, process_environment(), list_name, nodes)
         print_trial(trial, out)
         if trial.refused is not None:
             raise typer.Exit(EXIT_SOURCE)

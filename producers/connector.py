@@ -5,12 +5,13 @@ from collections import Counter
 from collections.abc import Callable, Iterable, Iterator, Mapping
 from dataclasses import dataclass, field
 from datetime import date, datetime
+from pathlib import Path
 from typing import Any, ClassVar, TypeAlias
 
 from pydantic import SecretStr
 
 from producers.config import SourceConfig
-from producers.errors import SourceError
+from producers.errors import ConfigurationError, SourceError
 from producers.http import HttpSource
 from streams.core.errors import Rejected
 from streams.core.records import Mapped, RawRecord
@@ -67,6 +68,25 @@ class RawItem:
     release: str | None
     origin: str
     credit: Credit | None = None
+
+
+@dataclass(frozen=True, slots=True)
+class FileToTry:
+    """A file that is read for a person before a source reads it.
+
+    Attributes:
+        location: Its address or path.
+        path: Where it is on this machine.
+        folder: Where files may be put beside each other under the names that a source knows.
+        list_name: Which list of its source it is; None when it says that itself.
+        nodes: The list that its rows refer to; None for the one beside it.
+    """
+
+    location: str
+    path: Path
+    folder: Path
+    list_name: str | None = None
+    nodes: Path | None = None
 
 
 @dataclass(frozen=True, slots=True)
@@ -166,7 +186,7 @@ class InfrastructureConnector(ABC):
     """Variable that sets the key of the source; None where it needs none."""
 
     file_variables: ClassVar[Mapping[str, Mapping[str, str]]] = {}
-    """By stream that is read from files: variables that point the source to `{file}` alone."""
+    """By stream that is read from one file: variables that point the source to `{file}` alone."""
 
     also_read: ClassVar[frozenset[str]] = frozenset()
     """Columns of files that are read for more than one field, such as ids."""
@@ -199,6 +219,23 @@ class InfrastructureConnector(ABC):
         Called when what a stream lost is refused: its checkpoint stays where it was.
         """
         return True
+
+    @classmethod
+    def variables_for(cls, file: FileToTry) -> Mapping[str, Mapping[str, str]]:
+        """By each stream that a file may be of: variables that point the source to it alone.
+
+        Called when a person tries a file. Empty for a source that reads none.
+
+        Raises:
+            producers.errors.ConfigurationError: it must be said what the file is, or need not be.
+            producers.errors.SourceError: the file cannot be read.
+        """
+        if file.list_name or file.nodes:
+            raise ConfigurationError(f"{cls.name} knows by itself what {file.location} is.")
+        return {
+            stream: {name: text.replace("{file}", file.location) for name, text in wanted.items()}
+            for stream, wanted in cls.file_variables.items()
+        }
 
     @classmethod
     @abstractmethod

@@ -4,13 +4,16 @@ from collections import Counter
 from collections.abc import Iterator, Mapping
 from dataclasses import dataclass, field
 from datetime import UTC, datetime
+from pathlib import Path
+from tempfile import TemporaryDirectory
 
 import httpx
 from rich.console import Console
 
-from producers.config import load_config
-from producers.connector import InfrastructureConnector, Pull, PullRequest, RawItem
+from producers.config import HttpConfig, load_config
+from producers.connector import FileToTry, InfrastructureConnector, Pull, PullRequest, RawItem
 from producers.errors import ConfigurationError, SourceError
+from producers.formats.release_files import obtain
 from producers.formats.tracker_columns import plain_name
 from producers.http import HttpSource
 from producers.run import Envelope, connector_class_of
@@ -31,7 +34,8 @@ class FileTrial:
         accepted: Rows that become records.
         rejected: Rows by rule and field that rejects them.
         left_out: Rows that are no items of the source on purpose, by reason.
-        flags: Accepted rows by rule that flags them.
+        flagged: Accepted rows that a rule flags.
+        flags: The same by rule; a row may have several.
         filled: Accepted rows with something in a field.
         unread: Rows with something in a column that nothing is read from.
     """
@@ -41,6 +45,7 @@ class FileTrial:
     accepted: int = 0
     rejected: Counter[str] = field(default_factory=Counter)
     left_out: Counter[str] = field(default_factory=Counter)
+    flagged: int = 0
     flags: Counter[str] = field(default_factory=Counter)
     filled: Counter[str] = field(default_factory=Counter)
     unread: Counter[str] = field(default_factory=Counter)
@@ -51,34 +56,62 @@ class FileTrial:
         return self.accepted + self.rejected.total() + self.left_out.total()
 
 
-def try_file(name: str, file: str, environment: Mapping[str, str]) -> FileTrial:
+def try_file(
+    name: str,
+    location: str,
+    environment: Mapping[str, str],
+    list_name: str | None = None,
+    nodes: str | None = None,
+) -> FileTrial:
     """Read a file as a source would, and nothing else; where it may be several things, the best.
 
+    Args:
+        name: The source.
+        location: Address or path.
+        environment: Variables of the source's configuration.
+        list_name: Which list of the source it is, where its content cannot tell.
+        nodes: Path of the list of nodes that lines refer to; None for the one beside them.
+
     Raises:
-        ConfigurationError: no such source, or one that reads no files.
+        ConfigurationError: no such source, one that reads no files, or it must be said which list
+            this is.
+        SourceError: there is no such file, or it cannot be read.
     """
     connector_class = connector_class_of(name)
     if not connector_class.file_variables:
         raise ConfigurationError(f"{name} reads no files.")
-    trials = [
-        _trial(connector_class, stream, variables, file, environment)
-        for stream, variables in connector_class.file_variables.items()
-    ]
-    return max(trials, key=lambda trial: (trial.accepted, trial.rows))
+    with TemporaryDirectory(prefix="try-") as folder, HttpSource(HttpConfig()) as http:
+        path = _obtained(http, location, Path(folder) / "file")
+        beside = None if nodes is None else _obtained(http, nodes, Path(folder) / "nodes")
+        file = FileToTry(location, path, Path(folder), list_name, beside)
+        return max(
+            (
+                _trial(connector_class, stream, variables, location, environment)
+                for stream, variables in connector_class.variables_for(file).items()
+            ),
+            key=lambda trial: (trial.accepted, trial.rows),
+        )
+
+
+def _obtained(http: HttpSource, location: str, target: Path) -> Path:
+    obtained = obtain(http, location, target, None)
+    assert obtained.path is not None
+    return obtained.path
 
 
 def print_trial(trial: FileTrial, console: Console) -> None:
     """The trial for people."""
 
-    def show(title: str, counts: Mapping[str, int], of: int) -> None:
-        console.print(f"{title}:" + ("" if counts else " none"), markup=False)
+    def show(title: str, counts: Mapping[str, int], of: int, rows: int | None = None) -> None:
+        inside = "" if rows is None else f" {rows:,} rows ({rows / max(1, of):.1%})"
+        console.print(f"{title}:" + (inside if counts else " none"), markup=False)
         for one, rows in sorted(counts.items(), key=lambda pair: (-pair[1], pair[0])):
             console.print(f"  {one}: {rows:,} ({rows / max(1, of):.1%})", markup=False)
 
     console.print(f"Read as {trial.stream}: {trial.rows:,} rows, {trial.accepted:,} accepted")
     show("Rejected", trial.rejected, trial.rows)
     show("Left out", trial.left_out, trial.rows)
-    show("Flagged", trial.flags, trial.accepted)
+    show("Flagged", trial.flags, trial.accepted, trial.flagged)
     show("Fields filled", trial.filled, trial.accepted)
     show("Columns nothing is read from", trial.unread, trial.rows)
     if trial.refused is not None:
@@ -92,9 +125,8 @@ def _trial(
     file: str,
     environment: Mapping[str, str],
 ) -> FileTrial:
-    pointed = {key: text.replace("{file}", file) for key, text in variables.items()}
     config = load_config(
-        connector_class.name, connector_class.config_model, {**environment, **pointed}
+        connector_class.name, connector_class.config_model, {**environment, **variables}
     )
     connector = connector_class(config)
     trial = FileTrial(stream)
@@ -135,7 +167,9 @@ def _read(connector: InfrastructureConnector, items: list[RawItem], trial: FileT
     kind = next(one.kind for one in connector.discover() if one.name == trial.stream)
     read = {plain_name(name) for name in connector.also_read}
     for names in connector.upstream_fields.get(kind, {}).values():
-        read.update(plain_name(name) for name in names)
+        # Of a column with many tags, some are named.
+        read.update(plain_name(name.partition(".")[0]) for name in names)
+        read.update(map(plain_name, names))
     for item in items:
         trial.unread.update(name for name in _columns(item) if plain_name(name) not in read)
         raw = envelope.observed(item)
@@ -147,6 +181,7 @@ def _read(connector: InfrastructureConnector, items: list[RawItem], trial: FileT
             trial.rejected[f"{verdict.rule_id}{where}"] += 1
             continue
         trial.accepted += 1
+        trial.flagged += bool(verdict.flags)
         trial.flags.update(verdict.flags)
         payload = verdict.payload
         trial.filled.update(

@@ -161,6 +161,26 @@ def measure(
     return replace(measured, rows=rows, columns=columns, spool=spool)
 
 
+def columns_of(path: Path, quote: str = '"') -> frozenset[str]:
+    """Columns in plain form, by the beginning of the file: of all sheets, or the first feature.
+
+    Raises:
+        The same as `measure`.
+    """
+    with _explained(path.name), _unpacked(path) as binary:
+        form = _form(path.name, binary.read(_CHUNK))
+        binary.seek(0)
+        if form == "geojson":
+            names = [*next(_features(_as_utf8(binary)), {})]
+        elif form == "xlsx":
+            with _workbook(binary) as book:
+                headers = (below_header(_cells(book, one.title))[0] for one in book.worksheets)
+                names = [name for header in headers for name in header]
+        else:
+            names = below_header(csv_rows(binary, quote))[0]
+    return frozenset(map(plain_name, names))
+
+
 def _header(file: TrackerFile) -> frozenset[str]:
     with _unpacked(file.path) as binary:
         return frozenset(map(plain_name, below_header(csv_rows(binary, file.quote))[0]))
@@ -278,7 +298,8 @@ def _csv_rows(binary: IO[bytes], file: TrackerFile) -> Iterator[Row]:
     refuse_cut_row(file.name, header, cells, ends_a_line=file.ends_a_line)
 
 
-def _workbook_rows(binary: IO[bytes], file: TrackerFile) -> Iterator[Row]:
+@contextmanager
+def _workbook(binary: IO[bytes]) -> Iterator["Workbook"]:
     import openpyxl  # a tenth of every worker's start, and workers read no workbooks
 
     if isinstance(binary, gzip.GzipFile):
@@ -287,6 +308,13 @@ def _workbook_rows(binary: IO[bytes], file: TrackerFile) -> Iterator[Row]:
         warnings.simplefilter("ignore")  # about styles and the like
         book = openpyxl.load_workbook(binary, read_only=True, data_only=True)
     try:
+        yield book
+    finally:
+        book.close()
+
+
+def _workbook_rows(binary: IO[bytes], file: TrackerFile) -> Iterator[Row]:
+    with _workbook(binary) as book:
         if not book.worksheets:
             raise UnexpectedAnswerError(
                 f"{file.name} is a workbook without a sheet that can be read, such as one in "
@@ -298,8 +326,6 @@ def _workbook_rows(binary: IO[bytes], file: TrackerFile) -> Iterator[Row]:
             said = {SHEET: name} if len(names) > 1 else {}
             for row in rows:
                 yield said | _row(header, row)
-    finally:
-        book.close()
 
 
 def _sheet(book: "Workbook", file: TrackerFile) -> str:

@@ -1,45 +1,19 @@
-"""Files of every form: what is read of them is shown, and no mutation loses records unsaid."""
+"""Files of every form: what is read of them is shown before a source reads them."""
 
-import csv
+import gzip
 import io
 import json
-from collections.abc import Mapping, Sequence
 from pathlib import Path
-from tempfile import TemporaryDirectory
 
 import pytest
-from hypothesis import HealthCheck, given, settings
-from hypothesis import strategies as st
 from rich.console import Console
 
-from producers.connector import Pull, PullRequest
 from producers.errors import ConfigurationError
-from producers.http import HttpSource
-from producers.run import Envelope, connect
 from producers.try_file import FileTrial, print_trial, try_file
-from streams.core.errors import Rejected
-from streams.core.records import Mapped
+from tests.producers.files import COUNT, FILES, as_csv
 from tests.producers.formats.test_tracker_files import workbook
-from tests.producers.sources.test_gem_transmission import TODAY
 
-HEADER = (
-    *("GEM unit/phase ID", "GEM location ID", "Plant name", "Country/area", "Fuel", "Status"),
-    *("Capacity (MW)", "Start year", "Owner", "Latitude", "Longitude", "Colour"),
-)
-COUNT = 110
-ROWS = [
-    [
-        *(f"G{one}", f"L{one}", f"Plant {one}", "India", "coal", "operating", f"{50 + one}"),
-        *("2001", "Owner", f"{20 + one / 100}", "80.5", "red"),
-    ]
-    for one in range(COUNT)
-]
-
-
-def as_csv(header: Sequence[str], rows: Sequence[Sequence[str]], separator: str = ",") -> str:
-    text = io.StringIO()
-    csv.writer(text, delimiter=separator).writerows([header, *rows])
-    return text.getvalue()
+HEADER, ROWS = FILES["power_units"].header, FILES["power_units"].rows
 
 
 def trial(path: Path, source: str = "gem_transmission") -> FileTrial:
@@ -64,7 +38,12 @@ def test_rows_verdicts_fields_and_columns_are_shown(tmp_path: Path) -> None:
     assert found.filled["owner"] == 2
     assert found.unread == {"Colour": 4}
     said = shown(found)
-    for text in ("4 rows, 2 accepted", "unknown_status (status): 1 (25.0%)", "Colour: 4 (100.0%)"):
+    for text in (
+        "Flagged: 1 rows (50.0%)",
+        "4 rows, 2 accepted",
+        "unknown_status (status): 1 (25.0%)",
+        "Colour: 4 (100.0%)",
+    ):
         assert text in said
 
 
@@ -114,91 +93,55 @@ def test_each_source_that_reads_files_tries_them(tmp_path: Path) -> None:
         trial(path, "alsi_lng")
 
 
-mutations = st.fixed_dictionaries(
-    {
-        "column": st.integers(0, len(HEADER) - 1),
-        "do": st.sampled_from(["nothing", "drop", "rename", "words", "empty"]),
-        "separator": st.sampled_from([",", ";", "\t", "|"]),
-        "encoding": st.sampled_from(["utf-8", "utf-8-sig", "utf-16", "utf-16-le"]),
-        "title": st.booleans(),
-        "form": st.sampled_from(["csv", "xlsx"]),
-        "sheets": st.permutations(["About", "Units", "More"]),
-        "cut_bytes": st.sampled_from([0, 0, 0, 7, 400, 9_000]),
-    }
-)
+@pytest.mark.parametrize("kind", ["nodes", "lines", "links", "projects"])
+def test_lists_of_the_grid_and_of_its_projects_are_known_by_their_columns(
+    kind: str, tmp_path: Path
+) -> None:
+    file = FILES[kind]
+    path = tmp_path / "mine"
+    path.write_bytes(gzip.compress(as_csv(file.header, file.rows, ";").encode()))
+    to_try = file.to_try(path, tmp_path)
+    nodes = None if to_try.nodes is None else str(to_try.nodes)
+    found = try_file("gem_transmission", str(path), {}, file.list_name, nodes)
+    assert (found.stream, found.refused) == (file.stream, None)
+    assert (found.rows, found.accepted, found.flagged) == (COUNT, COUNT, 0)
+    assert +found.unread == {}
+    assert found.filled["country_code"] == COUNT
+    place = "latitude" if kind == "nodes" else "to_latitude"
+    assert found.filled[place] == COUNT
 
 
-@given(mutations)
-@settings(max_examples=10, deadline=None, suppress_health_check=[HealthCheck.too_slow])
-def test_a_mutated_file_gives_the_same_records_or_says_why_not(mutation: dict[str, object]) -> None:
-    """Same records, these records with reasons, or refused by name: never fewer without a word."""
-    with TemporaryDirectory() as folder:
-        path = Path(folder) / "units"
-        path.write_text(as_csv(HEADER, ROWS), encoding="utf-8")
-        expected, first = pulled(path, {})
-        assert not first.failures
-        mutate(path, mutation)
-        found, second = pulled(path, first.checkpoint)
-    if second.failures or second.unchanged:
-        assert second.complete_streams == set()
-        return
-    assert second.complete_streams == {"power_units"}
-    assert second.left_out == {}
-    whole = mutation["form"] == "xlsx" or not mutation["cut_bytes"]
-    assert len(found) == COUNT if whole else len(found) >= COUNT * 0.8
-    changed = HEADER[int(str(mutation["column"]))] if mutation["do"] != "nothing" else None
-    for record_id, verdict in found.items():
-        if isinstance(verdict, Rejected):
-            assert verdict.rule_id
-        elif changed is None:
-            assert verdict == expected[record_id]
-    strangers = found.keys() - expected.keys()
-    # Other ids are other records: more than a fifth is gone then, so that a run asks a person.
-    assert not strangers or changed == HEADER[0]
-    assert not strangers or len(expected.keys() - found.keys()) > COUNT / 5
+def test_nodes_beside_lines_are_found_as_the_configured_location_names_them(
+    tmp_path: Path, caplog: pytest.LogCaptureFixture
+) -> None:
+    lines, nodes = FILES["lines"], FILES["lines"].to_try(tmp_path / "x", tmp_path).nodes
+    path = tmp_path / "osm_lines.csv"
+    path.write_text(as_csv(lines.header, lines.rows))
+    alone = trial(path)
+    assert alone.flags["position_missing"] == COUNT
+    assert "--nodes" in caplog.text
+    assert nodes is not None
+    nodes.rename(tmp_path / "osm_buses.csv")
+    assert trial(path).flags == {}
 
 
-def mutate(path: Path, mutation: dict[str, object]) -> None:
-    column, do = int(str(mutation["column"])), mutation["do"]
-    header, rows = list(HEADER), [row[:] for row in ROWS]
-    if do == "drop":
-        header, rows = _without(header, column), [_without(row, column) for row in rows]
-    elif do == "rename":
-        header[column] = "Another name"
-    elif do in ("words", "empty"):
-        for row in rows:
-            row[column] = "see note" if do == "words" else ""
-    if mutation["form"] == "xlsx":
-        sheets = {"About": [["About", "this"]], "Units": [header, *rows[:80]]}
-        sheets["More"] = [header, *rows[80:]]
-        order = mutation["sheets"]
-        assert isinstance(order, list)
-        workbook(path, {name: sheets[name] for name in order})
-        return
-    title = "Units, by country, of 2026\n" if mutation["title"] else ""
-    text = title + as_csv(header, rows, str(mutation["separator"]))
-    content = text.encode(str(mutation["encoding"]))
-    path.write_bytes(content[: len(content) - int(str(mutation["cut_bytes"]))])
+def test_a_project_list_whose_plan_nothing_says_asks_for_its_name(tmp_path: Path) -> None:
+    file = FILES["projects"]
+    path = tmp_path / "planned.csv"
+    path.write_text(as_csv(file.header, file.rows))
+    with pytest.raises(ConfigurationError, match=r"one of nep_new_lines.*--list nep_new_lines"):
+        trial(path)
+    with pytest.raises(ConfigurationError, match="no list 'mine'; known: buses"):
+        try_file("gem_transmission", str(path), {}, "mine")
+    folder = tmp_path / "tyndp2020"
+    folder.mkdir()
+    named = path.rename(folder / "upgraded_lines.csv")
+    assert trial(named).filled["upgrades_line_id"] == COUNT
 
 
-def _without(cells: list[str], column: int) -> list[str]:
-    return cells[:column] + cells[column + 1 :]
-
-
-def pulled(path: Path, checkpoint: Mapping[str, str]) -> tuple[dict[str, Mapped | Rejected], Pull]:
-    connector, _ = connect(
-        "gem_transmission",
-        {
-            "GEM_STREAMS": "power_units",
-            "GEM_ASSET_TYPES": "none",
-            "GEM_POWER_FILE": str(path),
-            "GEM_GEOTHERMAL_FILE": "none",
-            "GEM_AFRICA_FILE": "none",
-        },
-    )
-    pull = Pull(dict(checkpoint))
-    envelope = Envelope(connector, "test")
-    with HttpSource(connector.config.http) as http:
-        items = connector.pull_or_subscribe(http, PullRequest(checkpoint, TODAY), pull)
-        found = {item.record_id: connector.map_to_schema(envelope.observed(item)) for item in items}
-    return found, pull
+def test_a_source_that_needs_no_word_about_its_file_refuses_one(tmp_path: Path) -> None:
+    path = tmp_path / "plants.csv"
+    path.write_text(as_csv(FILES["plants"].header, FILES["plants"].rows))
+    assert trial(path, "wri_powerplants").accepted == COUNT
+    with pytest.raises(ConfigurationError, match="knows by itself"):
+        try_file("wri_powerplants", str(path), {}, "buses")

@@ -9,14 +9,17 @@ from producers.config import SourceConfig
 from producers.connector import Credit
 from producers.formats import power_columns
 from producers.sources.gem_transmission import lng_terminals
-from producers.sources.gem_transmission.grid_network import ID_OF_GRID_FILE
-from producers.sources.gem_transmission.grid_projects import PROJECT_FILES
+from producers.sources.gem_transmission.grid_network import ID_OF_GRID_FILE, QUOTE
+from producers.sources.gem_transmission.grid_projects import PROJECT_FILES, ProjectList
 from producers.sources.gem_transmission.release import WantedFile
 
 StreamName = Literal[
     "lng_terminals", "power_units", "substations", "transmission_lines", "transmission_projects"
 ]
 STREAMS: tuple[StreamName, ...] = get_args(StreamName)
+
+GridList = Literal["buses", "lines", "links"]
+GRID_LISTS: tuple[GridList, ...] = get_args(GridList)
 
 Columns = tuple[tuple[str, ...], ...]
 
@@ -110,6 +113,9 @@ class GridConfig(CreditConfig):
         pattern="<file>",
         description="The grid extract; `<file>` stands for `buses`, `lines`, `links`.",
     )
+    lists: Annotated[tuple[GridList, ...], BeforeValidator(_words)] = Field(
+        GRID_LISTS, description="What the extract has, apart by blanks."
+    )
     minimum_rows: int = Field(1, ge=0, description="Fewer rows mean a file cut short.")
 
     def file(self, name: str) -> str:
@@ -123,6 +129,9 @@ class ProjectsConfig(CreditConfig):
     location: str = Field(
         pattern="<plan>.*<work>",
         description="The project lists; `<plan>` and `<work>` stand for the parts of their names.",
+    )
+    lists: Annotated[tuple[ProjectList, ...], BeforeValidator(_words)] = Field(
+        PROJECT_FILES, description="Which of them to read, apart by blanks."
     )
 
     def file(self, dataset: str) -> str:
@@ -157,16 +166,16 @@ class GemConfig(SourceConfig):
             columns = COLUMNS[stream]
             return tuple(
                 WantedFile(self.projects.file(name), name, 1, 1.0, columns=columns)
-                for name in PROJECT_FILES
+                for name in self.projects.lists
             )
-        names = ("buses",) if stream == "substations" else ("buses", "lines", "links")
+        names = [name for name in self.grid.lists if stream != "substations" or name == "buses"]
         return tuple(
             WantedFile(
                 self.grid.file(name),
                 name,
                 1 if name == "links" else self.grid.minimum_rows,
                 loss,
-                quote="'",
+                quote=QUOTE,
                 columns=((ID_OF_GRID_FILE[name],),),
             )
             for name in names

@@ -17,7 +17,14 @@ from tempfile import TemporaryDirectory
 from typing import Any, ClassVar
 
 from producers.config import SourceConfig
-from producers.connector import InfrastructureConnector, Pull, PullRequest, RawItem, StreamInfo
+from producers.connector import (
+    FileToTry,
+    InfrastructureConnector,
+    Pull,
+    PullRequest,
+    RawItem,
+    StreamInfo,
+)
 from producers.errors import SourceError, UnexpectedAnswerError
 from producers.formats import power_columns
 from producers.formats.readability import readability, report_fields
@@ -31,6 +38,7 @@ from producers.sources.gem_transmission import lng_terminals
 from producers.sources.gem_transmission.api import spool_assets
 from producers.sources.gem_transmission.config import STREAMS, GemConfig
 from producers.sources.gem_transmission.grid_network import (
+    ID_OF_GRID_FILE,
     grid_line,
     grid_node,
     line_record_id,
@@ -40,6 +48,7 @@ from producers.sources.gem_transmission.grid_projects import grid_project, proje
 from producers.sources.gem_transmission.lng_terminals import is_lng, lng_unit, terminal_entity
 from producers.sources.gem_transmission.power_units import is_power, plant_entity, power_unit
 from producers.sources.gem_transmission.release import Part, Release, Unchanged, fetch_release
+from producers.sources.gem_transmission.trial import grid_variables
 from producers.sources.gem_transmission.upstream_fields import UPSTREAM_FIELDS
 from streams.core import reject_rules
 from streams.core.errors import Rejected
@@ -93,12 +102,22 @@ class GemTransmissionConnector(InfrastructureConnector):
             "GEM_LNG_MINIMUM_ROWS": "0",
         },
     }
-    also_read = power_columns.READ | lng_terminals.READ
+    also_read = frozenset({*power_columns.READ, *lng_terminals.READ, *ID_OF_GRID_FILE.values()})
     config_model: ClassVar[type[SourceConfig]] = GemConfig
     config: GemConfig
 
     def __init__(self, config: GemConfig) -> None:
         super().__init__(config)
+
+    @classmethod
+    def variables_for(cls, file: FileToTry) -> Mapping[str, Mapping[str, str]]:
+        """A tracker of power or LNG, or the list of the grid or of projects that its columns are.
+
+        Raises:
+            ConfigurationError: it must be said which project list it is.
+            SourceError: the file cannot be read.
+        """
+        return grid_variables(file) or super().variables_for(file)
 
     @classmethod
     def discover(cls) -> tuple[StreamInfo, ...]:
@@ -184,7 +203,8 @@ class GemTransmissionConnector(InfrastructureConnector):
             report_fields(location, one, _KNOWN_FIELDS[stream], _READ.get(stream))
         if stream == "transmission_lines":
             # Without the nodes a line would lose its ends.
-            nodes = replace(release, parts=release.parts[:1])
+            buses = tuple(part for part in release.parts if part.dataset == "buses")
+            nodes = replace(release, parts=buses)
             found |= readability(self._items("substations", nodes, Counter()), self.map_to_schema)
         for part in release.parts if stream in _TRACKER_COLUMNS else ():
             if not request.accept_loss:
@@ -348,17 +368,19 @@ def _plain_rows(part: Part) -> Iterator[Row]:
 
 
 def _node_rows(release: Release, _left_out: Counter[str]) -> _Rows:
-    (buses,) = release.parts
-    for columns in _plain_rows(buses):
-        record_id = node_record_id(columns.get("bus_id") or _row_id(columns))
-        yield record_id, _item("grid_bus", None, columns), buses.location
+    for buses in release.parts:
+        for columns in _plain_rows(buses):
+            record_id = node_record_id(columns.get("bus_id") or _row_id(columns))
+            yield record_id, _item("grid_bus", None, columns), buses.location
 
 
 def _line_rows(release: Release, _left_out: Counter[str]) -> _Rows:
-    buses, lines, links = release.parts
-    nodes = {columns.get("bus_id", ""): _reported(columns) for columns in _plain_rows(buses)}
-    yield from _ends_joined(lines, nodes, link=False)
-    yield from _ends_joined(links, nodes, link=True)
+    parts = {part.dataset: part for part in release.parts}
+    buses = _plain_rows(parts["buses"]) if "buses" in parts else ()
+    nodes = {columns.get("bus_id", ""): _reported(columns) for columns in buses}
+    for name, link in (("lines", False), ("links", True)):
+        if name in parts:
+            yield from _ends_joined(parts[name], nodes, link=link)
 
 
 def _ends_joined(part: Part, nodes: Mapping[str, Row], *, link: bool) -> _Rows:

@@ -24,6 +24,9 @@ _TRUE = frozenset({"t", "true", "yes", "y", "1"})
 _FALSE = frozenset({"f", "false", "no", "n", "0"})
 _METRES_PER_KM = 1000
 
+QUOTE = "'"
+"""Quote character of the extract's files."""
+
 ID_OF_GRID_FILE = {"buses": "bus_id", "lines": "line_id", "links": "link_id"}
 """Column of the id in each of the extract's files."""
 

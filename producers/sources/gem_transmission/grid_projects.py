@@ -5,6 +5,7 @@ Lengths are kilometres here. Source: PyPSA-Eur, `data/transmission_projects`.
 
 import re
 from collections.abc import Mapping
+from typing import Literal, get_args
 
 from producers.formats.asset_status import plan_status, reported
 from producers.formats.country_names import map_country_code
@@ -18,7 +19,7 @@ from streams.core.payloads import TransmissionProject
 from streams.core.records import Mapped
 from streams.core.vocabulary import STATUSES
 
-PROJECT_FILES = (
+ProjectList = Literal[
     "manual_new_links",
     "nep_new_lines",
     "nep_new_links",
@@ -26,7 +27,8 @@ PROJECT_FILES = (
     "tyndp2020_new_links",
     "tyndp2020_upgraded_lines",
     "tyndp2020_upgraded_links",
-)
+]
+PROJECT_FILES: tuple[ProjectList, ...] = get_args(ProjectList)
 """`<plan>_<new|upgraded>_<lines|links>`."""
 
 _PLANS = {"manual": "manual", "nep": "NEP", "tyndp2020": "TYNDP 2020"}

@@ -66,7 +66,7 @@ UPSTREAM_FIELDS: Final[UpstreamFields] = {
         "virtual": (),
     },
     "substation": {
-        "country_code": ("tags.country", "x", "y"),
+        "country_code": ("country", "tags.country", "x", "y"),
         "latitude": ("y",),
         "longitude": ("x",),
         "status": ("under_construction",),
@@ -79,8 +79,8 @@ UPSTREAM_FIELDS: Final[UpstreamFields] = {
     "transmission_line": {
         **_ENDS,
         "name": ("tags.text_",),
-        "country_code": ("bus0", "tags.country"),
-        "country_codes": ("bus0", "bus1", "tags.country"),
+        "country_code": ("bus0", "country", "tags.country"),
+        "country_codes": ("bus0", "bus1", "country", "tags.country"),
         "from_node_id": ("bus0",),
         "to_node_id": ("bus1",),
         "status": ("under_construction",),
@@ -88,7 +88,7 @@ UPSTREAM_FIELDS: Final[UpstreamFields] = {
         "voltage_kv": ("voltage",),
         "circuits": ("circuits",),
         "length_km": ("length",),
-        "capacity_mw": ("tags.MW",),
+        "capacity_mw": ("p_nom", "tags.MW"),
         "underground": ("underground",),
         "operator": ("tags.TSO",),
         "line_eic": ("tags.EIC_code",),

@@ -49,7 +49,11 @@ class ReexplorerConnector(InfrastructureConnector):
     key_variable = "NLR_API_KEY"
     asks_known_plants = True
     file_variables: ClassVar[Mapping[str, Mapping[str, str]]] = {
-        PROJECTS: {"RENEWABLE_PROJECTS_LOCATION": "{file}", "NLR_API_KEY": "none"}
+        PROJECTS: {
+            "RENEWABLE_PROJECTS_LOCATION": "{file}",
+            "NLR_API_KEY": "none",
+            "NLR_REQUESTS_PER_MINUTE": "60000",  # none is sent
+        }
     }
     also_read = frozenset((*projects.PHASE, "gem_location_id", "geometry_type"))
     upstream_fields = UPSTREAM_FIELDS

@@ -55,7 +55,7 @@ class HttpConfig(_Model):
         60, ge=0, description='Wait after "too many requests" without `Retry-After`.'
     )
     longest_run_seconds: float = Field(
-        6 * 3600, gt=0, description="Time after which a run sends no more requests."
+        6 * 3600, gt=0, description="Time after which a run asks and reads no more."
     )
     longest_wait_seconds: float = Field(
         300, ge=0, description="A `Retry-After` above this ends the run instead."

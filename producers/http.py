@@ -41,7 +41,6 @@ DownloadProgress: TypeAlias = Callable[[int, int | None], None]
 
 _EXCERPT = 200
 _READ_ANSWER = 4000
-_CHUNK = 1 << 16
 
 
 @dataclass(frozen=True, slots=True)
@@ -188,7 +187,7 @@ class HttpSource:
         for attempt in self._attempts(url):
             with attempt, self._response("GET", url, params) as response:
                 self._check(response)
-                text = response.read()
+                text = self._body(response)
                 try:
                     answer = json.loads(text)
                 except ValueError as error:
@@ -216,7 +215,7 @@ class HttpSource:
             with attempt, self._response("GET", url, params) as response:
                 if response.status_code not in also or _passes_by_waiting(response):
                     self._check(response)
-                body = response.read()
+                body = self._body(response)
                 text = self.redacted(body[:_READ_ANSWER].decode("utf-8", "replace"))
                 value: object = None
                 try:
@@ -254,7 +253,8 @@ class HttpSource:
         received = 0
         try:
             with target.open("wb") as file:
-                for chunk in response.iter_bytes(_CHUNK):
+                for chunk in response.iter_bytes():
+                    self._refuse_when_late()
                     received += file.write(chunk)
                     if self._on_download:
                         self._on_download(received, expected)
@@ -264,6 +264,25 @@ class HttpSource:
                 "with TMPDIR=<path>, and run again; nothing was recorded as done."
             ) from error
         return received
+
+    def _body(self, response: httpx.Response) -> bytes:
+        chunks = []
+        for chunk in response.iter_bytes():
+            self._refuse_when_late()
+            chunks.append(chunk)
+        return b"".join(chunks)
+
+    def _refuse_when_late(self) -> None:
+        """Raise after the time of a run: a server that sends a byte now and then is never silent.
+
+        Raises:
+            BudgetSpentError: the time is over.
+        """
+        if time.monotonic() > self._ends_at:
+            raise BudgetSpentError(
+                f"This run has taken its {self._config.longest_run_seconds:,.0f} s. Raise "
+                "`http.longest_run_seconds`, or run again to go on."
+            )
 
     @contextmanager
     def _response(
@@ -278,11 +297,7 @@ class HttpSource:
                 f"This run has sent its {self._config.max_requests} requests. Raise "
                 "`http.max_requests`, or run again to go on."
             )
-        if time.monotonic() > self._ends_at:
-            raise BudgetSpentError(
-                f"This run has taken its {self._config.longest_run_seconds:,.0f} s. Raise "
-                "`http.longest_run_seconds`, or run again to go on."
-            )
+        self._refuse_when_late()
         self._limiter.try_acquire()
         self._requests += 1
         secrets = self._secret_headers if self._secret_origin in (None, _origin(url)) else {}
@@ -318,7 +333,7 @@ class HttpSource:
         status = response.status_code
         if status == httpx.codes.OK:
             return
-        text = self._excerpt(response.read())
+        text = self._excerpt(self._body(response))
         where = bare_address(str(response.url))
         if status in (httpx.codes.UNAUTHORIZED, httpx.codes.FORBIDDEN):
             raise AuthenticationError(

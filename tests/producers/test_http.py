@@ -350,3 +350,33 @@ def test_a_run_sends_no_more_requests_after_its_time() -> None:
         pytest.raises(BudgetSpentError, match="longest_run_seconds"),
     ):
         http.get_json("https://toy.example/x")
+
+
+class _Endless(httpx.SyncByteStream):
+    """A body of which a byte comes now and then, so that it is never silent and never over."""
+
+    def __iter__(self) -> Iterator[bytes]:
+        yield b"{"
+        while True:
+            yield b" "
+
+
+@pytest.mark.parametrize(
+    "read",
+    [
+        lambda http, _: http.get_json(URL),
+        lambda http, _: http.ask(URL),
+        lambda http, path: http.download(URL, path),
+    ],
+    ids=["json", "ask", "download"],
+)
+def test_an_answer_that_never_ends_is_not_read_after_the_time_of_the_run(
+    read: Callable[[HttpSource, Path], object], tmp_path: Path
+) -> None:
+    config = HttpConfig(requests_per_minute=60_000, longest_run_seconds=0.2)
+    transport = httpx.MockTransport(lambda request: httpx.Response(200, stream=_Endless()))
+    with (
+        HttpSource(config, transport=transport) as http,
+        pytest.raises(BudgetSpentError, match="longest_run_seconds"),
+    ):
+        read(http, tmp_path / "file")

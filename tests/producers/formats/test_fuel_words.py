@@ -1,14 +1,15 @@
 """Fuel words by whole words: words that begin like others, codes, every word of real files."""
 
-import csv
-import gzip
-import json
+import re
 from collections.abc import Iterator
 from pathlib import Path
 
 import pytest
 
+from producers.errors import SourceError
 from producers.formats.fuel_words import fuel_of, fuels_of
+from producers.formats.tracker_columns import plain_name
+from producers.formats.tracker_files import columns_of, measure, read_rows
 from streams.core.vocabulary import FUELS
 
 WORDS = {
@@ -122,27 +123,28 @@ def test_every_fuel_word_of_the_real_files_is_the_fuel_that_it_names(real_data: 
     assert set(expected.values()) == FUELS
 
 
+_FUEL_COLUMN = re.compile(r"(primary_|other_)?fuel_?\d?|fueltype|type_g")
+_OTHER_COLUMN = re.compile(r"(count|capacity_gw)_.*|fuel_type_code")
+"""Sums by fuel, and what vehicles fill up with."""
+
+
 def _real_words(folder: Path) -> Iterator[str]:
-    columns = {
-        "gem/gem_units_complete.csv.gz": ["fuel"],
-        "reconcile/gem_units.csv.gz": ["fuel"],
-        "reconcile/gppd_plants.csv.gz": ["primary_fuel", "other_fuel1", "other_fuel2"],
-        "reconcile/jrc_ppdb_units.csv.gz": ["type_g"],
-        "reconcile/ppm_silver_clusters.csv.gz": ["Fueltype"],
-        "wri/global_power_plant_database_v1.1.0.csv.gz": ["fuel1", "fuel2", "fuel3", "fuel4"],
-    }
-    for name, fields in columns.items():
-        with gzip.open(folder / name, "rt", encoding="utf-8") as file:
-            for row in csv.DictReader(file):
-                yield from _entries(row[field] for field in fields)
-    with (folder / "wri/global_power_plant_database.csv").open(encoding="utf-8") as file:
-        for row in csv.DictReader(file):
-            yield from _entries(row[name] for name in ("primary_fuel", "other_fuel1"))
-    with gzip.open(folder / "gem/africa_energy_2024-11-05.geojson.gz", "rt") as file:
-        for feature in json.load(file)["features"]:
-            yield from _entries([feature["properties"]["fuel"]])
+    """Words of every column for fuels in every file there is, whatever the folder has by then."""
+    for path in sorted(folder.rglob("*")):
+        try:
+            columns = columns_of(path) if path.is_file() else frozenset[str]()
+        except SourceError:
+            continue  # a page about the files, or an answer of another service
+        fuels = {name for name in columns if _FUEL_COLUMN.fullmatch(name)}
+        strange = {name for name in columns - fuels if "fuel" in name}
+        assert all(map(_OTHER_COLUMN.fullmatch, strange)), (path, strange)
+        if fuels:
+            for row in read_rows(measure(path)):
+                yield from _entries(
+                    [text for name, text in row.items() if plain_name(name) in fuels]
+                )
 
 
-def _entries(texts: Iterator[str] | list[str]) -> Iterator[str]:
+def _entries(texts: list[str]) -> Iterator[str]:
     for text in texts:
         yield from (part for part in (text or "").split(", ") if part.strip())

@@ -54,7 +54,7 @@ try-file: setup ## How well a file is read: make try-file FILE=units.xlsx SOURCE
 	@test -n "$(FILE)" -a -n "$(SOURCE)" || { echo "Name both: make try-file FILE=units.xlsx SOURCE=gem_transmission"; exit 2; }
 	@exec $(BIN)/python -m producers try-file $(SOURCE) "$(FILE)" $(ARGS)
 
-checkpoints: setup ## What the runs of one source did: make checkpoints SOURCE=alsi_lng
+checkpoints: setup ## What the runs of one source came to: make checkpoints SOURCE=alsi_lng
 	@exec $(BIN)/python -m producers checkpoints $(SOURCE)
 
 trace: setup ## Follow one record through all stages: make trace ID=ES_BARCELONA DAY=2025-10-01 [ARGS=--json]

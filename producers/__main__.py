@@ -17,12 +17,15 @@ from typing import Annotated
 
 import stamina.instrumentation
 import typer
+from confluent_kafka import KafkaException
 from rich.console import Console
 from rich.logging import RichHandler
+from rich.markup import escape
 from rich.table import Table
+from stamina.instrumentation import RetryDetails
 
 from producers import progress
-from producers.checkpoint import open_store
+from producers.checkpoint import StartedRun, open_store
 from producers.config import config_file, duration, load_config, process_environment
 from producers.connectors import CONNECTORS
 from producers.dry_run import as_json, previews
@@ -33,7 +36,6 @@ from producers.errors import (
     ConfigurationError,
     ProducerError,
 )
-from producers.http import log_retry
 from producers.run import RunOptions, RunSummary, Services, connector_class_of, run_once
 from producers.try_file import print_trial, try_file
 from streams.core.errors import InfrastructureError, SettingsError
@@ -65,8 +67,15 @@ def prepare() -> None:
         handler, form = RichHandler(console=err, show_path=False), "%(message)s"
     logging.basicConfig(level=level, format=form, handlers=[handler], force=True)
     quiet_clients()
-    stamina.instrumentation.set_on_retry_hooks([log_retry])
+    stamina.instrumentation.set_on_retry_hooks([_log_retry])
     signal.signal(signal.SIGTERM, _terminate)
+
+
+def _log_retry(details: RetryDetails) -> None:
+    """Say that a request is tried again, in words also where Kafka's client has an object."""
+    cause = details.caused_by
+    said = f"Kafka: {cause.args[0].str()}" if isinstance(cause, KafkaException) else cause
+    log.warning("%s; trying again in %.1f s", said, details.wait_for)
 
 
 def _terminate(number: int, frame: FrameType | None) -> None:
@@ -143,26 +152,47 @@ def show_checkpoints(
     source: str,
     limit: Annotated[int, typer.Option(min=1, help="Newest runs shown.")] = 20,
 ) -> None:
-    """Show the finished runs of a source, newest first."""
+    """Show what the runs of a source came to, newest first."""
     with _exit_codes():
         connector = connector_class_of(source)
         with open_store(settings().postgres_dsn) as store:
-            history = store.history(connector.source_id, limit)
-    table = Table(
-        "finished", "took", "items", "delisted", "left out", "complete", "checkpoint", "run"
-    )
-    for run in history:
+            runs = store.runs(connector.source_id, limit)
+    table = Table("began", "took", "items", "delisted", "left out", "came to", "checkpoint", "run")
+    said: dict[str, str] = {}
+    for run in runs:
+        done, ended_at = run.finished, run.ended_at
+        began = f"{run.began_at.astimezone(UTC):%Y-%m-%d %H:%M:%S}Z"
         table.add_row(
-            f"{run.finished_at.astimezone(UTC):%Y-%m-%d %H:%M:%S}Z",
-            f"{(run.finished_at - run.started_at).total_seconds():.1f} s",
-            f"{run.items:,}",
-            f"{run.delisted:,}",
+            began,
+            "" if ended_at is None else f"{(ended_at - run.began_at).total_seconds():.1f} s",
+            "" if done is None else f"{done.items:,}",
+            "" if done is None else f"{done.delisted:,}",
             f"{sum(run.left_out.values()):,}",
-            "yes" if run.complete else "no",
-            _shortened(run.checkpoint),
-            run.run_id[:8],
+            _came_to(run),
+            "stays" if done is None else escape(_shortened(done.checkpoint)),
+            "" if done is None else done.run_id[:8],
         )
+        if run.message is not None:
+            said.setdefault(run.message, began)
     _print_table(table)
+    for message, began in said.items():
+        typer.echo(f"{began} {message}")
+
+
+def _came_to(run: StartedRun) -> str:
+    """What a run came to, in words: only what was read to its end looks finished."""
+    done = run.finished
+    if run.runs_now:
+        return "runs now"
+    if run.error is not None:
+        return f"{'failed' if done is None else 'read in part'}: {run.error}"
+    if run.ended_at is None:
+        return "killed; nothing is recorded as done"
+    if done is None:
+        return "read nothing"
+    if not done.items:
+        return "nothing new"
+    return "a whole release" if done.complete else "read, not as a whole release"
 
 
 def _shortened(checkpoint: Mapping[str, str]) -> str:

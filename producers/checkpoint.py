@@ -4,7 +4,7 @@ Tables, made on first use:
 
     producers.checkpoints      one row for each finished run, never changed; the newest counts
     producers.listed_records   record ids of the last complete release, to find what is gone
-    producers.attempts         one row for each run from its beginning on: for the metrics
+    producers.attempts         one row for each run from its beginning on, and how it ended
     producers.seen_fields  every field that items of a stream have had, to find what is new
 
 A run holds an advisory lock on its own connection from before it reads the checkpoint until after
@@ -16,7 +16,7 @@ pooler in session mode. A checkpoint belongs to the raw topic it was written bes
 import os
 import socket
 import threading
-from collections.abc import Collection, Iterator, Mapping
+from collections.abc import Callable, Collection, Iterator, Mapping
 from contextlib import AbstractContextManager, contextmanager, suppress
 from dataclasses import dataclass
 from datetime import UTC, datetime, timedelta
@@ -39,6 +39,10 @@ SEEN_FIELDS = "producers.seen_fields"
 _CONNECT_SECONDS = 5
 _ANSWER_SECONDS = 60.0
 """A server that is frozen answers nothing and closes nothing."""
+
+_NOTHING = "Nothing was recorded as done"
+_UNKNOWN = "Whether this run was recorded as done is not known"
+_DONE = "This run was recorded as done, but not how it ended"
 
 _CREATE = """
 CREATE SCHEMA IF NOT EXISTS producers;
@@ -91,9 +95,11 @@ ALTER TABLE producers.checkpoints
 ALTER TABLE producers.attempts
     ADD COLUMN IF NOT EXISTS left_out jsonb NOT NULL DEFAULT '{}',
     ADD COLUMN IF NOT EXISTS began_at timestamptz,
-    ALTER COLUMN ended_at DROP NOT NULL;
+    ALTER COLUMN ended_at DROP NOT NULL,
+    ADD COLUMN IF NOT EXISTS run_id text,
+    ADD COLUMN IF NOT EXISTS message text;
 """
-_NEWEST_COLUMN = (ATTEMPTS, "began_at")
+_NEWEST_COLUMN = (ATTEMPTS, "message")
 
 KILLED = "Killed"
 """In place of the class of error of a run that left no word: killed, or ended by a bug."""
@@ -140,6 +146,7 @@ class Attempt:
         rate_limit_hits: Answers that said "too many requests".
         error: Class of the error that ended it; None when it succeeded.
         left_out: Items that were not published, by reason.
+        message: What the error said.
     """
 
     id: int
@@ -147,6 +154,30 @@ class Attempt:
     published: int
     rate_limit_hits: int
     error: str | None
+    left_out: dict[str, int]
+    message: str | None = None
+
+
+@dataclass(frozen=True, slots=True)
+class StartedRun:
+    """What one run came to, whether it finished or not.
+
+    Attributes:
+        began_at: When it began.
+        ended_at: When it ended; None when it runs, or was killed.
+        runs_now: Whether it runs at this moment.
+        error: Class of the error that ended it; None when it succeeded, runs or was killed.
+        message: What the error said.
+        finished: What it recorded as done; None when it recorded nothing.
+        left_out: Items that were not published, by reason.
+    """
+
+    began_at: datetime
+    ended_at: datetime | None
+    runs_now: bool
+    error: str | None
+    message: str | None
+    finished: FinishedRun | None
     left_out: dict[str, int]
 
 
@@ -257,6 +288,30 @@ SELECT source_id,
 FROM runs GROUP BY source_id ORDER BY source_id
 """
 
+# Of attempts that earlier versions recorded it is not known which run they were: those that
+# succeeded are there as finished runs.
+_RUNS = """
+SELECT coalesce(attempt.run_id, run.run_id) AS run_id,
+       coalesce(attempt.began_at, attempt.ended_at, run.started_at) AS began_at,
+       coalesce(attempt.ended_at, run.finished_at) AS ended_at,
+       run.run_id IS NULL AND attempt.ended_at IS NULL AND attempt.id = max(attempt.id) OVER ()
+           AND EXISTS (
+               SELECT FROM pg_locks
+               WHERE locktype = 'advisory' AND objsubid = 1 AND granted
+                   AND database = (SELECT oid FROM pg_database WHERE datname = current_database())
+                   AND (classid::bigint << 32) | objid::bigint
+                       = hashtextextended('producers:' || %(source_id)s, 0)
+           ) AS runs_now,
+       attempt.error, attempt.message,
+       coalesce(attempt.left_out, run.left_out) AS left_out
+FROM (SELECT * FROM producers.attempts WHERE source_id = %(source_id)s) AS attempt
+FULL JOIN (SELECT * FROM producers.checkpoints WHERE source_id = %(source_id)s) AS run
+    ON run.run_id = attempt.run_id
+WHERE run.run_id IS NOT NULL OR attempt.run_id IS NOT NULL OR attempt.error IS NOT NULL
+    OR attempt.ended_at IS NULL
+ORDER BY began_at DESC LIMIT %(limit)s
+"""
+
 
 class CheckpointStore:
     """The checkpoints of one database, over one connection. Create it with `open_store`."""
@@ -264,13 +319,15 @@ class CheckpointStore:
     def __init__(
         self,
         connection: psycopg.Connection[tuple[object, ...]],
-        answer_seconds: float = _ANSWER_SECONDS,
+        answer_seconds: float,
     ) -> None:
         self._connection = connection
         self._answer_seconds = answer_seconds
+        self._recorded = _NOTHING
 
     def _asked(self, privilege: str, table: str) -> AbstractContextManager[None]:
-        return _asked(self._connection, privilege, table, self._answer_seconds)
+        seconds = self._answer_seconds
+        return _asked(self._connection, privilege, table, seconds, lambda: self._recorded)
 
     def lock(self, source_id: str) -> None:
         """Take the lock of a source and keep it as long as this connection lives.
@@ -331,7 +388,25 @@ class CheckpointStore:
             row["raw_log"] = RawLog(row.pop("topic_id"), tuple(row.pop("topic_ends")))
         return [FinishedRun(**row) for row in rows]
 
-    def begin_attempt(self, source_id: str) -> int:
+    def runs(self, source_id: str, limit: int) -> list[StartedRun]:
+        """Runs that have begun, newest first, with what those that finished recorded.
+
+        Raises:
+            CheckpointError: no answer or no permission.
+        """
+        with (
+            self._asked("SELECT", f"{ATTEMPTS}, {CHECKPOINTS}"),
+            self._connection.cursor(row_factory=dict_row) as cursor,
+        ):
+            found = cursor.execute(_RUNS, {"source_id": source_id, "limit": limit}).fetchall()
+        finished = {run.run_id: run for run in self.history(source_id, limit)}
+        return [
+            StartedRun(**row, finished=finished.get(run_id))
+            for row in found
+            for run_id in (row.pop("run_id"),)
+        ]
+
+    def begin_attempt(self, source_id: str, run_id: str) -> int:
         """Store that a run has begun; until it ends its lock says that it is alive.
 
         Returns its number, for `end_attempt`.
@@ -341,9 +416,10 @@ class CheckpointStore:
         """
         with self._asked("INSERT", ATTEMPTS):
             row = self._connection.execute(
-                "INSERT INTO producers.attempts (source_id, began_at, published, rate_limit_hits) "
-                "VALUES (%s, clock_timestamp(), 0, 0) RETURNING id",
-                (source_id,),
+                "INSERT INTO producers.attempts "
+                "(source_id, run_id, began_at, published, rate_limit_hits) "
+                "VALUES (%s, %s, clock_timestamp(), 0, 0) RETURNING id",
+                (source_id, run_id),
             ).fetchone()
         assert row is not None
         assert isinstance(row[0], int)
@@ -358,13 +434,14 @@ class CheckpointStore:
         with self._asked("UPDATE", ATTEMPTS):
             self._connection.execute(
                 "UPDATE producers.attempts SET ended_at = %s, published = %s, "
-                "rate_limit_hits = %s, error = %s, left_out = %s WHERE id = %s",
+                "rate_limit_hits = %s, error = %s, left_out = %s, message = %s WHERE id = %s",
                 (
                     attempt.ended_at,
                     attempt.published,
                     attempt.rate_limit_hits,
                     attempt.error,
                     Jsonb(attempt.left_out),
+                    attempt.message,
                     attempt.id,
                 ),
             )
@@ -412,7 +489,8 @@ class CheckpointStore:
             fields: Which fields its items had.
 
         Raises:
-            CheckpointError: nothing was stored; the next run starts where this one did.
+            CheckpointError: nothing was stored, or, when no answer came to the last question, it is
+                not known; the message says which. The next run starts where the newest row says.
         """
         with self._asked("INSERT", CHECKPOINTS), self._connection.transaction():
             self._connection.execute(
@@ -436,6 +514,8 @@ class CheckpointStore:
             )
             self._store_listed(run.source_id, appeared, gone)
             self._store_fields(run, fields)
+            self._recorded = _UNKNOWN
+        self._recorded = _DONE
 
     def _store_fields(self, run: FinishedRun, fields: FieldCounts) -> None:
         with self._asked("INSERT, UPDATE", SEEN_FIELDS), self._connection.cursor() as cursor:
@@ -495,7 +575,7 @@ def open_store(dsn: str) -> Iterator[CheckpointStore]:
     with _connected(dsn) as connection:
         with _asked(connection, "CREATE", CHECKPOINTS, _ANSWER_SECONDS):
             _create_tables(connection)
-        yield CheckpointStore(connection)
+        yield CheckpointStore(connection, _ANSWER_SECONDS)
 
 
 @contextmanager
@@ -507,7 +587,7 @@ def read_store(dsn: str) -> Iterator[CheckpointStore]:
     """
     with _connected(dsn) as connection:
         connection.read_only = True
-        yield CheckpointStore(connection)
+        yield CheckpointStore(connection, _ANSWER_SECONDS)
 
 
 def _connected(dsn: str) -> psycopg.Connection[tuple[object, ...]]:
@@ -539,10 +619,14 @@ def _create_tables(connection: psycopg.Connection[tuple[object, ...]]) -> None:
 
 @contextmanager
 def _asked(
-    connection: psycopg.Connection[tuple[object, ...]], privilege: str, table: str, seconds: float
+    connection: psycopg.Connection[tuple[object, ...]],
+    privilege: str,
+    table: str,
+    seconds: float,
+    recorded: Callable[[], str] = lambda: _NOTHING,
 ) -> Iterator[None]:
     """Answers come in time, and what the database says instead is explained."""
-    with _explained(privilege, table), _answered_within(connection, seconds):
+    with _explained(privilege, table, recorded), _answered_within(connection, seconds):
         yield
 
 
@@ -572,7 +656,7 @@ def _answered_within(
 
 
 @contextmanager
-def _explained(privilege: str, table: str) -> Iterator[None]:
+def _explained(privilege: str, table: str, recorded: Callable[[], str]) -> Iterator[None]:
     try:
         yield
     except psycopg.errors.InsufficientPrivilege as error:
@@ -587,7 +671,7 @@ def _explained(privilege: str, table: str) -> Iterator[None]:
         ) from error
     except psycopg.Error as error:
         raise CheckpointError(
-            f"{privilege} on {table} failed: {_first_line(error)}. Nothing was recorded as done: "
+            f"{privilege} on {table} failed: {_first_line(error)}. {recorded()}: "
             "check the database (POSTGRES_DSN), then run again."
         ) from error
 

@@ -20,7 +20,6 @@ import httpx
 import stamina
 from pydantic import SecretStr
 from pyrate_limiter import Limiter, Rate
-from stamina.instrumentation import RetryDetails
 
 from producers.config import HttpConfig
 from producers.errors import (
@@ -392,11 +391,6 @@ class HttpSource:
         for secret in self._secrets:
             text = text.replace(secret, "***")
         return text
-
-
-def log_retry(details: RetryDetails) -> None:
-    """Say that a request is tried again; a hook for `stamina.instrumentation`."""
-    log.warning("%s; trying again in %.1f s", details.caused_by, details.wait_for)
 
 
 def _backoff(error: Exception) -> bool | float:

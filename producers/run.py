@@ -248,7 +248,8 @@ def run_once(
         store.lock(connector.source_id)
         previous = store.latest(connector.source_id)
         clock = _fetch_clock(connector, store, None if options.whole else previous, options.present)
-        with _recorded(store, connector.source_id, http, clock) as attempted:
+        run_id = uuid.uuid4().hex
+        with _recorded(store, connector.source_id, run_id, http, clock) as attempted:
             with open_registry(services.kafka_bootstrap, services.schema_registry_url) as registry:
                 encoder = topic_encoder(registry, topic, avro.RawRecord)
             require_topics(services.kafka_bootstrap, [topic], written=[topic])
@@ -271,7 +272,7 @@ def run_once(
                         log.warning("%s: %s: everything is polled again", name, lost)
                         checkpoint = {}
                 request = options.request(checkpoint, plants, clock.present().date())
-                run = _Run(connector, request, store, publish, clock)
+                run = _Run(run_id, connector, request, store, publish, clock)
                 attempted.left_out = run.left_out
                 run.publish_items(http, on_progress)
                 run.publish_delisted()
@@ -295,8 +296,9 @@ def _record_misconfigured(name: str, services: Services, error: ConfigurationErr
     """Count a run that could not begin as a failed attempt, where the database answers."""
     source_id = connector_class_of(name).source_id
     with suppress(CheckpointError), open_store(services.postgres_dsn) as store:
-        number = store.begin_attempt(source_id)
-        store.end_attempt(Attempt(number, store.present(), 0, 0, type(error).__name__, {}))
+        number = store.begin_attempt(source_id, uuid.uuid4().hex)
+        ended_at, name_of = store.present(), type(error).__name__
+        store.end_attempt(Attempt(number, ended_at, 0, 0, name_of, {}, str(error)))
 
 
 def read_raw_log(bootstrap: str, topic: str) -> RawLog:
@@ -344,21 +346,22 @@ class _Attempted:
 
 @contextmanager
 def _recorded(
-    store: CheckpointStore, source_id: str, http: HttpSource, clock: FetchClock
+    store: CheckpointStore, source_id: str, run_id: str, http: HttpSource, clock: FetchClock
 ) -> Iterator[_Attempted]:
     """Record that a run begins and how it ends, for the metrics; an error goes on as it came."""
     attempted = _Attempted()
-    number = store.begin_attempt(source_id)
+    number = store.begin_attempt(source_id, run_id)
 
-    def record(error: str | None) -> None:
+    def record(error: Exception | None) -> None:
         store.end_attempt(
             Attempt(
                 number,
                 clock.present(),
                 attempted.published,
                 http.rate_limit_hits,
-                error,
+                None if error is None else type(error).__name__,
                 dict(attempted.left_out),
+                None if error is None else str(error),
             )
         )
 
@@ -367,7 +370,7 @@ def _recorded(
     except Exception as error:
         # Also one that nobody foresaw, which ends the process: the metrics must know.
         with suppress(CheckpointError):  # the first error says more
-            record(type(error).__name__)
+            record(error)
         raise
     record(None)
 
@@ -377,13 +380,14 @@ class _Run:
 
     def __init__(
         self,
+        run_id: str,
         connector: InfrastructureConnector,
         request: PullRequest,
         store: CheckpointStore,
         publish: Callable[[RawRecord], None],
         clock: FetchClock,
     ) -> None:
-        self.run_id = uuid.uuid4().hex
+        self.run_id = run_id
         self.started_at = clock.present()
         self.polled = 0
         self._clock = clock

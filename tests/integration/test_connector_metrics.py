@@ -1,5 +1,6 @@
 """The metrics of a source are true when its runs are not: killed, overdue, cut off, failing."""
 
+import uuid
 from collections.abc import Iterable, Iterator
 from datetime import timedelta
 
@@ -29,7 +30,7 @@ def dsn(stack: LocalStack) -> Iterator[str]:
 
 def begin(store: CheckpointStore, source_id: str = SOURCE) -> int:
     store.lock(source_id)
-    return store.begin_attempt(source_id)
+    return store.begin_attempt(source_id, uuid.uuid4().hex)
 
 
 def run(

@@ -1,6 +1,7 @@
 """Every query of the dashboard, on a real Prometheus that scrapes workers, and on ClickHouse."""
 
 import subprocess
+import uuid
 from collections.abc import Iterator
 from contextlib import contextmanager
 from pathlib import Path
@@ -93,7 +94,7 @@ def polled(dsn: str) -> None:
     """One run that failed and one that did not, with everything a run can count."""
     with open_store(dsn) as store:
         for error in ("UnreachableError", None):
-            number = store.begin_attempt(SOURCE)
+            number = store.begin_attempt(SOURCE, uuid.uuid4().hex)
             left_out = {"too_large": 1}
             store.end_attempt(Attempt(number, store.present(), 9, 1, error, left_out))
 

@@ -20,6 +20,8 @@ from confluent_kafka.admin import AdminClient, AlterConfigOpType, ConfigEntry, C
 
 from producers.checkpoint import KILLED, open_store
 from producers.errors import (
+    EXIT_CONFIGURATION,
+    EXIT_SOURCE,
     AlreadyRunningError,
     AuthenticationError,
     CheckpointError,
@@ -248,6 +250,48 @@ class TestALSILNGConnector:
         rows = [line for line in output.splitlines() if "newest_gas_day/eu=2026-05-19" in line]
         assert code == 0
         assert [re.findall(r"(\d[\d,]*) +│ 0 ", row)[0] for row in rows] == ["31", "5,253"]
+
+    def test_only_what_was_read_looks_finished(self, live: Live) -> None:
+        """Each run as a person sees it: what it came to, and whether the checkpoint moved."""
+
+        def newest() -> str:
+            code, output = ended(live.start("checkpoints", WRI, "--limit", "1"))
+            assert code == 0
+            return " ".join(output.split())
+
+        nowhere = live.with_variables(WRI_LOCATION="/nowhere.csv")
+        assert ended(nowhere.start(WRI))[0] == EXIT_SOURCE
+        assert "failed: UnreachableError" in newest()
+        assert "stays" in newest()
+        wrong = live.with_variables(WRI_MINIMUM_ROWS="many")
+        assert ended(wrong.start(WRI))[0] == EXIT_CONFIGURATION
+        assert "failed: ConfigurationError" in newest()
+        live.poll(WRI)
+        assert "a whole release" in newest()
+        live.poll(WRI)
+        assert "nothing new" in newest()
+        ids = [item.key for item in live.published(WRI)]
+        live.sandbox.control("wri", drop=ids[: PLANTS // 3])
+        assert ended(live.start(WRI))[0] == EXIT_SOURCE
+        assert "failed: TruncatedError" in newest()
+        assert "--accept-loss" in newest()
+
+    def test_a_run_that_is_active_and_one_that_was_killed_are_told_apart(self, live: Live) -> None:
+        with open_store(live.environment["POSTGRES_DSN"]) as store:
+            store.lock(WRI)
+            store.begin_attempt(WRI, "run")
+            _, active = ended(live.start("checkpoints", WRI))
+        _, killed = ended(live.start("checkpoints", WRI))
+        assert ("runs now" in active, "killed" in active) == (True, False)
+        assert ("runs now" in killed, "killed; nothing is recorded" in killed) == (False, True)
+
+    def test_a_source_that_was_read_in_part_says_which_part_was_not(self, live: Live) -> None:
+        away = live.with_variables(GEM_LNG_FILE="/nowhere.csv")
+        assert ended(away.start(GEM))[0] == EXIT_SOURCE
+        _, output = ended(live.start("checkpoints", GEM))
+        said = " ".join(output.split())
+        assert "read in part: PartlyReadError" in said
+        assert "could not read lng_terminals" in said
 
     @pytest.mark.parametrize("every", ["1s", "schedule"])
     def test_every_repeats_until_it_is_stopped(self, live: Live, every: str) -> None:
@@ -525,12 +569,16 @@ class TestWRIPowerPlantsConnector:
                 connection.execute(f"ALTER TABLE producers.checkpoints DROP COLUMN {column}")
             connection.execute(
                 "ALTER TABLE producers.attempts DROP COLUMN left_out, DROP COLUMN began_at, "
+                "DROP COLUMN run_id, DROP COLUMN message, "
                 "ALTER COLUMN ended_at SET NOT NULL"
             )
         assert live.poll(WRI).unchanged
         newest, before = live.history(WRI)
         assert (before.raw_log.topic_id, newest.raw_log.topic_id is None) == (None, False)
         assert before.fetched_until == before.finished_at
+        with open_store(live.environment["POSTGRES_DSN"]) as store:
+            runs = store.runs(WRI, 10)
+        assert [run.finished for run in runs] == [newest, before], "each once, an old one, too"
 
     @pytest.mark.real_data
     @pytest.mark.soak

@@ -10,8 +10,10 @@ from datetime import timedelta
 from pathlib import Path
 
 import pytest
+from confluent_kafka import KafkaError, KafkaException
+from stamina.instrumentation import RetryDetails
 
-from producers.__main__ import _repeat
+from producers.__main__ import _log_retry, _repeat
 from producers.errors import UnreachableError
 from producers.run import RunOptions
 from tests.producers.sandbox_server import Sandbox, free_port
@@ -127,6 +129,12 @@ def test_polling_again_and_again_survives_what_nobody_foresaw(
         "alsi_lng: this run failed",
         "down",
     ]
+
+
+def test_a_broker_that_does_not_answer_is_said_in_words(caplog: pytest.LogCaptureFixture) -> None:
+    error = KafkaException(KafkaError(KafkaError._TIMED_OUT, "no controller"))
+    _log_retry(RetryDetails("poll", (), {}, 1, 0.1, 0.0, error))
+    assert caplog.messages == ["Kafka: no controller; trying again in 0.1 s"]
 
 
 def test_debug_shows_requests_without_the_key(sandbox: Sandbox) -> None:

@@ -282,13 +282,17 @@ def _is_steady(changes: _Changes, limits: Totals) -> bool:
 def _jumps(changes: _Changes, limits: Totals) -> bool:
     """The ratio is another one than on the days before and on the days after, in one direction.
 
-    A steady difference is none, and neither is one that begins and stays. Of the newest day only
-    those before are known. Of two days alone nobody knows which is wrong. Where parts are missing
-    whose share changes, the neighbours differ among themselves, too: half of that is allowed.
+    A steady difference is none, and neither is one that begins and stays. Of two days alone nobody
+    knows which is wrong. Where parts are missing whose share changes, the neighbours differ among
+    themselves, too: half of that is allowed. Of the newest day only those before are known, and a
+    ratio that goes on as it went is none: by as much as it went it may go on.
     """
     known = [median(side) for side in changes if side]
     if sum(map(len, changes)) < 2 or len({change > 0 for change in known}) > 1:
         return False
+    if len(known) == 1:
+        (side,) = filter(None, changes)
+        return abs(side[0]) > limits.jump_share + max(side) - min(side)
     spreads = [max(side) - min(side) for side in changes if len(side) > 1]
     allowed = limits.jump_share + min(spreads, default=0.0) / 2
     return min(map(abs, known)) > allowed

@@ -480,6 +480,8 @@ class TestWRIPowerPlantsConnector:
         for _ in range(2):
             with pytest.raises(UnreachableError):
                 live.with_variables(WRI_LOCATION="/nowhere.csv").poll(WRI)
+        with pytest.raises(ConfigurationError):
+            live.with_variables(WRI_MINIMUM_ROWS="many").poll(WRI)
         with open_store(live.environment["POSTGRES_DSN"]) as store:
             (failing,) = store.health()
             assert (failing.source_id, failing.succeeded) == (WRI, False)
@@ -492,11 +494,15 @@ class TestWRIPowerPlantsConnector:
             assert healed.last_published_at is not None
             assert healed.last_published_at >= began
             assert healed.rate_limit_hits == 2
-            assert healed.errors == {"RegistryError": 1, "UnreachableError": 2}
+            assert healed.errors == {
+                "RegistryError": 1,
+                "UnreachableError": 2,
+                "ConfigurationError": 1,
+            }
             live.poll(WRI)
             (idle,) = store.health()
             assert idle.last_published_at == healed.last_published_at, "an unchanged release"
-            assert (idle.succeeded, idle.runs, idle.errors) == (True, 5, healed.errors)
+            assert (idle.succeeded, idle.runs, idle.errors) == (True, 6, healed.errors)
 
     def test_a_missing_topic_is_named(self, live: Live) -> None:
         with pytest.raises(TopicMismatchError, match=r"raw\.undeclared.*make topics"):

@@ -293,6 +293,19 @@ def test_the_api_is_paged_by_offset_up_to_the_total(api_lists: Lists) -> None:
     assert pull.complete_streams == {"power_units"}
 
 
+def test_a_slash_behind_the_address_of_the_api_changes_nothing(tmp_path: Path) -> None:
+    variables = {"GEM_STREAMS": "power_units", "GEM_ASSET_TYPES": "coal-plant"}
+    lists = Lists(tmp_path, **variables, GEM_BASE_URL="https://gem.example/")
+    api, asked = Api(3), list[str]()
+
+    def answer(request: httpx.Request) -> httpx.Response:
+        asked.append(request.url.path)
+        return api(request)
+
+    items, _ = lists.pull(answer=answer)
+    assert (len(items), asked) == (3, ["/assets"])
+
+
 def test_a_limited_pull_asks_for_no_more_pages_than_it_needs(api_lists: Lists) -> None:
     api = Api(1_201)
     items, pull = api_lists.pull(limit=3, answer=api)

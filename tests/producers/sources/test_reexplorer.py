@@ -176,6 +176,14 @@ def test_every_service_is_asked_about_every_point_once_with_the_key_in_a_header(
     assert run.pull.checkpoint["rate_limit"] == "991/1000"
 
 
+def test_a_slash_behind_the_address_changes_nothing() -> None:
+    usual, slashed = Service(), Service()
+    expected = Run(connector(), usual).ids
+    assert Run(connector(base_url="https://nlr.example/"), slashed).ids == expected
+    assert slashed.asked == usual.asked
+    assert all("x-api-key" in headers for headers in slashed.headers)
+
+
 def test_an_unchanged_service_is_asked_one_question_each_and_yields_nothing() -> None:
     service = Service()
     first = Run(connector(), service)

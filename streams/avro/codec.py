@@ -190,6 +190,10 @@ class Registry:
         """Decoder that resolves any writer's version to the contract's latest."""
         return Decoder(self, contract.parsed())
 
+    def head_decoder(self, contract: Contract, last_field: str) -> "Decoder[AvroRecord]":
+        """Decoder of the fields up to one, as they were written: for who needs no others."""
+        return Decoder(self, contract.parsed(), last_field)
+
     def any_decoder(self) -> "Decoder[AvroRecord]":
         """Decoder that reads any record as its writer wrote it, whatever its contract."""
         return Decoder(self, None)
@@ -349,12 +353,19 @@ def _is_not_found(error: SchemaRegistryError | HTTPError) -> bool:
 class Decoder(Generic[_Decoded]):
     """Reads framed records, whatever version wrote them. Get it from `Registry`.
 
-    With a reader schema records come out as that schema has them, without one as written.
+    With a reader schema records come out as that schema has them, without one as written; with a
+    last field their first fields as written, and only these have to fit.
     """
 
-    def __init__(self, registry: Registry, reader_schema: AvroSchema | None) -> None:
+    def __init__(
+        self,
+        registry: Registry,
+        reader_schema: AvroSchema | None,
+        last_field: str | None = None,
+    ) -> None:
         self._registry = registry
         self._reader_schema = reader_schema
+        self._last_field = last_field
         # Compiling costs more than reading hundreds of records: done once per schema id.
         self._readers: dict[int, _Read] = {}
 
@@ -383,11 +394,24 @@ class Decoder(Generic[_Decoded]):
             raise UndecodableError(
                 "unknown_schema_id", f"The registry has no schema {schema_id}.", schema_id
             )
-        read = compile_reader(writer)
-        if self._reader_schema is not None and writer != self._reader_schema:
-            read = _resolving(read, writer, self._reader_schema)
+        reader, last_field = self._reader_schema, self._last_field
+        if reader is not None and last_field is not None and _has_head(writer, reader, last_field):
+            read = compile_reader(writer, last_field)
+        else:
+            read = compile_reader(writer)
+            if reader is not None and writer != reader:
+                read = _resolving(read, writer, reader)
         self._readers[schema_id] = read
         return read
+
+
+def _has_head(writer: AvroSchema, reader: AvroSchema, last_field: str) -> bool:
+    """Whether a writer's fields up to one are called as the reader's."""
+    heads = []
+    for schema in (writer, reader):
+        names = [field["name"] for field in schema["fields"]]
+        heads.append(names[: names.index(last_field) + 1] if last_field in names else None)
+    return writer["name"] == reader["name"] and heads[0] == heads[1] is not None
 
 
 def _resolving(read: _Read, writer: AvroSchema, reader: AvroSchema) -> _Read:

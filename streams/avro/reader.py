@@ -35,8 +35,12 @@ _SHORT_BRANCHES = 64
 """Unions with more branches have indexes of two bytes."""
 
 
-def compile_reader(schema: Mapping[str, Any]) -> Callable[[bytes, int], dict[str, Any]]:
+def compile_reader(
+    schema: Mapping[str, Any], last_field: str | None = None
+) -> Callable[[bytes, int], dict[str, Any]]:
     """Decoder of records of one parsed schema (`fastavro.parse_schema`).
+
+    Up to `last_field`, where it is given: what is behind it is not looked at.
 
     The decoder takes bytes and the offset where the record starts, which ends with the bytes. It
     gives what fastavro gives; timestamps are aware UTC datetimes. It raises AvroError for bytes
@@ -44,6 +48,9 @@ def compile_reader(schema: Mapping[str, Any]) -> Callable[[bytes, int], dict[str
     bytes, any items that take no bytes, and whole numbers beyond their type's range; records nested
     beyond Python's recursion limit are refused too.
     """
+    if last_field is not None:
+        names = [field["name"] for field in schema["fields"]]
+        schema = {**schema, "fields": schema["fields"][: names.index(last_field) + 1]}
     reader = _Reader()
     body = reader.record_function(schema)
     name = schema["name"]
@@ -54,7 +61,7 @@ def compile_reader(schema: Mapping[str, Any]) -> Callable[[bytes, int], dict[str
             record, end = read(data, offset)
         except _MISFIT as error:
             raise AvroError(f"no {name}: {error}") from error
-        if end != len(data):
+        if end > len(data) or (end < len(data) and last_field is None):
             raise AvroError(f"no {name}: it ends at byte {end} of {len(data)}")
         return record  # type: ignore[no-any-return]
 

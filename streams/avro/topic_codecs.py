@@ -99,6 +99,13 @@ def topic_decoder(registry: Registry, topic: Topic, record: type[_Record]) -> De
     return cast(Decoder[_Record], registry.decoder(_agreed(topic, record)))
 
 
+def topic_head_decoder(
+    registry: Registry, topic: Topic, last_field: str
+) -> Decoder[dict[str, Any]]:
+    """Decoder of the first fields of what a topic holds, as they were written."""
+    return registry.head_decoder(contract(topic.contract_name), last_field)
+
+
 def state_codec(registry: Registry, changelog: Topic, record: type[_Record]) -> StateCodec[_Record]:
     """Codec of one changelog; see `topic_encoder` and `topic_decoder`."""
     return StateCodec(

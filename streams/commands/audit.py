@@ -13,7 +13,7 @@ from rich.table import Table
 from producers.checkpoint import read_store
 from producers.errors import CheckpointError
 from streams.avro.codec import Registry
-from streams.avro.topic_codecs import topic_decoder
+from streams.avro.topic_codecs import topic_decoder, topic_head_decoder
 from streams.clickhouse.content_digest import digest_of
 from streams.commands.input_logs import input_logs
 from streams.commands.locations import listed_assets
@@ -23,9 +23,9 @@ from streams.core.foreign import ForeignRecords
 from streams.core.live_assets import SourceRecord
 from streams.core.records import Outcome, RawCoordinates
 from streams.core.redrive import original_of
-from streams.kafka.decoded_reader import read_decoded
+from streams.kafka.decoded_reader import read_decoded, read_value
 from streams.kafka.topic_admin import end_offsets
-from streams.kafka.topic_reader import read_all
+from streams.kafka.topic_reader import Record, read_all
 from streams.kafka.used_schemas import open_registry
 from streams.settings import Settings
 from streams.topics import (
@@ -113,33 +113,40 @@ class _Reading:
     def published(self) -> Published:
         """What the normalized and canonical topics hold."""
         normalized: Counter[str] = Counter()
-        for event in chain[avro.NormalizedAsset | avro.NormalizedObservation](
-            self.records(NORMALIZED_ASSETS, avro.NormalizedAsset),
-            self.records(NORMALIZED_OBSERVATIONS, avro.NormalizedObservation),
+        for _, event in chain(
+            self._heads(NORMALIZED_ASSETS, "event"), self._heads(NORMALIZED_OBSERVATIONS, "event")
         ):
             # A verdict is about a record that was counted already.
             normalized[event["source_id"]] += event["event"] != "verdict"
+        ends = end_offsets(self.bootstrap, [MARKET_INFRASTRUCTURE.name])
         newest: dict[str, NewestVersion] = {}
         ambiguous: set[str] = set()
-        ends = end_offsets(self.bootstrap, [MARKET_INFRASTRUCTURE.name])
-        for canonical in self.records(MARKET_INFRASTRUCTURE, avro.InfrastructureRecord):
-            identity, version = canonical["record_id"], canonical["version"]
-            known = newest.get(identity)
-            if known is not None and known.version > version:
-                continue
-            members = frozenset(
-                SourceRecord(member["source_id"], member["record_id"])
-                for member in canonical["members"]
-            )
-            found = NewestVersion(
-                version, canonical["status"], canonical["kind"], members, digest_of(canonical)
-            )
-            if known is None or known.version < version:
-                ambiguous.discard(identity)
-            elif known != found:
+        decoder = topic_decoder(self.registry, MARKET_INFRASTRUCTURE, avro.InfrastructureRecord)
+        for identity, records in self._newest_records().items():
+            values = (read_value(record, decoder, self.foreign) for record in records)
+            versions = {_newest_version(value) for value in values if value is not None}
+            if versions:
+                newest[identity] = versions.pop()
+            if versions:
                 ambiguous.add(identity)
-            newest[identity] = found
         return Published(normalized, newest, sum(ends.values()), frozenset(ambiguous))
+
+    def _newest_records(self) -> dict[str, list[Record]]:
+        """Each canonical record at its highest version, still encoded; several of one version."""
+        found: dict[str, tuple[int, list[Record]]] = {}
+        for record, head in self._heads(MARKET_INFRASTRUCTURE, "version"):
+            identity, version = head["record_id"], head["version"]
+            known = found.get(identity)
+            if known is None or known[0] < version:
+                found[identity] = version, [record]
+            elif known[0] == version:
+                known[1].append(record)
+        return {identity: records for identity, (_, records) in found.items()}
+
+    def _heads(self, topic: Topic, last_field: str) -> Iterator[tuple[Record, dict[str, Any]]]:
+        """The first fields of every record of a topic: reading all of them takes far longer."""
+        decoder = topic_head_decoder(self.registry, topic, last_field)
+        return read_decoded(self.bootstrap, topic.name, decoder, self.foreign)
 
     def accepted_assets(self, settings: Settings, sources: Mapping[str, str]) -> set[SourceRecord]:
         """Asset records that each source lists and that were accepted last."""
@@ -148,6 +155,19 @@ class _Reading:
             for name, source_id in sources.items()
             for record_id, _ in listed_assets(settings, self.registry, name, self.foreign)
         }
+
+
+def _newest_version(canonical: avro.InfrastructureRecord) -> NewestVersion:
+    members = frozenset(
+        SourceRecord(member["source_id"], member["record_id"]) for member in canonical["members"]
+    )
+    return NewestVersion(
+        canonical["version"],
+        canonical["status"],
+        canonical["kind"],
+        members,
+        digest_of(canonical),
+    )
 
 
 def left_out_by_source(settings: Settings) -> dict[str, int]:

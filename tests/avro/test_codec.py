@@ -179,3 +179,46 @@ def test_times_come_back_aware_and_in_utc() -> None:
 def test_a_type_of_another_record_is_refused_when_a_codec_is_made() -> None:
     with pytest.raises(TypeError, match=r"record\.outcomes holds records of RecordOutcome"):
         topic_decoder(REGISTRY, RECORD_OUTCOMES, avro.DeadLetter)
+
+
+def test_a_head_is_the_first_fields_and_nothing_behind_them_has_to_fit() -> None:
+    framed = an_outcome()
+    whole = decoder(OUTCOMES).decode(framed)
+    names = list(whole)
+    for index, last_field in enumerate(names):
+        head = REGISTRY.head_decoder(contract(OUTCOMES), last_field)
+        assert head.decode(framed) == {name: whole[name] for name in names[: index + 1]}
+        assert head.decode(framed + b"more") == head.decode(framed)
+
+
+def test_a_head_that_is_cut_or_of_another_record_is_refused() -> None:
+    framed = an_outcome()
+    head = REGISTRY.head_decoder(contract(OUTCOMES), "source_id")
+    assert refusal(head, framed[:8]) == ("bad_avro", IDS[OUTCOMES])
+    other = "quality.scores"
+    strange = struct.pack(">bi", 0, IDS[other]) + framed[5:]
+    assert refusal(head, strange) == ("bad_avro", IDS[other])
+
+
+def test_a_writer_that_calls_a_field_of_the_head_otherwise_is_read_whole() -> None:
+    agreed = contract(OUTCOMES)
+    fields = [
+        {**field, "name": "was_" + field["name"]} if field["name"] == "record_id" else field
+        for field in agreed.latest["fields"]
+    ]
+    renamed = parse(canonical_json({**agreed.latest, "fields": fields}))
+    reader = {
+        **agreed.latest,
+        "fields": [
+            {**field, "aliases": ["was_record_id"]} if field["name"] == "record_id" else field
+            for field in agreed.latest["fields"]
+        ],
+    }
+    registry = KnownSchemas({1: renamed})
+    example = next(found for found in examples("valid") if found.contract == OUTCOMES)
+    record = to_record(agreed.latest, example.value)
+    written = {("was_record_id" if name == "record_id" else name): record[name] for name in record}
+    writer: Encoder[AvroRecord] = Encoder(renamed, 1)
+    framed = writer.encode(written)
+    head: Decoder[AvroRecord] = Decoder(registry, parse(canonical_json(reader)), "output_kind")
+    assert head.decode(framed)["record_id"] == record["record_id"]

@@ -41,7 +41,9 @@ OF_OPERATORS = {"PrometheusRule", "ServiceMonitor", "ScaledObject"}
 POLL_GRACE = timedelta(minutes=15)
 CLAIMED = {"state"}
 """Volumes that a StatefulSet claims for each of its pods."""
-SECRETS = {"infrastructure-services", "infrastructure-sources"}
+SECRETS = {"infrastructure-services", "infrastructure-postgres", "infrastructure-sources"}
+OF_PEOPLE = {"auditor", "operator", "rebuilder", "administrator"}
+"""Roles whose commands people run."""
 
 
 @pytest.fixture(scope="module")
@@ -206,9 +208,22 @@ def test_each_process_may_show_kafka_the_user_of_its_role(production: list[Manif
             assert secret["optional"]
             assert any(one["name"] == "ca" for one in container["volumeMounts"])
             users[name] = secret["name"].removeprefix("infrastructure-kafka-")
-    of_people = {"auditor", "operator"}
-    assert {*users.values()} == {role.name for role in roles(Settings(), CONNECTORS)} - of_people
+    assert {*users.values()} == {role.name for role in roles(Settings(), CONNECTORS)} - OF_PEOPLE
     assert all(user == name for name, user in users.items())
+
+
+def test_each_process_that_needs_postgresql_is_its_own_user_there(
+    production: list[Manifest],
+) -> None:
+    """One user for all would have the rights of all."""
+    users = {}
+    for name, pod in pods(production):
+        for container in containers(pod):
+            for variable in container.get("env", ()):
+                if variable["name"] == "POSTGRES_DSN":
+                    users[name] = variable["valueFrom"]["secretKeyRef"]
+    needed = {role.name for role in roles(Settings(), CONNECTORS) if role.tables} - OF_PEOPLE
+    assert users == {name: {"name": "infrastructure-postgres", "key": name} for name in needed}
 
 
 def test_configuration_is_that_of_a_laptop_and_mounted_where_it_is_looked_for(

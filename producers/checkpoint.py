@@ -29,7 +29,7 @@ from psycopg.types.json import Jsonb
 from producers.errors import AlreadyRunningError, CheckpointError
 from producers.raw_log import RawLog
 from producers.seen_fields import FieldCounts, FieldDrift
-from streams.credentials import postgres_arguments
+from streams.credentials import certificate_advice, postgres_arguments
 
 CHECKPOINTS = "producers.checkpoints"
 LISTED_RECORDS = "producers.listed_records"
@@ -598,6 +598,7 @@ def _connected(dsn: str) -> psycopg.Connection[tuple[object, ...]]:
         raise CheckpointError(
             f"The checkpoint database {_place(dsn)} with table {CHECKPOINTS} cannot be reached: "
             f"{_first_line(error)}. Start it, or set POSTGRES_DSN."
+            f"{certificate_advice(str(error))}"
         ) from error
 
 

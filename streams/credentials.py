@@ -202,6 +202,16 @@ def postgres_arguments(written: Mapping[str, Any]) -> dict[str, str]:
     return {"sslrootcert": ca_file, "sslmode": str(written.get("sslmode", "verify-full"))}
 
 
+def certificate_advice(said: str) -> str:
+    """What to check besides the address, when a client says that it did not take a certificate."""
+    if "certificate" not in said:
+        return ""
+    return (
+        " Its certificate must be signed by who is in SERVICES_CA_FILE, and have the name of the "
+        "address."
+    )
+
+
 _TOKENS: Final = "OAUTHBEARER"
 
 

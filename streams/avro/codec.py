@@ -23,7 +23,7 @@ from streams.avro.contracts import AvroSchema, Contract, canonical_json, parse
 from streams.avro.reader import AvroError, compile_reader
 from streams.avro.writer import compile_writer
 from streams.core.errors import RegistryError, SettingsError, UnknownSchemaError
-from streams.credentials import registry_settings
+from streams.credentials import certificate_advice, registry_settings
 
 # The client imports authlib, which announces its next major version to everybody.
 with warnings.catch_warnings(record=True):
@@ -338,6 +338,7 @@ class Registry:
 
     def _error(self, what: str, error: SchemaRegistryError | HTTPError) -> RegistryError:
         advice = "Check that it runs and that SCHEMA_REGISTRY_URL names it."
+        advice += certificate_advice(str(error))
         if isinstance(error, SchemaRegistryError):
             if error.http_status_code in (_CONFLICT, _UNPROCESSABLE):
                 advice = "Run `make schemas-check`: a version may break the rule of its subject."

@@ -28,7 +28,7 @@ from urllib3.contrib.socks import SOCKSProxyManager
 from streams.clickhouse.prepared import ISO_TIMES
 from streams.clickhouse.table import Table
 from streams.core.errors import SinkError
-from streams.credentials import clickhouse_arguments
+from streams.credentials import certificate_advice, clickhouse_arguments
 from streams.proxies import proxy_of
 
 CONNECTIONS = 4
@@ -334,7 +334,7 @@ class ClickHouse:
             text = f"{unreachable[1]}."
         message = (
             f"ClickHouse {self.address} failed: {text} "
-            "Check that it runs and that CLICKHOUSE_DSN is right."
+            f"Check that it runs and that CLICKHOUSE_DSN is right.{certificate_advice(text)}"
         )
         if code is None:
             return SinkError(message)

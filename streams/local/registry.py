@@ -2,6 +2,7 @@
 
 import http.client
 import shutil
+import ssl
 from pathlib import Path
 from typing import Final
 
@@ -34,18 +35,27 @@ class RegistryServer:
         data_dir: The stack's data directory.
         components: Where Java and the registry are.
         ports: Where it listens.
+        certificate_file: Its certificates and their key, PEM: it speaks HTTPS alone. None: HTTP.
     """
 
-    def __init__(self, data_dir: Path, components: Components, ports: StackPorts) -> None:
+    def __init__(
+        self,
+        data_dir: Path,
+        components: Components,
+        ports: StackPorts,
+        certificate_file: Path | None = None,
+    ) -> None:
         self._home = data_dir / "registry"
         self._components = components
         self._port = ports.registry_port
+        self._certificate_file = certificate_file
         self.process = ManagedProcess("The schema registry", "registry", data_dir)
 
     @property
     def url(self) -> str:
         """Value of SCHEMA_REGISTRY_URL."""
-        return f"http://{HOST}:{self._port}{_API}"
+        scheme = "http" if self._certificate_file is None else "https"
+        return f"{scheme}://{HOST}:{self._port}{_API}"
 
     def start(self, timeout_seconds: float = START_SECONDS) -> None:
         """Start, and return when it answers.
@@ -60,7 +70,7 @@ class RegistryServer:
         options = {
             "java.io.tmpdir": str(temporary),
             "quarkus.http.host": HOST,
-            "quarkus.http.port": str(self._port),
+            **self._listener(),
             "quarkus.http.access-log.enabled": "false",
             # Cannot be switched off in this build; any free port, on loopback.
             "quarkus.management.host": HOST,
@@ -91,9 +101,30 @@ class RegistryServer:
         """End at once, as a crash would."""
         self.process.kill()
 
+    def _listener(self) -> dict[str, str]:
+        if self._certificate_file is None:
+            return {"quarkus.http.port": str(self._port)}
+        return {
+            "quarkus.http.insecure-requests": "disabled",
+            "quarkus.http.ssl-port": str(self._port),
+            "quarkus.http.ssl.certificate.files": str(self._certificate_file),
+            "quarkus.http.ssl.certificate.key-files": str(self._certificate_file),
+        }
+
+    def _connection(self) -> http.client.HTTPConnection:
+        """Of a client that neither obeys the user's proxy settings nor logs every question."""
+        if self._certificate_file is None:
+            return http.client.HTTPConnection(HOST, self._port, timeout=_READY_CALL_SECONDS)
+        # The very certificate, whoever signed it and whatever name is in it.
+        context = ssl.create_default_context(cafile=self._certificate_file)
+        context.verify_flags |= ssl.VERIFY_X509_PARTIAL_CHAIN
+        context.check_hostname = False
+        return http.client.HTTPSConnection(
+            HOST, self._port, timeout=_READY_CALL_SECONDS, context=context
+        )
+
     def _answers(self) -> bool:
-        # Not a client that obeys the user's proxy settings or logs every question.
-        connection = http.client.HTTPConnection(HOST, self._port, timeout=_READY_CALL_SECONDS)
+        connection = self._connection()
         try:
             connection.request("GET", f"{_API}/subjects")
             return connection.getresponse().status == http.client.OK

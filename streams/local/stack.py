@@ -45,6 +45,7 @@ class LocalStack:
         ports: Where the components listen; default: the environment's.
         components: Verified components; default: fetched at the start.
         kafka_properties: Broker settings that replace or complete the stack's own.
+        registry_certificate_file: With it the registry speaks HTTPS alone, see `RegistryServer`.
         progress: Called with each component that is ready; default: a log line.
         start_seconds: Longest time a component may take to become ready.
 
@@ -63,6 +64,7 @@ class LocalStack:
         *,
         components: Components | None = None,
         kafka_properties: Mapping[str, str] | None = None,
+        registry_certificate_file: Path | None = None,
         progress: Progress = _log_ready,
         start_seconds: float = START_SECONDS,
     ) -> None:
@@ -73,7 +75,7 @@ class LocalStack:
         self._lock = DataDirectoryLock(self.data_dir)
         found = components or fetch_components()
         self.kafka = Kafka(self.data_dir, found, self.ports, kafka_properties)
-        self.registry = RegistryServer(self.data_dir, found, self.ports)
+        self.registry = RegistryServer(self.data_dir, found, self.ports, registry_certificate_file)
         self.postgres = Postgres(self.data_dir, self.ports)
 
     def start(self) -> None:

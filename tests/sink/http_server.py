@@ -6,6 +6,7 @@ what is not ClickHouse here is only the parsing of requests.
 
 import json
 import re
+import ssl
 import threading
 from ast import literal_eval
 from base64 import b64decode
@@ -25,10 +26,14 @@ _TRANSPORT = {"database", "query", "client_protocol_version", "session_id", "rol
 
 
 class Server(ThreadingHTTPServer):
-    """Serves one data directory; remembers what clients sent."""
+    """Serves one data directory, by TLS alone with a context; remembers what clients sent."""
 
-    def __init__(self, path: str, password: str, port: int = 0) -> None:
+    def __init__(
+        self, path: str, password: str, port: int = 0, context: ssl.SSLContext | None = None
+    ) -> None:
         super().__init__(("127.0.0.1", port), _Handler)
+        if context is not None:
+            self.socket = context.wrap_socket(self.socket, server_side=True)
         self.path = path
         self.password = password
         self.insert_settings: list[dict[str, str]] = []

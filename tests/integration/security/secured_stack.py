@@ -17,7 +17,7 @@ from cryptography.hazmat.primitives.serialization import (
 from streams.local.ports import HOST, StackPorts
 from streams.local.stack import LocalStack
 from tests.free_ports import free_ports
-from tests.integration.security.tls_front import tls_front
+from tests.integration.security.postgres_front import postgres_front
 
 SERVER = "localhost"
 _START_SECONDS = 240.0
@@ -37,22 +37,30 @@ class SecuredStack:
     ca: trustme.CA
     sasl_port: int
     tls_port: int
-    registry_url: str
     postgres_port: int
 
     @property
     def ca_file(self) -> Path:
         return self.home / "ca.pem"
 
+    @property
+    def server_file(self) -> Path:
+        """Key and certificate of every service."""
+        return self.home / "server.pem"
 
-def server_context(certificate: trustme.LeafCert) -> ssl.SSLContext:
+    @property
+    def registry_url(self) -> str:
+        return self.stack.registry.url.replace(HOST, SERVER)
+
+
+def server_context(server_file: Path) -> ssl.SSLContext:
     context = ssl.SSLContext(ssl.PROTOCOL_TLS_SERVER)
-    certificate.configure_cert(context)
+    context.load_cert_chain(server_file)
     return context
 
 
 def write_key_store(certificate: trustme.LeafCert, path: Path) -> None:
-    """Key and certificates as Kafka reads them: PEM, the key as PKCS 8."""
+    """Key and certificates in one file that every service reads: PEM, the key as PKCS 8."""
     key = load_pem_private_key(certificate.private_key_pem.bytes(), None)
     pem = key.private_bytes(Encoding.PEM, PrivateFormat.PKCS8, NoEncryption())
     path.write_bytes(pem + b"".join(blob.bytes() for blob in certificate.cert_chain_pems))
@@ -71,8 +79,8 @@ def write_certificate(secured: "SecuredStack", name: str) -> tuple[Path, Path]:
 def secured_stack(home: Path) -> Iterator[SecuredStack]:
     ca = trustme.CA()
     ca.cert_pem.write_to_path(str(home / "ca.pem"))
-    certificate = ca.issue_cert(SERVER)
-    write_key_store(certificate, home / "server.pem")
+    server_file = home / "server.pem"
+    write_key_store(ca.issue_cert(SERVER), server_file)
     ports, free = StackPorts.free(), free_ports()
     sasl, tls = next(free), next(free)
     listeners = (
@@ -89,7 +97,7 @@ def secured_stack(home: Path) -> Iterator[SecuredStack]:
         # The listener of the stack itself, by which users and rights are made.
         "super.users": "User:ANONYMOUS",
         "ssl.keystore.type": "PEM",
-        "ssl.keystore.location": str(home / "server.pem"),
+        "ssl.keystore.location": str(server_file),
         "ssl.truststore.type": "PEM",
         "ssl.truststore.location": str(home / "ca.pem"),
         "listener.name.tls.ssl.client.auth": "required",
@@ -99,19 +107,13 @@ def secured_stack(home: Path) -> Iterator[SecuredStack]:
         "listener.name.sasl.oauthbearer.sasl.jaas.config": _OAUTH,
     }
     stack = LocalStack(
-        home / "stack", ports, kafka_properties=properties, start_seconds=_START_SECONDS
+        home / "stack",
+        ports,
+        kafka_properties=properties,
+        registry_certificate_file=server_file,
+        start_seconds=_START_SECONDS,
     )
     with contextlib.ExitStack() as opened:
         opened.enter_context(stack)
-        context = server_context(certificate)
-        registry = opened.enter_context(tls_front(context, ports.registry_port))
-        postgres = opened.enter_context(tls_front(context, ports.postgres_port, postgres=True))
-        yield SecuredStack(
-            stack,
-            home,
-            ca,
-            sasl,
-            tls,
-            f"https://{SERVER}:{registry}/apis/ccompat/v7",
-            postgres,
-        )
+        front = postgres_front(server_context(server_file), ports.postgres_port)
+        yield SecuredStack(stack, home, ca, sasl, tls, opened.enter_context(front))

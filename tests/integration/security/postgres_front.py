@@ -1,4 +1,4 @@
-"""TLS in front of a service that has none: PostgreSQL of the wheel is built without it."""
+"""TLS in front of PostgreSQL: that of the wheel is built without it. What is not TLS is refused."""
 
 import contextlib
 import socket
@@ -14,8 +14,8 @@ _PIECE: Final = 65_536
 
 
 @contextlib.contextmanager
-def tls_front(context: ssl.SSLContext, port: int, *, postgres: bool = False) -> Iterator[int]:
-    """Port on which what comes by TLS goes to another port of this machine."""
+def postgres_front(context: ssl.SSLContext, port: int) -> Iterator[int]:
+    """Port on which what comes by TLS goes to PostgreSQL's own."""
     listening = socket.create_server(("127.0.0.1", 0))
 
     def accept() -> None:
@@ -28,10 +28,9 @@ def tls_front(context: ssl.SSLContext, port: int, *, postgres: bool = False) -> 
 
     def serve(client: socket.socket) -> None:
         with contextlib.suppress(OSError), client:
-            if postgres:
-                if client.recv(len(_SSL_REQUEST), socket.MSG_WAITALL) != _SSL_REQUEST:
-                    return
-                client.sendall(b"S")
+            if client.recv(len(_SSL_REQUEST), socket.MSG_WAITALL) != _SSL_REQUEST:
+                return
+            client.sendall(b"S")
             with (
                 context.wrap_socket(client, server_side=True) as encrypted,
                 socket.create_connection(("127.0.0.1", port)) as service,

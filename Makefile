@@ -172,7 +172,7 @@ tests: setup-dev
 
 soak: setup-dev ## Full sizes: faults, published pairs, 55,000 made-up raw records a source
 	$(BIN)/pytest --soak --durations=15 tests/fault tests/integration/sink/test_kill.py tests/integration/commands/test_run.py tests/integration/commands/test_demo.py \
-		tests/integration/test_infrastructure_connectors.py tests/integration/local/test_stack.py \
+		tests/integration/test_infrastructure_connectors.py tests/integration/local/test_stack.py tests/integration/security \
 		tests/integration/test_dashboard.py \
 		tests/integration/reconcile tests/core/reconcile/test_real_data.py \
 		tests/stages/test_fuzz_normalize.py tests/serve/test_fuzz.py \

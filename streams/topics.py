@@ -120,9 +120,13 @@ QUALITY_SCORES = Topic(
 DEAD_LETTERS = Topic("dead_letters", key="raw topic:partition:offset")
 
 
+NEXT = "next."
+"""How the topics of the next generation begin, changelogs aside."""
+
+
 def of_next_generation(topic: Topic) -> Topic:
     """The topic that the next generation has in place of one, as long as it grows."""
-    return replace(topic, name=f"next.{topic.name}", contract=topic.contract_name)
+    return replace(topic, name=f"{NEXT}{topic.name}", contract=topic.contract_name)
 
 
 def changelog_topic(app_id: str, table: str, contract: str, partitions: int = PARTITIONS) -> Topic:

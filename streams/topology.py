@@ -82,6 +82,12 @@ def outputs(stages: Iterable[DeclaredStage]) -> tuple[Topic, ...]:
     return tuple(dict.fromkeys(topic for stage in stages for topic in stage.outputs))
 
 
+def published(stages: Sequence[DeclaredStage]) -> tuple[Topic, ...]:
+    """Those of the outputs that others than the stages read."""
+    inputs = {stage.input for stage in stages}
+    return tuple(topic for topic in outputs(stages) if topic in SINK_TOPICS or topic not in inputs)
+
+
 def next_generation(stages: Sequence[DeclaredStage]) -> tuple[DeclaredStage, ...]:
     """The same stages on topics of their own, as the next generation has them while it grows.
 

@@ -45,7 +45,7 @@ from streams.topics import (
     Topic,
     of_next_generation,
 )
-from streams.topology import SINK_TOPICS, DeclaredStage, outputs, pipeline
+from streams.topology import DeclaredStage, outputs, pipeline, published
 
 _FENCED_AT_ONCE = 8
 
@@ -120,12 +120,11 @@ class _Switching:
     def run(self) -> None:
         self._keep_workers_out()
         stages = pipeline(CONNECTORS)
-        for topic in outputs(stages):
-            if is_published(topic, stages):
-                self._publish(topic)
+        for topic in published(stages):
+            self._publish(topic)
         self.writer.flush()
-        published = dict(self.writer.written)
-        del published[PartitionId(GENERATIONS.name, 0)]
+        written = dict(self.writer.written)
+        del written[PartitionId(GENERATIONS.name, 0)]
         offsets = {}
         for stage in stages:
             offsets.update(self._replace_state(stage, stages))
@@ -135,7 +134,7 @@ class _Switching:
             "switched_at": datetime.now(UTC),
             "published": [
                 {"topic": name, "partition": partition, "first": first, "last": last}
-                for (name, partition), (first, last) in sorted(published.items())
+                for (name, partition), (first, last) in sorted(written.items())
             ],
         }
         self.writer.send(GENERATIONS.name, b"running", encoder.encode(running))
@@ -341,8 +340,3 @@ class _Switching:
         task = progress.add_task(name, total=None)
         yield from advancing(progress, task, read_all(self.switch.settings.kafka_bootstrap, name))
         progress.remove_task(task)
-
-
-def is_published(topic: Topic, stages: Iterable[DeclaredStage]) -> bool:
-    """Whether anybody beside the stages reads a topic."""
-    return topic in SINK_TOPICS or all(stage.input != topic for stage in stages)

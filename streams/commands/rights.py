@@ -8,7 +8,7 @@ import re
 import shlex
 from collections import defaultdict
 from collections.abc import Iterable, Iterator, Mapping, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from typing import Literal
 
 from rich.table import Table
@@ -22,6 +22,7 @@ from streams.topics import (
     DECISIONS,
     GENERATIONS,
     MARKET_INFRASTRUCTURE,
+    NEXT,
     RECORD_OUTCOMES,
     REPLAYS,
     RESUMES,
@@ -35,15 +36,19 @@ from streams.topology import (
     DECIDE,
     SCORE,
     SINK_TOPICS,
+    changelogs,
+    declared_topics,
     deployment_topics,
+    outputs,
     pipeline,
+    published,
     read_topics,
     stage_topics,
     written_topics,
 )
 
 Resource = Literal["topic", "group", "transactional-id"]
-Operation = Literal["Read", "Write", "Create", "Describe", "DescribeConfigs"]
+Operation = Literal["Read", "Write", "Create", "Delete", "Describe", "DescribeConfigs"]
 
 
 @dataclass(frozen=True, slots=True, order=True)
@@ -53,7 +58,7 @@ class Right:
     Attributes:
         resource: Kind of what it is about.
         name: Name of it.
-        operation: What is allowed. Reading and writing include describing.
+        operation: What is allowed. Reading, writing and deleting include describing.
         is_prefix: Whether it holds for every name that begins so.
     """
 
@@ -94,6 +99,9 @@ _REMADE = re.compile(rf"^.+(?={re.escape(remaking(''))}$)")
 
 _READER = Right("group", NO_GROUP, "Describe")
 
+_EVERYTHING: tuple[Operation, ...] = ("Create", "Delete", "DescribeConfigs", "Read", "Write")
+"""Of a topic that a command makes, fills and deletes."""
+
 
 def roles(
     settings: Settings, connectors: Mapping[str, type[InfrastructureConnector]]
@@ -108,6 +116,8 @@ def roles(
         _api(settings, connector_names),
         _auditor(settings, connector_names),
         _operator(settings, connector_names),
+        _rebuilder(settings, connector_names),
+        _administrator(settings, connector_names),
     )
 
 
@@ -282,7 +292,8 @@ def _api(settings: Settings, connector_names: Sequence[str]) -> Role:
 def _auditor(settings: Settings, connector_names: Sequence[str]) -> Role:
     return Role(
         "auditor",
-        "what changes nothing: `make audit`, `make inspect`, `make trace`, `make dlq`, …",
+        "what changes nothing: `make audit`, `make inspect`, `make trace`, `make dlq`, "
+        "`make export-raw`, …",
         (
             *_topics("Read", deployment_topics(settings.app_id, connector_names)),
             Right("group", settings.sink_app_id, "Describe"),
@@ -299,7 +310,7 @@ def _operator(settings: Settings, connector_names: Sequence[str]) -> Role:
     replayed = [stage for stage in stages if stage not in (DECIDE, COUNT, SCORE)]
     return Role(
         "operator",
-        "`make replay`, `make dlq-redrive`, `make resume`, `make decide`",
+        "`make replay`, `make dlq-redrive`, `make resume`, `make decide`, `make sink-reload`",
         (
             *_topics("Read", (stage.input for stage in replayed)),
             *_topics("Read", (stage.changelog(settings.app_id) for stage in replayed)),
@@ -307,6 +318,63 @@ def _operator(settings: Settings, connector_names: Sequence[str]) -> Role:
             *_topics("Write", written),
             *_topics("DescribeConfigs", written),
             *_not_remade(raw),
+            Right("group", settings.sink_app_id, "Delete"),
             _READER,
         ),
+    )
+
+
+def _rebuilder(settings: Settings, connector_names: Sequence[str]) -> Role:
+    stages, app_id = pipeline(connector_names), settings.app_id
+    shown = published(stages)
+    kept = [stage.input for stage in stages if stage.input not in outputs(stages)]
+    state = changelogs(app_id, connector_names)
+    return Role(
+        "rebuilder",
+        "`make rebuild`, also with `DIFF=1`, `SWITCH=1`, `DROP=1`",
+        (
+            # Also what a growing generation does not read: the switch commits its offsets.
+            *_topics("Read", (*read_topics(stages, app_id), *shown)),
+            # What the switch publishes, and the state that it replaces.
+            *_topics("Write", (*shown, *state, GENERATIONS, REPLAYS)),
+            *_topics("DescribeConfigs", [GENERATIONS]),
+            *_not_remade(kept),
+            *(
+                Right("topic", name, operation, is_prefix=True)
+                for operation in _EVERYTHING
+                for name in (NEXT, f"{settings.next_app_id}-")
+            ),
+            Right("group", app_id, "Read"),
+            Right("group", settings.next_app_id, "Read"),
+            Right("group", settings.next_app_id, "Delete"),
+            Right("transactional-id", f"{app_id}-", "Write", is_prefix=True),
+            _READER,
+        ),
+    )
+
+
+def _administrator(settings: Settings, connector_names: Sequence[str]) -> Role:
+    """What it makes again of a topic is copied aside and back, unless a rebuild makes it again."""
+    declared = declared_topics(connector_names)
+    emptied = {*outputs(pipeline(connector_names))} - {*SINK_TOPICS}
+    copied = [topic for topic in declared if topic not in emptied]
+    asides = [replace(topic, name=remaking(topic.name)) for topic in copied]
+    return Role(
+        "administrator",
+        "`make topic-remake`, `make import-raw`",
+        tuple(
+            dict.fromkeys(
+                (
+                    *_deploy(settings, connector_names).rights,
+                    *_topics("Delete", declared),
+                    *_topics("Read", copied),
+                    *_topics("Write", copied),
+                    *(right for name in _EVERYTHING for right in _topics(name, asides)),
+                    Right("group", settings.app_id, "Describe"),
+                    Right("group", settings.sink_app_id, "Delete"),
+                )
+            )
+        ),
+        # To see that there are tables; the lock of a source needs none.
+        (("checkpoints", "SELECT"),),
     )

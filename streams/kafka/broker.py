@@ -123,10 +123,15 @@ def answer_of(admin: AdminClient, future: "Future[_Answer]") -> _Answer:
                 raise BrokerError(refused) from None
 
 
+def is_refusal(error: KafkaError) -> bool:
+    """Whether the broker says that this process lacks a right."""
+    return error.code() in _REFUSED_CODES
+
+
 def failure(what: str, exception: KafkaException) -> BrokerError:
     """The error for a call the broker refused."""
     error: KafkaError = exception.args[0]
-    if error.code() in _REFUSED_CODES:
+    if is_refusal(error):
         return BrokerError(not_allowed(what))
     return BrokerError(
         f"Kafka could not {what}: {error.str()}. Check that the broker runs, and that "

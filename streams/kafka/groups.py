@@ -1,9 +1,9 @@
 """Consumer groups from outside: whether one runs, and forgetting what it has read."""
 
-from confluent_kafka import KafkaException
+from confluent_kafka import KafkaError, KafkaException
 
-from streams.core.errors import BrokerError, StateError
-from streams.kafka.broker import connect
+from streams.core.errors import StateError
+from streams.kafka.broker import answer_of, connect, failure
 
 
 def require_stopped(bootstrap: str, group: str) -> None:
@@ -11,13 +11,13 @@ def require_stopped(bootstrap: str, group: str) -> None:
 
     Raises:
         StateError: workers are running.
-        BrokerError: no answer.
+        BrokerError: no answer, or a right is missing.
     """
     admin = connect(bootstrap)
     try:
-        members = admin.describe_consumer_groups([group])[group].result().members
+        members = answer_of(admin, admin.describe_consumer_groups([group])[group]).members
     except KafkaException as exception:
-        raise BrokerError(f"The broker said nothing of {group}: {exception.args[0]}") from exception
+        raise failure(f"describe group {group}", exception) from exception
     if members:
         raise StateError(
             f"{len(members)} workers of {group} are running: stop them (a killed one leaves the "
@@ -29,11 +29,17 @@ def forget_offsets(bootstrap: str, group: str) -> None:
     """Delete a group, so that it reads its topics from the beginning; it must be stopped.
 
     Raises:
-        StateError: refused or no answer.
+        StateError: it is not stopped.
+        BrokerError: no answer, or a right is missing.
     """
     admin = connect(bootstrap)
     try:
-        admin.delete_consumer_groups([group])[group].result()
+        answer_of(admin, admin.delete_consumer_groups([group])[group])
     except KafkaException as exception:
-        if exception.args[0].name() != "GROUP_ID_NOT_FOUND":
-            raise StateError(f"The offsets of {group} could not be deleted: {exception}") from None
+        code = exception.args[0].code()
+        if code == KafkaError.NON_EMPTY_GROUP:
+            raise StateError(
+                f"Workers of {group} are running: stop them, then run the command again."
+            ) from exception
+        if code != KafkaError.GROUP_ID_NOT_FOUND:
+            raise failure(f"delete group {group}", exception) from exception

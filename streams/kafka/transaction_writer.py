@@ -15,8 +15,8 @@ from confluent_kafka import (
 )
 
 from streams.core.errors import BrokerError
-from streams.kafka.broker import PartitionId
-from streams.kafka.clients import client_settings
+from streams.kafka.broker import PartitionId, is_refusal
+from streams.kafka.clients import client_settings, not_allowed
 
 logger = logging.getLogger(__name__)
 
@@ -52,6 +52,7 @@ class TransactionWriter:
 
     def __init__(self, bootstrap: str, transactional_id: str) -> None:
         self._bootstrap = bootstrap
+        self._transactional_id = transactional_id
         self._failure: str | None = None
         self._sent = 0
         self._committed = False
@@ -78,7 +79,8 @@ class TransactionWriter:
             self._producer.init_transactions(_ANSWER_SECONDS)
             self._producer.begin_transaction()
         except KafkaException as exception:
-            raise _refused("begin", exception) from exception
+            right = f"write transactional id {self._transactional_id}"
+            raise _refused("begin", right, exception) from exception
         return self
 
     def __exit__(
@@ -124,7 +126,9 @@ class TransactionWriter:
                 self._producer.poll(_POLL_SECONDS)
                 continue
             except KafkaException as exception:
-                raise _refused(f"write to {topic}", exception) from exception
+                raise _refused(
+                    f"write to {topic}", f"write topic {topic}", exception
+                ) from exception
             break
         self._sent += 1
         if self._sent % _RECORDS_BETWEEN_POLLS == 0:
@@ -161,18 +165,20 @@ class TransactionWriter:
             )
             self._producer.commit_transaction(_ANSWER_SECONDS)
         except KafkaException as exception:
-            raise _refused("commit", exception) from exception
+            is_group = exception.args[0].code() == KafkaError.GROUP_AUTHORIZATION_FAILED
+            what = "group" if is_group else "every topic of group"
+            raise _refused("commit", f"read {what} {group}", exception) from exception
         finally:
             consumer.close()
         self._committed = True
 
     def _require_working(self) -> None:
         if self._failure is not None:
-            raise BrokerError(f"Kafka did not take a record ({self._failure}). Run it again.")
+            raise BrokerError(self._failure)
 
     def _delivered(self, error: KafkaError | None, message: Message) -> None:
         if error is not None:
-            self._failure = self._failure or f"{message.topic()}: {error.str()}"
+            self._failure = self._failure or _not_taken(message.topic(), error)
             return
         partition = PartitionId(message.topic(), message.partition())
         offset = message.offset()
@@ -180,7 +186,14 @@ class TransactionWriter:
         self.written[partition] = Written(min(known.first, offset), max(known.last, offset))
 
 
-def _refused(what: str, exception: KafkaException) -> BrokerError:
-    return BrokerError(
-        f"Kafka could not {what} (transaction): {exception.args[0].str()}. Run it again."
-    )
+def _not_taken(topic: str, error: KafkaError) -> str:
+    if is_refusal(error):
+        return not_allowed(f"write topic {topic}")
+    return f"Kafka did not take a record ({topic}: {error.str()}). Run it again."
+
+
+def _refused(what: str, right: str, exception: KafkaException) -> BrokerError:
+    error: KafkaError = exception.args[0]
+    if is_refusal(error):
+        return BrokerError(not_allowed(right))
+    return BrokerError(f"Kafka could not {what} (transaction): {error.str()}. Run it again.")

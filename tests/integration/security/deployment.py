@@ -13,7 +13,7 @@ from collections.abc import Callable, Iterator, Mapping
 from concurrent.futures import ThreadPoolExecutor
 from dataclasses import dataclass, field
 from pathlib import Path
-from typing import Final
+from typing import Any, Final
 
 import httpx
 import psycopg
@@ -28,11 +28,18 @@ from confluent_kafka.admin import (
     ScramMechanism,
     UserScramCredentialUpsertion,
 )
+from rich.console import Console
 
 from producers.connectors import CONNECTORS
 from producers.sandbox.settings import SandboxSettings
 from producers.sandbox.upstreams import connector_environment, environment_without_limits
+from streams.commands.export_raw import export_raw
+from streams.commands.import_raw import import_raw
+from streams.commands.rebuild import throw_away
 from streams.commands.rights import Right, Role, grants, roles
+from streams.commands.sink_reload import reload_sink
+from streams.commands.topic_remake import remake
+from streams.credentials import use_credentials
 from streams.kafka.topic_admin import lag
 from streams.kafka.topic_writer import TopicWriter
 from streams.local.ports import HOST
@@ -53,6 +60,8 @@ MARK: Final = "m4rked-s3cret"
 BY_TOKEN: Final = ("sink", "poll-gem-transmission")
 """Roles that show a token; the others show user and password."""
 
+QUIET: Final = Console(quiet=True)
+
 _READY_SECONDS = 240.0
 _ENDED_SECONDS = 120.0
 _DRAIN_SECONDS = 240.0
@@ -68,6 +77,7 @@ _OPERATIONS = {
     "Read": AclOperation.READ,
     "Write": AclOperation.WRITE,
     "Create": AclOperation.CREATE,
+    "Delete": AclOperation.DELETE,
     "Describe": AclOperation.DESCRIBE,
     "DescribeConfigs": AclOperation.DESCRIBE_CONFIGS,
 }
@@ -158,6 +168,18 @@ class Deployment:
         self.process_arguments.append(" ".join(program.arguments))
         self.workers[program.name] = worker
         return worker
+
+    @contextlib.contextmanager
+    def acting_as(self, role: str, **variables: str) -> Iterator[Settings]:
+        """Settings of a command of a role that runs in this process, which saves its start."""
+        environment = self.environment(role) | variables
+        values: dict[str, Any] = {name.lower(): value for name, value in environment.items()}
+        settings = Settings(**values)
+        use_credentials(settings)
+        try:
+            yield settings
+        finally:
+            use_credentials(Settings())
 
     def grant(self, user: str, rights: Iterator[Right] | tuple[Right, ...]) -> None:
         """Give a user rights."""
@@ -380,6 +402,15 @@ def _deploy_and_poll(deployment: Deployment) -> None:
     for command in ("topics", "schemas-register"):
         done = deployment.run("deploy", "streams", command)
         assert done.code == 0, done.said
+    # So that there is a dead letter.
+    poisoned = raw_topic("wri_powerplants").name
+    with TopicWriter(deployment.plain.kafka_bootstrap, [poisoned]) as writer:
+        writer.send(poisoned, b"poison", b"no record")
+        writer.finish()
+    with deployment.acting_as("administrator") as settings:
+        assert remake(settings, poisoned).records == 1
+    with deployment.acting_as("operator") as settings:
+        reload_sink(settings, QUIET)
     deployment.start("pipeline", faust_program("streams.app", "pipeline"))
     deployment.start("sink", faust_program("streams.sink.app", "sink"))
     worker_url = deployment.workers["pipeline"].url
@@ -388,12 +419,11 @@ def _deploy_and_poll(deployment: Deployment) -> None:
         Program("api", "api", ("-m", "streams", "api"), next(free_ports()), "API_PORT", "/ready"),
         WORKER_URL=worker_url,
     )
-
-    # So that there is a dead letter.
-    poisoned = raw_topic("wri_powerplants").name
-    with TopicWriter(deployment.plain.kafka_bootstrap, [poisoned]) as writer:
-        writer.send(poisoned, b"poison", b"no record")
-        writer.finish()
+    # Of the one raw record that there is: a generation of all takes long.
+    done = deployment.run("rebuilder", "streams", "rebuild", "--diff")
+    assert done.code == 0, done.said
+    with deployment.acting_as("rebuilder") as settings:
+        throw_away(settings, QUIET)
 
     def poll(name: str) -> Ended:
         return deployment.run(f"poll-{name.replace('_', '-')}", "producers", name)
@@ -431,6 +461,12 @@ def _look_and_repair(deployment: Deployment) -> None:
     with ThreadPoolExecutor(2) as pool:
         for command, done in zip(commands, pool.map(run, commands), strict=True):
             assert done.code == 0, f"{command}: {done.said}"
+    backup, kept = deployment.home / "backup", raw_topic("reexplorer")
+    with deployment.acting_as("auditor") as settings:
+        (exported,) = export_raw(settings, [kept], backup, QUIET)
+    with deployment.acting_as("administrator") as settings:
+        (imported,) = import_raw(settings, backup, QUIET)
+    assert imported.already_there == exported.records > 0
     deployment.workers["pipeline"].wait_ready(_READY_SECONDS)
     deployment.wait_drained()
     for name, path in _PAGES:

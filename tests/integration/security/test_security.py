@@ -1,20 +1,26 @@
 """The secured deployment: each role's rights, refusals, and that no secret is ever shown."""
 
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from concurrent.futures import ThreadPoolExecutor
-from typing import Any
+from dataclasses import replace
+from pathlib import Path
 
 import psutil
 import psycopg
 import pytest
 import trustme
 
+from producers.checkpoint import open_store
 from producers.connectors import CONNECTORS
 from producers.errors import EXIT_SERVICE
+from streams.avro.codec import Registry
+from streams.clickhouse.client import ClickHouse
 from streams.commands.rights import Right
-from streams.credentials import use_credentials
+from streams.core.errors import InfrastructureError
+from streams.kafka.topic_admin import remaking
 from streams.kafka.topic_reader import read, read_all
 from streams.settings import EXIT_FAILED, Settings
+from streams.topics import NEXT
 from streams.topology import declared_topics
 from tests.integration.security.deployment import (
     MARK,
@@ -59,28 +65,42 @@ def test_what_was_polled_is_served(deployment: Deployment) -> None:
 def test_each_role_has_the_rights_that_it_needs_and_uses_each(deployment: Deployment) -> None:
     _look_into_every_topic(deployment, "auditor")
     refused, used = deployment.asked()
-    unused = {
+    assert refused == set()
+    assert [one for one in _unused(deployment, used) if not _of_a_switch(*one)] == []
+
+
+def _unused(deployment: Deployment, used: set[tuple[str, Right]]) -> list[tuple[str, Right]]:
+    used |= {(user, _of_any_topic(right)) for user, right in used if user == "administrator"}
+    return sorted(
         (name, right)
         for name, role in deployment.roles.items()
         for right in role.rights
-        if (name, right) not in used and name not in SELDOM.get(right, ())
-    }
-    assert refused == set()
-    assert sorted(unused) == []
+        if not {(name, right), (name, _of_any_topic(right))} & used
+        and name not in SELDOM.get(right, ())
+    )
+
+
+def _of_a_switch(role: str, right: Right) -> bool:
+    """Whether it is for what runs, or to read what has grown, and not for growing."""
+    if role != "rebuilder" or right.resource != "topic":
+        return False
+    reads_state = right.operation == "Read" and right.name != NEXT
+    return reads_state if right.is_prefix else not right.name.startswith("raw.")
+
+
+def _of_any_topic(right: Right) -> Right:
+    """In place of one on a topic that is the same for every topic, or for each aside of one."""
+    if right.resource != "topic":
+        return right
+    return replace(right, name="aside" if right.name.endswith(remaking("")) else "any")
 
 
 def _look_into_every_topic(deployment: Deployment, role: str) -> None:
     """What `make inspect` does, without starting a process for each topic."""
-    environment = deployment.environment(role)
-    bootstrap = environment["KAFKA_BOOTSTRAP"]
-    values: dict[str, Any] = {name.lower(): value for name, value in environment.items()}
-    use_credentials(Settings(**values))
-    try:
+    with deployment.acting_as(role) as settings:
         for right in deployment.roles[role].rights:
             if right.resource == "topic":
-                list(read(bootstrap, right.name, from_offset=-1))
-    finally:
-        use_credentials(Settings())
+                list(read(settings.kafka_bootstrap, right.name, from_offset=-1))
 
 
 COMMANDS = [
@@ -111,6 +131,20 @@ COMMANDS = [
         ("streams", "topics"),
         EXIT_FAILED,
         "describe topic quality.scores",
+    ),
+    (
+        "operator",
+        Right("group", "infrastructure-sink", "Delete"),
+        ("streams", "sink-reload"),
+        EXIT_FAILED,
+        "describe group infrastructure-sink",
+    ),
+    (
+        "rebuilder",
+        Right("topic", "next.", "Create", is_prefix=True),
+        ("streams", "rebuild"),
+        EXIT_FAILED,
+        "create topic next.normalized.assets",
     ),
 ]
 
@@ -158,68 +192,112 @@ def test_a_missing_right_is_one_sentence_and_no_hang(deployment: Deployment) -> 
             assert "Traceback" not in said.rpartition("Ended:")[2], case
 
 
-INSPECT = ("streams", "inspect", "quality.scores", "--last", "1")
-CHECKPOINTS = ("producers", "checkpoints", "alsi_lng")
-SCHEMAS_DIFF = ("streams", "schemas-diff")
-MODEL_MIGRATE = ("streams", "model-migrate")
-
-
 def test_whoever_is_not_let_in_is_told_why(deployment: Deployment) -> None:
-    other_ca = deployment.home / "other-ca.pem"
-    trustme.CA().cert_pem.write_to_path(str(other_ca))
-    by_address = {
-        name: value.replace(SERVER, "127.0.0.1")
-        for name, value in deployment.environment("poll-alsi-lng").items()
-    }
-    plain = f"{by_address['POSTGRES_DSN']}?sslmode=disable"
-    wrong = {"KAFKA_PASSWORD": password("wrong")}
-    cases: list[tuple[str, tuple[str, ...], dict[str, str], list[str]]] = [
-        ("auditor", INSPECT, wrong, ["Authentication failed"]),
-        ("sink", INSPECT, wrong, ["The token server localhost refuses client sink (401)"]),
-        ("poll-alsi-lng", CHECKPOINTS, {"POSTGRES_DSN": plain}, ["cannot be reached"]),
-        *(
-            (
-                "poll-alsi-lng",
-                arguments,
-                {"SERVICES_CA_FILE": str(other_ca)},
-                [service, "certificate verify failed", "SERVICES_CA_FILE"],
-            )
-            for arguments, service in (
-                (INSPECT, "Kafka and this process do not let each other in"),
-                (CHECKPOINTS, "The checkpoint database localhost"),
-                (SCHEMAS_DIFF, "Schema registry https://localhost"),
-                (MODEL_MIGRATE, "ClickHouse clickhouses://"),
-            )
-        ),
-        *(
-            (
-                "poll-alsi-lng",
-                arguments,
-                {name: by_address[name]},
-                [sentence, "SERVICES_CA_FILE"],
-            )
-            for arguments, name, sentence in (
-                (
-                    CHECKPOINTS,
-                    "POSTGRES_DSN",
-                    'certificate for "localhost" does not match host name "127.0.0.1"',
-                ),
-                (SCHEMAS_DIFF, "SCHEMA_REGISTRY_URL", "verify failed: IP address"),
-                (MODEL_MIGRATE, "CLICKHOUSE_DSN", "verify failed: IP address"),
-            )
-        ),
+    cases = [
+        ("auditor", "Authentication failed"),
+        ("sink", "The token server localhost refuses client sink (401)"),
     ]
 
-    def run(case: tuple[str, tuple[str, ...], dict[str, str], list[str]]) -> Ended:
-        role, arguments, variables, _ = case
-        return deployment.run(role, *arguments, **variables)
+    def run(case: tuple[str, str]) -> Ended:
+        return deployment.run(case[0], *INSPECT, KAFKA_PASSWORD=password("wrong"))
 
-    with ThreadPoolExecutor(3) as pool:
-        for case, done in zip(cases, pool.map(run, cases), strict=True):
-            for sentence in case[-1]:
-                assert sentence in " ".join(done.said.split()), done.said
-            assert done.code in (EXIT_FAILED, EXIT_SERVICE), done.said
+    with ThreadPoolExecutor(2) as pool:
+        for (_, sentence), done in zip(cases, pool.map(run, cases), strict=True):
+            assert sentence in " ".join(done.said.split()), done.said
+            assert done.code == EXIT_FAILED, done.said
             assert "Traceback" not in done.said
+
+
+INSPECT = ("streams", "inspect", "quality.scores", "--last", "1")
+
+
+def _ask_kafka(settings: Settings) -> None:
+    list(read(settings.kafka_bootstrap, "quality.scores", from_offset=-1))
+
+
+def _ask_postgres(settings: Settings) -> None:
+    with open_store(settings.postgres_dsn):
+        pass
+
+
+def _ask_registry(settings: Settings) -> None:
+    with Registry(settings.schema_registry_url) as registry:
+        registry.schema_text(1)
+
+
+def _ask_clickhouse(settings: Settings) -> None:
+    ClickHouse(settings.clickhouse_dsn).close()
+
+
+def _refusal(
+    deployment: Deployment, ask: Callable[[Settings], None], variable: str, value: str
+) -> str:
+    """What a command says that does not get in with a variable."""
+    acting = deployment.acting_as("poll-alsi-lng", **{variable: value})
+    with acting as settings, pytest.raises(InfrastructureError) as caught:
+        ask(settings)
+    deployment.said.append(str(caught.value))
+    return str(caught.value)
+
+
+@pytest.mark.parametrize(
+    ("ask", "sentence"),
+    [
+        (_ask_kafka, "Kafka and this process do not let each other in"),
+        (_ask_postgres, "The checkpoint database localhost"),
+        (_ask_registry, "Schema registry https://localhost"),
+        (_ask_clickhouse, "ClickHouse clickhouses://"),
+    ],
+)
+def test_a_certificate_of_an_unknown_authority_is_refused_by_each_client(
+    deployment: Deployment, ask: Callable[[Settings], None], sentence: str, tmp_path: Path
+) -> None:
+    trustme.CA().cert_pem.write_to_path(str(tmp_path / "ca.pem"))
+    said = _refusal(deployment, ask, "SERVICES_CA_FILE", str(tmp_path / "ca.pem"))
+    assert said.startswith(sentence)
+    assert "certificate verify failed" in said
+    assert "SERVICES_CA_FILE" in said.replace(str(tmp_path), "")
+
+
+@pytest.mark.parametrize(
+    ("ask", "variable", "sentence"),
+    [
+        (
+            _ask_postgres,
+            "POSTGRES_DSN",
+            'certificate for "localhost" does not match host name "127.0.0.1"',
+        ),
+        (_ask_registry, "SCHEMA_REGISTRY_URL", "verify failed: IP address"),
+        (_ask_clickhouse, "CLICKHOUSE_DSN", "verify failed: IP address"),
+    ],
+)
+def test_a_certificate_of_another_name_is_refused(
+    deployment: Deployment, ask: Callable[[Settings], None], variable: str, sentence: str
+) -> None:
+    address = deployment.environment("poll-alsi-lng")[variable]
+    said = _refusal(deployment, ask, variable, address.replace(SERVER, "127.0.0.1"))
+    assert sentence in said
+    assert "SERVICES_CA_FILE" in said
+
+
+@pytest.mark.parametrize(
+    ("ask", "variable", "encrypted", "plain"),
+    [
+        (_ask_postgres, "POSTGRES_DSN", "/infrastructure", "/infrastructure?sslmode=disable"),
+        (_ask_registry, "SCHEMA_REGISTRY_URL", "https://", "http://"),
+        (_ask_clickhouse, "CLICKHOUSE_DSN", "clickhouses://", "clickhouse://"),
+    ],
+)
+def test_a_service_is_not_spoken_to_without_encryption(
+    deployment: Deployment,
+    ask: Callable[[Settings], None],
+    variable: str,
+    encrypted: str,
+    plain: str,
+) -> None:
+    address = deployment.environment("poll-alsi-lng")[variable]
+    assert encrypted in address
+    _refusal(deployment, ask, variable, address.replace(encrypted, plain))
 
 
 def test_a_certificate_of_its_own_names_a_client_too(deployment: Deployment) -> None:
@@ -272,6 +350,24 @@ def test_no_secret_is_shown_anywhere(deployment: Deployment) -> None:
     assert "DEBUG" in shown["logs/pipeline.log"]
     where = {name: _around(text) for name, text in shown.items() if MARK in text}
     assert where == {}
+
+
+@pytest.mark.soak
+def test_a_switch_uses_every_right_of_a_rebuild(deployment: Deployment) -> None:
+    """At the end of this file: it stops the pipeline."""
+    deployment.workers["pipeline"].process.stop(15)
+    without = deployment.user_without("rebuilder", Right("topic", "pipeline.replays", "Write"))
+    grown = deployment.run("rebuilder", "streams", "rebuild")
+    assert grown.code == 0, grown.said
+    done = deployment.run(without, "streams", "rebuild", "--switch")
+    assert done.code == EXIT_FAILED
+    assert f"user {without} write topic pipeline.replays: grant it" in " ".join(done.said.split())
+    done = deployment.run("rebuilder", "streams", "rebuild", "--switch")
+    assert done.code == 0, done.said
+    assert "runs now" in done.said
+    refused, used = deployment.asked()
+    assert not [line for line in refused if "User:rebuilder is Denied" in line]
+    assert [one for one in _unused(deployment, used) if one[0] == "rebuilder"] == []
 
 
 def _around(text: str) -> str:

@@ -33,7 +33,7 @@ from tests.integration.security.deployment import (
 )
 from tests.integration.security.secured_stack import SERVER, write_certificate
 
-pytestmark = pytest.mark.integration
+pytestmark = [pytest.mark.integration, pytest.mark.timeout(900)]
 
 KEY = {"X-API-Key": password("api-key")}
 API = "/infrastructure/api/v1/infrastructure"

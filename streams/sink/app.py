@@ -318,8 +318,11 @@ async def _together(stream: StreamT) -> AsyncIterator[list[EventT]]:
         # What the stream passes over in a rebalance leaves it waiting here: what was taken so far
         # is delivered again then, too.
         while records < INSERT_RECORDS and not stream.channel.empty():
-            waiting.append(await anext(events))
-            records += len(waiting[-1].value.records)
+            another = await anext(events, None)
+            if another is None:
+                return  # stopped; nothing of it is acknowledged
+            waiting.append(another)
+            records += len(another.value.records)
         yield waiting
 
 

@@ -40,6 +40,21 @@ def test_rejections_of_small_batches_add_up(clickhouse: ClickHouse, loader: Load
     assert count_sink_rejects(clickhouse) == LIMITS.consecutive
 
 
+def test_partitions_that_are_loaded_together_are_judged_each_by_its_own(
+    clickhouse: ClickHouse, loader: Loader
+) -> None:
+    good = batch(CANONICAL, [framed(CANONICAL, plant(number)) for number in range(3)])
+    few = batch(CANONICAL, [b"junk"] * (LIMITS.consecutive - 1), partition=1)
+    more = batch(CANONICAL, [b"junk"], first_offset=LIMITS.consecutive, partition=2)
+    assert loader.load(good, few, more).rules == {"bad_framing": LIMITS.consecutive}
+
+    another = batch(CANONICAL, [b"junk"], first_offset=LIMITS.consecutive, partition=1)
+    with pytest.raises(RejectionLimitError, match=f"{CANONICAL}/1: 100 consecutive"):
+        loader.load(good, another)
+    assert count_sink_rejects(clickhouse) == LIMITS.consecutive
+    assert loader.load(good).loaded == 3
+
+
 def test_records_that_were_refused_are_loaded_when_what_refused_them_is_put_right(
     clickhouse: ClickHouse,
 ) -> None:

@@ -1,6 +1,6 @@
 """What has grown record by record equals what a rebuild makes of the same raw records.
 
-Real records of every source, with all that happens to them in years: revised, said again, rejected,
+All real records of every source, with what happens to them in years: revised, said again, rejected,
 dropped and listed again, merged and parted by hand, dead letters redriven.
 """
 
@@ -27,7 +27,6 @@ from tests.fault.cluster import Cluster, fresh_cluster
 from tests.fault.real_load import Keyed, RealLoad, publish
 from tests.fault.snapshot import newest_records
 from tests.fault.test_chaos import polled
-from tests.few_countries import cut_down_sources
 
 pytestmark = [
     pytest.mark.integration,
@@ -52,12 +51,6 @@ def deployment(stack: LocalStack, tmp_path: Path) -> Iterator[Cluster]:
     with fresh_cluster(stack, tmp_path) as cluster:
         cluster.connectors = tuple(CONNECTORS)
         yield cluster
-
-
-@pytest.fixture
-def sources(real_data: Path, tmp_path: Path) -> Path:
-    """Files of a few countries."""
-    return cut_down_sources(real_data, tmp_path / "few")
 
 
 def current(cluster: Cluster, topic: str = MARKET_INFRASTRUCTURE.name) -> dict[str, object]:
@@ -134,9 +127,9 @@ def redrive_all(cluster: Cluster) -> int:
     return report.sent
 
 
-def test_what_has_grown_equals_what_a_rebuild_makes(deployment: Cluster, sources: Path) -> None:
+def test_what_has_grown_equals_what_a_rebuild_makes(deployment: Cluster, real_data: Path) -> None:
     random = Random(1)
-    load = polled(deployment, sources)
+    load = polled(deployment, real_data)
     deployment.pipeline()
     deployment.wait_drained()
     for number in range(ROUNDS):

@@ -1,5 +1,7 @@
 """Topics, offsets and lag on the real broker."""
 
+import time
+from collections.abc import Callable
 from concurrent.futures import ThreadPoolExecutor
 from dataclasses import replace
 from uuid import uuid4
@@ -64,6 +66,15 @@ def transaction(bootstrap: str, topic: Topic, records: int) -> Producer:
         producer.produce(topic.name, b"value", str(number).encode(), partition=0)
     producer.flush(30)
     return producer
+
+
+def close(bootstrap: str, topic: Topic, end: Callable[[float], None]) -> None:
+    """Commit or abort, and wait for the marker, which the broker writes after its answer."""
+    end(30)
+    deadline = time.monotonic() + 30
+    while has_open_transaction(bootstrap, topic.name):
+        assert time.monotonic() < deadline, "no marker"
+        time.sleep(0.05)
 
 
 def declared(name: str | None = None, partitions: int = 2) -> Topic:
@@ -256,7 +267,7 @@ def test_nothing_is_left_behind_the_last_record_of_a_transaction(
     bootstrap: str, topic: Topic, group: str
 ) -> None:
     """The commit marker takes an offset that no consumer ever reads or commits."""
-    transaction(bootstrap, topic, 10).commit_transaction(30)
+    close(bootstrap, topic, transaction(bootstrap, topic, 10).commit_transaction)
     commit(bootstrap, group, topic, 10)
     assert end_offsets(bootstrap, [topic.name])[PartitionId(topic.name, 0)] == 11
     assert lag_of(bootstrap, group, topic) == 0
@@ -265,9 +276,9 @@ def test_nothing_is_left_behind_the_last_record_of_a_transaction(
 
 
 def test_aborted_records_are_nothing_to_read(bootstrap: str, topic: Topic, group: str) -> None:
-    transaction(bootstrap, topic, 3).commit_transaction(30)
+    close(bootstrap, topic, transaction(bootstrap, topic, 3).commit_transaction)
     commit(bootstrap, group, topic, 3)
-    transaction(bootstrap, topic, 3000).abort_transaction(30)
+    close(bootstrap, topic, transaction(bootstrap, topic, 3000).abort_transaction)
     assert lag_of(bootstrap, group, topic) == 0
     publish(bootstrap, topic, 4)
     # Counted from the next record, not from the committed offset.
@@ -278,12 +289,12 @@ def test_an_open_transaction_is_something_to_wait_for(
     bootstrap: str, topic: Topic, group: str
 ) -> None:
     """A worker killed in a transaction hides what others have committed behind it."""
-    transaction(bootstrap, topic, 3).commit_transaction(30)
+    close(bootstrap, topic, transaction(bootstrap, topic, 3).commit_transaction)
     commit(bootstrap, group, topic, 3)
     hiding = transaction(bootstrap, topic, 5)
     publish(bootstrap, topic, 2)
     assert lag_of(bootstrap, group, topic) == 7
-    hiding.abort_transaction(30)
+    close(bootstrap, topic, hiding.abort_transaction)
     # Two records and the marker behind them.
     assert lag_of(bootstrap, group, topic) == 3
     commit(bootstrap, group, topic, 11)
@@ -309,8 +320,8 @@ def test_an_offset_outside_of_the_log_starts_over(bootstrap: str, topic: Topic, 
 def test_a_topic_is_read_whole_and_without_what_was_aborted(bootstrap: str, topic: Topic) -> None:
     assert list(read_all(bootstrap, topic.name)) == []
     publish(bootstrap, topic, 3)
-    transaction(bootstrap, topic, 20_000).commit_transaction(30)
-    transaction(bootstrap, topic, 7).abort_transaction(30)
+    close(bootstrap, topic, transaction(bootstrap, topic, 20_000).commit_transaction)
+    close(bootstrap, topic, transaction(bootstrap, topic, 7).abort_transaction)
     found = list(read_all(bootstrap, topic.name))
     assert [record.offset for record in found] == [0, 1, 2, *range(3, 20_003)]
     assert found[0].key == b"0"
@@ -324,7 +335,7 @@ def test_reading_ends_before_an_open_transaction(bootstrap: str, topic: Topic) -
     hiding = transaction(bootstrap, topic, 5)
     assert len(list(read_all(bootstrap, topic.name))) == 3
     assert has_open_transaction(bootstrap, topic.name)
-    hiding.commit_transaction(30)
+    close(bootstrap, topic, hiding.commit_transaction)
     assert len(list(read_all(bootstrap, topic.name))) == 8
     assert not has_open_transaction(bootstrap, topic.name)
 

@@ -15,7 +15,7 @@ of the sink can write side by side while one replaces the other.
 import hashlib
 import json
 from collections.abc import Callable, Iterator, Mapping
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from functools import cache
 from io import BytesIO
 from typing import Any
@@ -23,9 +23,10 @@ from typing import Any
 from avro.compatibility import ReaderWriterCompatibilityChecker, SchemaCompatibilityType
 from avro.errors import AvroException
 from avro.schema import parse
-from fastavro import schemaless_reader, writer
+from fastavro import writer
 
 from streams.avro.contracts import AvroSchema, contract
+from streams.avro.reader import AvroError, compile_reader
 from streams.clickhouse import prepared
 from streams.clickhouse.table import Table, quoted
 from streams.clickhouse.tables import (
@@ -69,9 +70,6 @@ BAD_AVRO = "bad_avro"
 UNKNOWN_KIND = "unknown_kind"
 
 _AS_WRITTEN = ("position_spread_km", "links", "members", "provenance")
-
-# What fastavro raises on a text that is none or ends too early.
-_BAD_HEAD = (EOFError, ValueError, IndexError, OverflowError, MemoryError)
 
 
 @dataclass(frozen=True, slots=True)
@@ -117,22 +115,21 @@ class Route:
 
     Attributes:
         landings: By canonical kind; a topic without kinds has one landing under "".
-        head: Schema of a record's fields up to `kind`; None for a topic without kinds.
+        read_head: Reads a record's fields up to `kind`; None for a topic without kinds.
     """
 
     landings: Mapping[str, Landing]
-    head: AvroSchema | None = None
+    # Follows from the schema, as the landings do.
+    read_head: Callable[[bytes, int], Mapping[str, Any]] | None = field(default=None, compare=False)
 
     def landing_of(self, body: bytes) -> Landing | Rejected:
         """Landing of a record, from its bytes without framing."""
-        if self.head is None:
+        if self.read_head is None:
             return self.landings[""]
         try:
-            head = schemaless_reader(BytesIO(body), self.head, None)
-        except _BAD_HEAD as error:
+            kind = self.read_head(body, 0)["kind"]
+        except AvroError as error:
             return Rejected(BAD_AVRO, f"The bytes do not fit the schema: {error}")
-        assert isinstance(head, dict)
-        kind = head["kind"]
         landing = self.landings.get(kind)
         return landing or Rejected(UNKNOWN_KIND, f"No table holds the kind {kind!r}.", "kind")
 
@@ -227,13 +224,12 @@ def _landing(
 
 def _infrastructure(topic: str, schema: AvroSchema) -> Route:
     names = [field["name"] for field in schema["fields"]]
-    head = {**schema, "fields": schema["fields"][: names.index("kind") + 1]}
     stored = {name: kinds()[name] for name in names if name in kinds()}
     landings = {
         name: _kind_landing(topic, schema, kind, unread=set(stored) - {name})
         for name, kind in stored.items()
     }
-    return Route(landings, head)
+    return Route(landings, compile_reader(schema, "kind"))
 
 
 def _kind_landing(topic: str, schema: AvroSchema, kind: KindTables, unread: set[str]) -> Landing:

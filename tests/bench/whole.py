@@ -12,7 +12,7 @@ import threading
 import time
 from collections.abc import Iterator, Mapping, Sequence
 from contextlib import contextmanager
-from dataclasses import dataclass, field
+from dataclasses import dataclass
 from pathlib import Path
 from queue import Empty, Queue
 
@@ -35,7 +35,6 @@ _DEADLINE_SECONDS = 900.0
 _MEGABYTE = 1_000_000
 _READY = "the sandbox: http"
 _CLOSED = "Every record is accounted for."
-_STOPPED = "Stopped."
 _PROGRAMS = {
     "streams.app": "pipeline worker",
     "streams.sink.app": "sink worker",
@@ -88,7 +87,7 @@ class WholeRun:
     versions_per_asset: float
     used: Mapping[str, Used]
     stages: Mapping[str, float]
-    memory_curve: Sequence[tuple[float, float]] = field(default_factory=list)
+    memory_curve: Sequence[tuple[float, float]]
 
 
 def whole_run(home: Path, data_dir: Path, polls: int) -> WholeRun:

@@ -1,5 +1,6 @@
 """Fixtures of the whole suite, and in which order its modules run."""
 
+import os
 from collections.abc import Iterator
 from pathlib import Path
 
@@ -24,9 +25,17 @@ def pytest_addoption(parser: pytest.Parser) -> None:
     parser.addoption("--soak", action="store_true", help="run fault and fuzz tests in full size")
 
 
+_OF_MAKE = ("ARGS", "MAKEFLAGS", "MAKELEVEL", "MAKEOVERRIDES", "MFLAGS")
+
+
 def pytest_configure() -> None:
-    """Shells of macOS allow fewer open files than the tests' own connections take."""
+    """Shells of macOS allow fewer open files than the tests' own connections take.
+
+    What the `make` that runs the tests was told is not for the commands that they type.
+    """
     raise_open_files(1024)
+    for name in _OF_MAKE:
+        os.environ.pop(name, None)
 
 
 @pytest.fixture(scope="session")

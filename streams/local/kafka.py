@@ -13,22 +13,11 @@ from confluent_kafka import KafkaException
 from confluent_kafka.admin import AdminClient
 
 from streams.local.components import Components
+from streams.local.java import NO_CLASSES, Classes, java_command
 from streams.local.ports import HOST, StackPorts, is_listening
 from streams.local.process import START_SECONDS, STOP_SECONDS, ManagedProcess
 
-_JVM: Final = (
-    "-Xms128m",
-    "-Xmx512m",
-    "-XX:+UseSerialGC",
-    # The first compiler only: starts in 3.7 s instead of 6.5 s, and on two cores the broker then
-    # takes less CPU per record (4-6 µs against 8-10 µs) over the first million records.
-    "-XX:TieredStopAtLevel=1",
-    "-XX:+ExitOnOutOfMemoryError",
-    "-XX:-UsePerfData",
-    "-Djava.net.preferIPv4Stack=true",
-    "--enable-native-access=ALL-UNNAMED",
-    "--sun-misc-unsafe-memory-access=allow",
-)
+_MEGABYTES: Final = (128, 512)
 
 # An authorizer, where one is set, says of each right who used it.
 _LOGGING: Final = """\
@@ -55,6 +44,7 @@ class Kafka:
         ports: Where it listens.
         properties: Broker settings that replace or complete the stack's own, for example a short
             `log.cleaner.backoff.ms`.
+        classes: What is kept of its classes.
     """
 
     def __init__(
@@ -63,11 +53,13 @@ class Kafka:
         components: Components,
         ports: StackPorts,
         properties: Mapping[str, str] | None = None,
+        classes: Classes = NO_CLASSES,
     ) -> None:
         self._home = data_dir / "kafka"
         self._components = components
         self._ports = ports
         self._overrides = dict(properties or {})
+        self._classes = classes
         self.process = ManagedProcess("Kafka", "kafka", data_dir)
 
     @property
@@ -83,7 +75,7 @@ class Kafka:
                 (`StartTimeoutError`).
         """
         properties = self._prepare()
-        self.process.spawn(self._java("kafka.Kafka", str(properties)))
+        self.process.spawn(self._java(self._classes, "kafka.Kafka", str(properties)))
         self.process.wait_until(lambda: is_listening(self._ports.kafka_port), timeout_seconds)
         # Its log is silenced: that the broker does not answer yet is expected.
         admin = AdminClient(
@@ -112,22 +104,24 @@ class Kafka:
         formatted = self._home / "formatted"
         if not formatted.exists():
             shutil.rmtree(self._home / "data", ignore_errors=True)
-            tool = self._java("kafka.tools.StorageTool", "format")
+            kept = Classes(self._classes.kept)
+            tool = self._java(kept, "kafka.tools.StorageTool", "format")
             self.process.run([*tool, "-t", _cluster_id(), "-c", str(properties)])
             formatted.touch()
         return properties
 
-    def _java(self, *main: str) -> list[str]:
-        return [
-            str(self._components.java),
-            *_JVM,
+    def _java(self, classes: Classes, *main: str) -> list[str]:
+        return java_command(
+            self._components.java,
+            _MEGABYTES,
+            classes,
             f"-Djava.io.tmpdir={self._home / 'tmp'}",
             # Relative as well: an absolute path is read as an address, where a space is an error.
             "-Dlog4j2.configurationFile=kafka/log4j2.properties",
             "-cp",
             os.pathsep.join(str(jar) for jar in self._components.kafka_class_path),
             *main,
-        ]
+        )
 
 
 _silent = logging.Logger("silent", logging.CRITICAL + 1)

@@ -13,12 +13,12 @@ import subprocess
 import sys
 import threading
 import time
-from collections.abc import Callable, Mapping
-from concurrent.futures import Future
+from collections.abc import Callable, Mapping, Sequence
+from concurrent.futures import FIRST_EXCEPTION, Future, ThreadPoolExecutor, wait
 from dataclasses import dataclass
 from pathlib import Path
 from queue import SimpleQueue
-from typing import Final
+from typing import Final, Protocol, TypeVar
 
 import psutil
 
@@ -213,6 +213,34 @@ class ManagedProcess:
     def _forget(self) -> None:
         self._child = None
         self._record.unlink(missing_ok=True)
+
+
+class Component(Protocol):
+    """What is started and ended beside others."""
+
+    def kill(self) -> None:
+        """End at once, as a crash would."""
+
+
+_Component = TypeVar("_Component", bound=Component)
+
+
+def all_at_once(components: Sequence[_Component], work: Callable[[_Component], None]) -> None:
+    """Do the work for each component, all at once; kill all when one fails or we are stopped."""
+    with ThreadPoolExecutor(len(components)) as pool:
+        jobs = [pool.submit(work, component) for component in components]
+        try:
+            done, _ = wait(jobs, return_when=FIRST_EXCEPTION)
+            for job in done:
+                job.result()
+        except BaseException:
+            # A component may be between its preparation and its start: kill until none is left.
+            while wait(jobs, timeout=0.1).not_done:
+                for component in components:
+                    component.kill()
+            for component in components:
+                component.kill()
+            raise
 
 
 def log_text(path: Path) -> str:

@@ -4,7 +4,7 @@ import logging
 import shutil
 import time
 from collections.abc import Callable, Mapping
-from concurrent.futures import FIRST_EXCEPTION, ThreadPoolExecutor, wait
+from concurrent.futures import ThreadPoolExecutor
 from pathlib import Path
 from types import TracebackType
 from typing import Final, Self
@@ -13,10 +13,11 @@ from streams.folders import writable_folder
 from streams.local.components import Components, fetch_components
 from streams.local.errors import DiskTooFullError
 from streams.local.kafka import Kafka
+from streams.local.kept_classes import kept_classes
 from streams.local.owner import DataDirectoryLock
 from streams.local.ports import StackPorts
 from streams.local.postgres import Postgres
-from streams.local.process import START_SECONDS, STOP_SECONDS
+from streams.local.process import START_SECONDS, STOP_SECONDS, all_at_once
 from streams.local.registry import RegistryServer
 
 log = logging.getLogger(__name__)
@@ -74,8 +75,11 @@ class LocalStack:
         self._start_seconds = start_seconds
         self._lock = DataDirectoryLock(self.data_dir)
         found = components or fetch_components()
-        self.kafka = Kafka(self.data_dir, found, self.ports, kafka_properties)
-        self.registry = RegistryServer(self.data_dir, found, self.ports, registry_certificate_file)
+        classes = kept_classes(found)
+        self.kafka = Kafka(self.data_dir, found, self.ports, kafka_properties, classes.kafka)
+        self.registry = RegistryServer(
+            self.data_dir, found, self.ports, classes.registry, registry_certificate_file
+        )
         self.postgres = Postgres(self.data_dir, self.ports)
 
     def start(self) -> None:
@@ -180,17 +184,5 @@ class LocalStack:
             component.start(self._start_seconds)
             self._progress(component.process.component, time.monotonic() - began)
 
-        with ThreadPoolExecutor(len(self._components())) as pool:
-            jobs = [pool.submit(start, component) for component in self._components()]
-            try:
-                done, _ = wait(jobs, return_when=FIRST_EXCEPTION)
-                for job in done:
-                    job.result()
-            except BaseException:
-                # A component may be between its preparation and its start: kill until none is left.
-                while wait(jobs, timeout=0.1).not_done:
-                    for component in self._components():
-                        component.kill()
-                for component in self._components():
-                    component.kill()
-                raise
+        components: tuple[Kafka | RegistryServer | Postgres, ...] = self._components()
+        all_at_once(components, start)

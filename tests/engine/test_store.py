@@ -107,7 +107,7 @@ _, hard = resource.getrlimit(resource.RLIMIT_FSIZE)
 resource.setrlimit(resource.RLIMIT_FSIZE, (5_000_000, hard))
 store = PartitionStore(Path({str(tmp_path / "0")!r}))
 random = Random(2)
-for number in range(6_000):
+for number in range(60_000):
     position = Position("changelog", "uuid", 0, number + 1, 1.0)
     try:
         store.write({{b"%06d" % number: random.randbytes(4000)}}, position)

@@ -125,6 +125,4 @@ class Runbook:
             time.sleep(_LOOK_SECONDS)
 
     def _environment(self) -> dict[str, str]:
-        # A make that runs the tests would share its jobs with the one that is typed.
-        own = {name: text for name, text in os.environ.items() if not name.startswith("MAKE")}
-        return {**own, "COLUMNS": "200", **self.variables, **self._changes}
+        return {**os.environ, "COLUMNS": "200", **self.variables, **self._changes}

@@ -54,8 +54,8 @@ def cache(tmp_path: Path) -> Path:
 def assert_complete(components: Components, cache: Path) -> None:
     (jar,) = components.kafka_class_path
     assert jar.read_bytes() == b"jar" * 20_000
-    assert components.registry_jar.read_bytes() == b"12345"
-    assert (components.registry_jar.parent / "lib" / "main" / "one.jar").read_bytes() == b"12345"
+    assert components.registry_class_path[-1].name == "one.jar"
+    assert components.registry_class_path[-1].read_bytes() == b"12345"
     assert components.java.is_file()
     assert not (cache / "incoming").exists()
 
@@ -103,7 +103,7 @@ def test_an_unpacking_cut_short_is_done_again_without_a_network(
 ) -> None:
     components = fetch_components(cache, lock_file=lock)
     server.files.clear()
-    shutil.rmtree(components.registry_jar.parent / "lib")
+    shutil.rmtree(components.registry_class_path[-1].parents[1])
     assert_complete(fetch_components(cache, lock_file=lock), cache)
 
 

@@ -29,9 +29,13 @@ def test_figures_of_every_process_and_durations_by_folder_are_shown(tmp_path: Pa
         (tmp_path / folder).mkdir()
         (tmp_path / folder / f"test_{folder}.py").write_text(MODULE.format(folder=folder))
     ended = subprocess.run(
-        [sys.executable, "-m", "pytest", "-n", "2", "--dist", "loadfile", "-p", "no:cacheprovider"],
+        [sys.executable, "-m", "pytest", "-p", "xdist", "-n", "2", "--dist", "loadfile"],
         cwd=tmp_path,
-        env={**os.environ, "PYTHONPATH": str(PROJECT_ROOT)},
+        env={
+            **os.environ,
+            "PYTHONPATH": str(PROJECT_ROOT),
+            "PYTEST_DISABLE_PLUGIN_AUTOLOAD": "1",
+        },
         capture_output=True,
         text=True,
         timeout=120,

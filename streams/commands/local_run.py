@@ -27,7 +27,7 @@ from streams.clickhouse.client import embedded_path
 from streams.commands.deploy import create_topics, register_schemas
 from streams.core.errors import InfrastructureError
 from streams.credentials import use_credentials
-from streams.kafka.topic_admin import lag
+from streams.kafka.topic_admin import GroupProgress
 from streams.local.errors import PortInUseError
 from streams.local.ports import holder_of, is_free
 from streams.local.stack import LocalStack
@@ -246,7 +246,8 @@ def drain(local: LocalRun, console: Console) -> None:
     steps.append((settings.sink_app_id, [topic.name for topic in SINK_TOPICS]))
     with console.status("Waiting for the pipeline") as status:
         for group, topics in steps:
-            left = sum(lag(settings.kafka_bootstrap, group, topics).values())
+            progress = GroupProgress(settings.kafka_bootstrap, group, topics)
+            left = progress.left()
             lowest, since = left, time.monotonic()
             while left:
                 status.update(f"{left:,} records left in {', '.join(topics)}")
@@ -262,7 +263,7 @@ def drain(local: LocalRun, console: Console) -> None:
                 local.require_running()
                 _require_flowing(settings)
                 time.sleep(_DRAIN_LOOK_SECONDS)
-                left = sum(lag(settings.kafka_bootstrap, group, topics).values())
+                left = progress.left()
 
 
 def _require_flowing(settings: Settings) -> None:

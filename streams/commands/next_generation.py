@@ -36,11 +36,11 @@ from streams.engine.generations import (
 from streams.engine.transactions import PartitionTransactions
 from streams.kafka.groups import forget_offsets, require_stopped
 from streams.kafka.topic_admin import (
+    GroupProgress,
     PartitionId,
     delete_topics,
     end_offsets,
     ensure_topics,
-    group_positions,
     lag,
 )
 from streams.kafka.topic_writer import TopicWriter
@@ -100,7 +100,8 @@ def drain(settings: Settings, progress: Progress) -> None:
         return
     with _worker(settings, behind) as require_running:
         task = progress.add_task("Records on the way", total=None)
-        while _left(settings, inputs):
+        group = GroupProgress(settings.kafka_bootstrap, settings.next_app_id, inputs)
+        while group.left():
             require_running()
             time.sleep(_LOOK_SECONDS)
         progress.remove_task(task)
@@ -272,8 +273,9 @@ def _wait_read(
     """Wait until everything that some topics have now is read; more may come meanwhile."""
     ends = end_offsets(settings.kafka_bootstrap, inputs)
     task = progress.add_task(_shown(inputs), total=sum(ends.values()))
+    group = GroupProgress(settings.kafka_bootstrap, settings.next_app_id, inputs)
     while True:
-        positions = group_positions(settings.kafka_bootstrap, settings.next_app_id, inputs)
+        positions = group.positions()
         read: dict[PartitionId, int] = {
             partition: end if positions[partition].lag == 0 else positions[partition].committed or 0
             for partition, end in ends.items()

@@ -18,7 +18,7 @@ from rich.console import Console
 from streams.avro.codec import Registry
 from streams.commands.deploy import all_topics, create_topics, register_schemas
 from streams.commands.rebuild import grow, switch
-from streams.kafka.topic_admin import delete_topics, end_offsets, lag
+from streams.kafka.topic_admin import GroupProgress, delete_topics, end_offsets
 from streams.kafka.topic_reader import read_all
 from streams.local.stack import LocalStack
 from streams.local.workers import LocalWorker, faust_worker
@@ -55,6 +55,7 @@ class Cluster:
     connectors: tuple[str, ...] = (CONNECTOR,)
     _started: list[LocalWorker] = field(default_factory=list)
     _loaded_records: int = 0
+    _progress: dict[tuple[str, ...], GroupProgress] = field(default_factory=dict)
 
     def load(self, load: Load) -> None:
         """Publish raw records."""
@@ -263,7 +264,10 @@ class Cluster:
         return found
 
     def _lag(self, group: str, topics: Sequence[str]) -> int:
-        return sum(lag(self.settings.kafka_bootstrap, group, topics).values())
+        asked = (group, *topics)
+        if asked not in self._progress:
+            self._progress[asked] = GroupProgress(self.settings.kafka_bootstrap, group, topics)
+        return self._progress[asked].left()
 
     def _start(self, name: str, worker: LocalWorker) -> LocalWorker:
         self._started.append(worker)

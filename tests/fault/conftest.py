@@ -1,8 +1,12 @@
 """Fixtures of the fault tests: sizes, an undisturbed run to compare with, a fresh deployment."""
 
-from collections.abc import Iterator
+import fcntl
+import os
+import pickle
+from collections.abc import Callable, Iterator
 from dataclasses import dataclass
 from pathlib import Path
+from typing import TypeVar
 
 import pytest
 
@@ -29,20 +33,41 @@ def load(request: pytest.FixtureRequest) -> Load:
     return Load(records, plants=records // 4)
 
 
+_Made = TypeVar("_Made")
+
+
+def made_once(factory: pytest.TempPathFactory, name: str, make: Callable[[Path], _Made]) -> _Made:
+    """What the first process of this test run that asks for it has made, in a folder of its own."""
+    shared = factory.getbasetemp()
+    if "PYTEST_XDIST_WORKER" in os.environ:
+        shared = shared.parent
+    with (shared / f"{name}.lock").open("w") as lock:
+        fcntl.flock(lock, fcntl.LOCK_EX)
+        kept = shared / f"{name}.pickle"
+        if not kept.exists():
+            kept.write_bytes(pickle.dumps(make(factory.mktemp(name))))
+        made: _Made = pickle.loads(kept.read_bytes())
+        return made
+
+
 @pytest.fixture(scope="session")
 def undisturbed(
     stack: LocalStack, load: Load, tmp_path_factory: pytest.TempPathFactory
 ) -> Undisturbed:
     """One run of all stages without any fault; every other is compared with it."""
-    with fresh_cluster(stack, tmp_path_factory.mktemp("undisturbed")) as cluster:
-        cluster.load(load)
-        cluster.pipeline()
-        cluster.wait_drained()
-        cluster.stop_all()
-        snapshot = take_snapshot(cluster.settings)
-        assert snapshot.problems == ()
-        assert snapshot.published_twice() == 0
-        return Undisturbed(load, snapshot)
+
+    def make(folder: Path) -> Snapshot:
+        with fresh_cluster(stack, folder) as cluster:
+            cluster.load(load)
+            cluster.pipeline()
+            cluster.wait_drained()
+            cluster.stop_all()
+            snapshot = take_snapshot(cluster.settings)
+            assert snapshot.problems == ()
+            assert snapshot.published_twice() == 0
+            return snapshot
+
+    return Undisturbed(load, made_once(tmp_path_factory, "undisturbed", make))
 
 
 @pytest.fixture(scope="session")
@@ -50,14 +75,17 @@ def undisturbed_clickhouse(
     stack: LocalStack, load: Load, tmp_path_factory: pytest.TempPathFactory
 ) -> dict[str, str]:
     """What ClickHouse has after a run without any fault."""
-    folder = tmp_path_factory.mktemp("undisturbed_clickhouse")
-    with fresh_cluster(stack, folder, ",".join(STAGES)) as cluster:
-        cluster.load(load)
-        cluster.pipeline()
-        cluster.sink()
-        cluster.wait_drained(sink=True)
-        cluster.stop_all()
-        return clickhouse_content(cluster.clickhouse_dir)
+
+    def make(folder: Path) -> dict[str, str]:
+        with fresh_cluster(stack, folder, ",".join(STAGES)) as cluster:
+            cluster.load(load)
+            cluster.pipeline()
+            cluster.sink()
+            cluster.wait_drained(sink=True)
+            cluster.stop_all()
+            return clickhouse_content(cluster.clickhouse_dir)
+
+    return made_once(tmp_path_factory, "undisturbed_clickhouse", make)
 
 
 @pytest.fixture

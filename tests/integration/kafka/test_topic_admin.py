@@ -17,6 +17,7 @@ from streams.core.errors import BrokerError, TopicMismatchError
 from streams.kafka.lag_collector import LagCollector
 from streams.kafka.topic_admin import (
     Difference,
+    GroupProgress,
     PartitionId,
     alter_settings,
     committed_offsets,
@@ -283,6 +284,22 @@ def test_aborted_records_are_nothing_to_read(bootstrap: str, topic: Topic, group
     publish(bootstrap, topic, 4)
     # Counted from the next record, not from the committed offset.
     assert lag_of(bootstrap, group, topic) == 4
+
+
+def test_whoever_waits_is_told_at_the_second_question_that_nothing_is_left(
+    bootstrap: str, topic: Topic, group: str
+) -> None:
+    close(bootstrap, topic, transaction(bootstrap, topic, 3).commit_transaction)
+    commit(bootstrap, group, topic, 3)
+    progress = GroupProgress(bootstrap, group, [topic.name])
+    assert progress.left() == 0, "a marker alone needs no second question"
+    close(bootstrap, topic, transaction(bootstrap, topic, 3000).abort_transaction)
+    assert [progress.left() for _ in range(3)] == [3002, 0, 0]
+    publish(bootstrap, topic, 4)
+    assert progress.left() >= 4
+    assert progress.left() == 4
+    commit(bootstrap, group, topic, 3009)
+    assert progress.left() == 0
 
 
 def test_an_open_transaction_is_something_to_wait_for(

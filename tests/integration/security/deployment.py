@@ -40,7 +40,7 @@ from streams.commands.rights import Right, Role, grants, roles
 from streams.commands.sink_reload import reload_sink
 from streams.commands.topic_remake import remake
 from streams.credentials import use_credentials
-from streams.kafka.topic_admin import lag
+from streams.kafka.topic_admin import GroupProgress
 from streams.kafka.topic_writer import TopicWriter
 from streams.local.ports import HOST
 from streams.local.workers import LocalWorker, Program
@@ -216,13 +216,8 @@ class Deployment:
             (self.plain.sink_app_id, [topic.name for topic in SINK_TOPICS]),
         ]
         for group, topics in steps:
-            self.wait_for(
-                lambda group=group, topics=topics: (
-                    not sum(  # type: ignore[misc]
-                        lag(self.plain.kafka_bootstrap, group, topics).values()
-                    )
-                )
-            )
+            progress = GroupProgress(self.plain.kafka_bootstrap, group, topics)
+            self.wait_for(lambda progress=progress: not progress.left())  # type: ignore[misc]
 
     def wait_for(self, condition: Callable[[], bool]) -> None:
         """Wait for a condition, with a deadline."""
@@ -352,7 +347,9 @@ def deployed(home: Path) -> Iterator[Deployment]:
             connector_environment(f"http://{HOST}:{sandbox.port}", sandbox)
             | {
                 "WRI_MINIMUM_ROWS": "100",
+                "ALSI_BACKFILL_FROM": "2026-01-01",
                 "ALSI_DETAIL_BACKFILL_DAYS": "2",
+                "GEM_STREAMS": "lng_terminals power_units",
                 "NLR_POINTS_FROM_PLANTS": "true",
             },
             admin,

@@ -24,27 +24,46 @@ def plain_name(column: str) -> str:
     return _APART.sub("_", column.removeprefix("type_fields.").lower()).strip("_")
 
 
+class _Header:
+    """Columns of rows by meaning; rows of one file have them in common."""
+
+    def __init__(self, columns: tuple[str, ...]) -> None:
+        self._by_name: dict[str, list[str]] = {}
+        for column in columns:
+            self._by_name.setdefault(plain_name(column), []).append(column)
+        self._found: dict[tuple[str, ...], tuple[str, ...]] = {}
+
+    def columns(self, names: tuple[str, ...]) -> tuple[str, ...]:
+        """Columns that are spelt in one of these ways, in the order of the names."""
+        found = self._found.get(names)
+        if found is None:
+            found = tuple(column for name in names for column in self._by_name.get(name, ()))
+            self._found[names] = found
+        return found
+
+
+_header = lru_cache(maxsize=1024)(_Header)
+
+
 class Columns:
     """One row. The first of several names with something that can be read counts.
 
     So does the first of several columns that differ in case or punctuation only.
 
     Attributes:
+        texts: The row.
         odd: Cells that could not be read, as far as they were asked for.
     """
 
-    def __init__(self, columns: Mapping[str, str]) -> None:
+    def __init__(self, texts: Mapping[str, str]) -> None:
         self.odd = OddCells()
-        self._texts: dict[str, str] = {}
-        for name, text in columns.items():
-            plain = plain_name(name)
-            if reported(self._texts.get(plain)) is None:
-                self._texts[plain] = text
+        self.texts = texts
+        self._header = _header(tuple(texts))
 
     def text(self, *names: str) -> str | None:
         """Text, its damage repaired; None when not reported."""
-        for name in names:
-            found = reported(self._texts.get(name))
+        for column in self._header.columns(names):
+            found = reported(self.texts[column])
             if found is not None:
                 return reported(repaired(found))
         return None
@@ -68,12 +87,12 @@ class Columns:
     ) -> float | None:
         """The first column that has a number; those with words are passed over."""
         odd = False
-        for name in names:
-            text = reported(self._texts.get(name))
+        for column in self._header.columns(names):
+            text = reported(self.texts[column])
             if text is None:
                 continue
             try:
-                found = read(text, name)
+                found = read(text, plain_name(column))
             except UnreadableNumberError:
                 odd = True
             else:
@@ -89,8 +108,8 @@ class Columns:
         Of a date or a range the first year counts, and of words the one year among them.
         """
         odd = False
-        for name in names:
-            text = reported(self._texts.get(name))
+        for column in self._header.columns(names):
+            text = reported(self.texts[column])
             if text is None:
                 continue
             year = year_in(text)

@@ -30,10 +30,10 @@ ASSETS: Final = "/assets"
 
 @dataclass(frozen=True, slots=True)
 class Spool:
-    """All units of one asset type, one JSON object a line.
+    """All units of one asset type, one a line, as texts.
 
     Attributes:
-        digest: First 16 hex digits of the SHA-256 of the lines in sorted order.
+        digest: First 16 hex digits of the SHA-256 of the units in sorted order.
         whole: False when reading stopped at a limit.
     """
 
@@ -93,7 +93,8 @@ def _pass(
                 key = hashlib.sha256(line.encode()).digest()
                 if key not in seen:
                     seen.add(key)
-                    file.write(line + "\n")
+                    texts = _texts(json.loads(line))
+                    file.write(json.dumps(texts, ensure_ascii=False) + "\n")
     whole = received >= total or limit is None or received < limit
     if whole and len(seen) < total:
         return None
@@ -104,13 +105,13 @@ def _pass(
 def read_spool(spool: Spool) -> Iterator[Row]:
     """Every row as texts; numbers as the API wrote them, keys of `type_fields` as own columns."""
     with spool.path.open(encoding="utf-8") as file:
-        for line in file:
-            asset: dict[str, Any] = json.loads(line)
-            fields = asset.pop("type_fields", None) or {}
-            row = {key: json_text(value) or "" for key, value in asset.items()}
-            for key, value in fields.items():
-                row[f"type_fields.{key}"] = json_text(value) or ""
-            yield row
+        yield from map(json.loads, file)
+
+
+def _texts(asset: dict[str, Any]) -> Row:
+    fields = asset.pop("type_fields", None) or {}
+    row = {key: json_text(value) or "" for key, value in asset.items()}
+    return row | {f"type_fields.{key}": json_text(value) or "" for key, value in fields.items()}
 
 
 def _page(

@@ -11,7 +11,7 @@ import logging
 from collections import Counter
 from collections.abc import Callable, Iterator, Mapping
 from dataclasses import replace
-from functools import partial
+from functools import lru_cache, partial
 from pathlib import Path
 from tempfile import TemporaryDirectory
 from typing import Any, ClassVar
@@ -208,25 +208,28 @@ class GemTransmissionConnector(InfrastructureConnector):
             found |= readability(self._items("substations", nodes, Counter()), self.map_to_schema)
         for part in release.parts if stream in _TRACKER_COLUMNS else ():
             if not request.accept_loss:
-                self._refuse_other_tracker(stream, replace(release, parts=(part,)))
+                self._refuse_other_tracker(stream, part)
         return release.checked(found, _ID_COLUMNS[stream], accept_loss=request.accept_loss)
 
-    def _refuse_other_tracker(self, stream: str, release: Release) -> None:
+    @staticmethod
+    def _refuse_other_tracker(stream: str, part: Part) -> None:
         """Raise when every row of a list is left out because of the tracker that it names.
 
         Raises:
             UnexpectedAnswerError: it is another list, or the tracker has another name.
         """
-        left_out = Counter[str]()
-        if next(self._items(stream, release, left_out), None) is not None:
-            return
-        if left_out[_OTHER_TRACKER] == release.rows > 0:
-            (part,) = release.parts
-            words = {Columns(row).text(*_TRACKER_COLUMNS[stream]) for row in part.read()}
+        belongs, tracker_names = _BELONGS[stream], _TRACKER_COLUMNS[stream]
+        words = set()
+        for columns in part.read():
+            tracker = Columns(columns).text(*tracker_names)
+            if belongs(tracker or part.dataset):
+                return
+            words.add(str(tracker))
+        if words:
             raise UnexpectedAnswerError(
-                f"{part.location} has {release.rows:,} rows, all of them of other trackers than "
-                f"{stream} is made of, by the columns {', '.join(_TRACKER_COLUMNS[stream])}: "
-                f"{', '.join(sorted(map(str, words)))[:_SHOWN]}. Nothing of it is published. Set "
+                f"{part.location} has {part.rows:,} rows, all of them of other trackers than "
+                f"{stream} is made of, by the columns {', '.join(tracker_names)}: "
+                f"{', '.join(sorted(words))[:_SHOWN]}. Nothing of it is published. Set "
                 "the location to a list of this stream."
             )
 
@@ -277,7 +280,7 @@ class GemTransmissionConnector(InfrastructureConnector):
 _Rows = Iterator[tuple[str, Item, str]]
 """Record id, item, origin."""
 
-_Reading = Callable[[str, Row, str | None, str | None], Mapped | Rejected]
+_Reading = Callable[[str, Mapping[str, str], str | None, str | None], Mapped | Rejected]
 """What becomes of a row: record id, columns, dataset, place."""
 
 
@@ -287,7 +290,7 @@ def _lng_rows(release: Release, left_out: Counter[str]) -> _Rows:
 
 
 def _lng_reading(
-    record_id: str, columns: Row, _dataset: str | None, place: str | None
+    record_id: str, columns: Mapping[str, str], _dataset: str | None, place: str | None
 ) -> Mapped | Rejected:
     return lng_unit(record_id, columns, place)
 
@@ -310,46 +313,61 @@ def _tracker_rows(
 
     Rows of one entity at one place name the first of them that can be read.
     """
-    places = told_apart(
-        Sighting(entity, record_id, place_of(Columns(columns)))
-        for record_id, part, columns in _numbered_rows(
-            release, id_names, tracker_names, belongs, Counter()
-        )
-        if (entity := entity_of(Columns(columns), part.dataset)) is not None
-    )
+    places = _places(release.parts, id_names, tracker_names, belongs, entity_of)
     firsts = FirstAtPlace()
-    for record_id, part, columns in _numbered_rows(
-        release, id_names, tracker_names, belongs, left_out
+    for record_id, part, row in _numbered_rows(
+        release.parts, id_names, tracker_names, belongs, left_out
     ):
-        form = "gem_api" if "asset_id" in columns else "gem_tracker"
-        item = _item(form, part.dataset, columns)
+        form = "gem_api" if "asset_id" in row.texts else "gem_tracker"
+        item = _item(form, part.dataset, row.texts)
         place = item["place"] = places.get(record_id)
-        row = Columns(columns)
         item["place_of"] = firsts.before(
             entity_of(row, part.dataset),
             place,
             place_of(row),
             record_id,
-            partial(_is_readable, reading, record_id, columns, part.dataset, place),
+            partial(_is_readable, reading, record_id, row.texts, part.dataset, place),
         )
         yield record_id, item, part.location
 
 
+@lru_cache(maxsize=2)
+def _places(
+    parts: tuple[Part, ...],
+    id_names: tuple[str, ...],
+    tracker_names: tuple[str, ...],
+    belongs: Callable[[str | None], bool],
+    entity_of: Callable[[Columns, str | None], str | None],
+) -> Mapping[str, str]:
+    """See `told_apart`; asked when a release is checked and again when it is published."""
+    return told_apart(
+        Sighting(entity, record_id, place_of(row))
+        for record_id, part, row in _numbered_rows(
+            parts, id_names, tracker_names, belongs, Counter()
+        )
+        if (entity := entity_of(row, part.dataset)) is not None
+    )
+
+
 def _is_readable(
-    reading: _Reading, record_id: str, columns: Row, dataset: str | None, place: str | None
+    reading: _Reading,
+    record_id: str,
+    columns: Mapping[str, str],
+    dataset: str | None,
+    place: str | None,
 ) -> bool:
     return isinstance(reading(record_id, columns, dataset, place), Mapped)
 
 
 def _numbered_rows(
-    release: Release,
+    parts: tuple[Part, ...],
     id_names: tuple[str, ...],
     tracker_names: tuple[str, ...],
     belongs: Callable[[str | None], bool],
     left_out: Counter[str],
-) -> Iterator[tuple[str, Part, Row]]:
+) -> Iterator[tuple[str, Part, Columns]]:
     ids = RowIds()
-    for part in release.parts:
+    for part in parts:
         ids.begin_list()
         for columns in part.read():
             row = Columns(columns)
@@ -358,7 +376,7 @@ def _numbered_rows(
                 continue
             record_id = ids.of(row.text(*id_names) or _row_id(columns), columns, left_out)
             if record_id is not None:
-                yield record_id, part, columns
+                yield record_id, part, row
 
 
 def _plain_rows(part: Part) -> Iterator[Row]:
@@ -406,6 +424,11 @@ _TRACKER_COLUMNS: Mapping[str, tuple[str, ...]] = {
     "power_units": power_columns.TRACKER,
 }
 
+_BELONGS: Mapping[str, Callable[[str | None], bool]] = {
+    "lng_terminals": is_lng,
+    "power_units": is_power,
+}
+
 _ID_COLUMNS: Mapping[str, tuple[str, ...]] = {
     "lng_terminals": lng_terminals.UNIT_ID,
     "power_units": power_columns.UNIT_ID,
@@ -423,7 +446,7 @@ _ROWS_OF_STREAM: Mapping[str, Callable[[Release, Counter[str]], _Rows]] = {
 }
 
 
-def _item(form: str, dataset: str | None, columns: Row) -> Item:
+def _item(form: str, dataset: str | None, columns: Mapping[str, str]) -> Item:
     return {
         "form": form,
         "dataset": dataset,
@@ -435,7 +458,7 @@ def _item(form: str, dataset: str | None, columns: Row) -> Item:
     }
 
 
-def _reported(columns: Row) -> Row:
+def _reported(columns: Mapping[str, str]) -> Row:
     return {name: text for name, text in columns.items() if text != ""}
 
 

@@ -36,11 +36,15 @@ def run(
     live: Annotated[
         bool, typer.Option("--live", help="Poll the real sources instead of the sandbox.")
     ] = False,
+    workers: Annotated[
+        int | None,
+        typer.Option(min=1, max=4, help="Pipeline workers; default: one for two cores."),
+    ] = None,
 ) -> None:
     """Start everything on this machine, poll every source, print the audit."""
     from streams.commands.run import run as run_locally  # the local stack is an extra of a laptop
 
-    raise typer.Exit(run_locally(once=once, live=live, console=out))
+    raise typer.Exit(run_locally(once=once, live=live, console=out, workers=workers))
 
 
 @app.command()

@@ -221,10 +221,10 @@ class Settings(EnvironmentSettings):
     )
     worker_url: str = Field(
         "",
-        pattern=r"^(https?://\S+)?$",
+        pattern=r"^(https?://[^\s,]+([ ,]+https?://[^\s,]+)*)?$",
         examples=["http://127.0.0.1:6066"],
-        description="Pipeline worker that the API asks what is paused; empty: that of this machine "
-        "on WORKER_PORT.",
+        description="Pipeline workers that the API asks what is paused, apart by commas; empty: "
+        "that of this machine on WORKER_PORT.",
     )
     web_bind: Address = Field("127.0.0.1", description="Address the workers' pages listen on.")
     log_level: LogLevel = Field(
@@ -251,6 +251,11 @@ class Settings(EnvironmentSettings):
     def pipeline_state_dir(self) -> Path:
         """State directory of the pipeline worker."""
         return self.state_dir or self.data_dir / "state" / self.pipeline_group()
+
+    def worker_urls(self) -> list[str]:
+        """Addresses of the pipeline workers."""
+        named = self.worker_url or f"http://127.0.0.1:{self.worker_port}"
+        return named.replace(",", " ").split()
 
     def sink_state_dir(self) -> Path:
         """State directory of the sink worker."""

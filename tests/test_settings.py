@@ -58,3 +58,15 @@ def test_bootstrap_servers_that_a_client_would_misread_are_refused(
     monkeypatch.setenv("KAFKA_BOOTSTRAP", written)
     with pytest.raises(SettingsError, match=r"^KAFKA_BOOTSTRAP must be written as .*:9092\.$"):
         Settings()
+
+
+@pytest.mark.parametrize(
+    ("written", "urls"),
+    [
+        ("", ["http://127.0.0.1:7001"]),
+        ("http://one:6066", ["http://one:6066"]),
+        ("http://one:6066, https://other:6076", ["http://one:6066", "https://other:6076"]),
+    ],
+)
+def test_every_worker_that_is_named_is_asked(written: str, urls: list[str]) -> None:
+    assert Settings(worker_url=written, worker_port=7001).worker_urls() == urls

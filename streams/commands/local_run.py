@@ -42,6 +42,7 @@ _DRAIN_STALL_SECONDS: Final = 180.0
 _POLL_SECONDS: Final = 1.0
 _DRAIN_LOOK_SECONDS: Final = 0.5
 _WORKER_GRACE_SECONDS: Final = 5.0
+_PORTS_APART: Final = 10
 
 
 @dataclass(frozen=True, slots=True)
@@ -89,6 +90,7 @@ def start(
     data_dir: Path,
     variables: Mapping[str, str],
     fresh: bool = False,
+    pipeline_workers: int = 1,
 ) -> LocalRun:
     """Start everything; what is started is stopped by `cleanup`.
 
@@ -99,6 +101,7 @@ def start(
         data_dir: Where everything lives.
         variables: The environment of the children and of the polls.
         fresh: Delete first what an earlier run left there.
+        pipeline_workers: How many processes share the partitions of the pipeline.
 
     Raises:
         InfrastructureError: something did not start, see `LocalStack.start` and `LocalWorker`.
@@ -115,30 +118,30 @@ def start(
     console.print(f"Starting the local stack in {data_dir}")
     stack.start()
     cleanup.callback(stack.stop)
+    ports = worker_ports(Settings(), pipeline_workers)
     environment = {
         **variables,
         **stack.environment(),
         "DATA_DIR": str(data_dir),
+        "WORKER_URL": ",".join(f"http://127.0.0.1:{port}" for port in ports),
     }
     local: dict[str, Any] = {name.lower(): value for name, value in stack.environment().items()}
-    settings = Settings(data_dir=data_dir, **local)
+    settings = Settings(data_dir=data_dir, worker_url=environment["WORKER_URL"], **local)
     use_credentials(settings)
     create_topics(settings)
     register_schemas(settings)
     workers = [
-        LocalWorker(program, data_dir, environment)
-        for program in (
-            faust_worker(
-                "streams.app",
-                "pipeline",
-                "the pipeline worker",
-                settings.worker_port,
-                "WORKER_PORT",
-            ),
+        *(
+            _pipeline_worker(number, port, data_dir, environment)
+            for number, port in enumerate(ports, 1)
+        ),
+        LocalWorker(
             faust_worker(
                 "streams.sink.app", "sink", "the sink worker", settings.sink_port, "SINK_PORT"
             ),
-        )
+            data_dir,
+            environment,
+        ),
     ]
     api = _api(settings)
     if embedded_path(settings.clickhouse_url()):
@@ -160,6 +163,23 @@ def polled_sources(console: Console, *, live: bool) -> list[str]:
         if name not in polled:
             console.print(f"{name} has no sandbox: left out; `make run ARGS=--live` polls it")
     return polled
+
+
+def worker_ports(settings: Settings, pipeline_workers: int) -> list[int]:
+    """Where the pipeline workers of a local run answer."""
+    return [settings.worker_port + number * _PORTS_APART for number in range(pipeline_workers)]
+
+
+def _pipeline_worker(
+    number: int, port: int, data_dir: Path, environment: Mapping[str, str]
+) -> LocalWorker:
+    """The first one is where one alone would be; each has its own port and state."""
+    name, component, own = "pipeline", "the pipeline worker", {"WORKER_PORT": str(port)}
+    if number > 1:
+        name, component = f"{name}-{number}", f"{component} {number}"
+        own["STATE_DIR"] = str(data_dir / "state" / name)
+    program = faust_worker("streams.app", name, component, port, "WORKER_PORT")
+    return LocalWorker(program, data_dir, {**environment, **own})
 
 
 def _api(settings: Settings) -> Program:
@@ -275,10 +295,9 @@ def _require_flowing(settings: Settings) -> None:
 def _said_by_workers(settings: Settings, what: str) -> list[str]:
     """Reasons why partitions are `paused` or `waiting`, as the workers say at `/ready`."""
     reasons: list[str] = []
-    for port in (settings.worker_port, settings.sink_port):
-        url = f"http://127.0.0.1:{port}/ready"
+    for url in (*settings.worker_urls(), f"http://127.0.0.1:{settings.sink_port}"):
         try:
-            answer: dict[str, Any] = pages().get(url, timeout=60).json()
+            answer: dict[str, Any] = pages().get(f"{url}/ready", timeout=60).json()
         except httpx.TransportError:
             continue  # starting, or ended: that is found elsewhere
         reasons += answer.get(what, {}).values()

@@ -123,14 +123,17 @@ class Operations:
         return self._last_flow
 
     def _paused(self) -> Mapping[str, str]:
-        settings = self.settings
-        url = settings.worker_url or f"http://127.0.0.1:{settings.worker_port}"
-        try:
-            answer = pages().get(f"{url}/ready", timeout=_ANSWER_SECONDS)
-            paused: Mapping[str, str] = answer.json().get("paused", {})
-        except (httpx.HTTPError, ValueError) as error:
-            raise WorkerError(
-                f"The pipeline worker at {url} does not answer ({error}): start it, or set "
-                "WORKER_URL."
-            ) from error
-        return paused
+        return {
+            what: why for url in self.settings.worker_urls() for what, why in _paused(url).items()
+        }
+
+
+def _paused(url: str) -> Mapping[str, str]:
+    try:
+        answer = pages().get(f"{url}/ready", timeout=_ANSWER_SECONDS)
+        paused: Mapping[str, str] = answer.json().get("paused", {})
+    except (httpx.HTTPError, ValueError) as error:
+        raise WorkerError(
+            f"The pipeline worker at {url} does not answer ({error}): start it, or set WORKER_URL."
+        ) from error
+    return paused

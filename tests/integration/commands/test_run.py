@@ -121,6 +121,8 @@ class Home:
 def home_of_its_own(data_dir: Path, **variables: str) -> Home:
     ports = free_ports()
     chosen = {name: str(next(ports)) for name in _PORTS}
+    while str(int(chosen["WORKER_PORT"]) + 10) in chosen.values():  # of a second worker
+        chosen["WORKER_PORT"] = str(next(ports))
     return Home(data_dir, chosen | {"SESSION_TIMEOUT_SECONDS": "4"} | variables)
 
 
@@ -181,7 +183,7 @@ def started(home: Home) -> tuple[subprocess.Popen[str], str]:
     home.wait_for_line(killed, "the pipeline worker:")
     killed.kill()
     killed.communicate(timeout=DEADLINE_SECONDS)
-    running = home.start()
+    running = home.start("--workers", "2")
     return running, home.wait_for_line(running, "curl ")
 
 
@@ -193,6 +195,7 @@ def said(started: tuple[subprocess.Popen[str], str]) -> str:
 
 def test_a_first_run_after_a_killed_one_accounts_for_every_record(said: str) -> None:
     assert "Every record is accounted for." in said
+    assert "the pipeline worker 2: " in said
     raw = numbers(said, "raw records")
     assert numbers(said, "polled in this run") == raw
     rejected = numbers(said, "outcome rejected")

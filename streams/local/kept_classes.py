@@ -18,6 +18,7 @@ from typing import Final, NamedTuple
 from rich.console import Console
 
 from streams.local.components import Components, default_components_dir, exclusively
+from streams.local.errors import ComponentFailedError
 from streams.local.java import Classes
 from streams.local.kafka import Kafka
 from streams.local.ports import StackPorts
@@ -32,6 +33,7 @@ _NEEDED_BYTES: Final = 500_000_000
 _UNUSED_SECONDS: Final = 30 * 86_400.0
 _WRITING_SECONDS: Final = 300.0
 _START_SECONDS: Final = 300.0
+_MAKING: Final = "making-"
 
 
 class KeptClasses(NamedTuple):
@@ -41,17 +43,11 @@ class KeptClasses(NamedTuple):
     registry: Classes
 
 
-def kept_classes(components: Components, console: Console | None = None) -> KeptClasses:
+def kept_classes(components: Components) -> KeptClasses:
     """The kept classes, made where they are missing by one start of both beside everything else.
 
-    None where the cache cannot be written into or lacks room: everything starts without, slower.
-
-    Args:
-        components: What they are the classes of.
-        console: Where it is said that they are made; default standard error.
-
-    Raises:
-        ComponentFailedError: broker or registry did not start.
+    None where the cache cannot be written into or lacks room, or Java has kept none: everything
+    starts without, slower. Making them is said on standard error.
     """
     folder = default_components_dir().absolute() / "classes"
     kafka = folder / f"kafka-{_fingerprint(components.java, components.kafka_class_path)}"
@@ -60,10 +56,15 @@ def kept_classes(components: Components, console: Console | None = None) -> Kept
         with exclusively(folder.parent):
             if not (kafka.exists() and registry.exists()):
                 folder.mkdir(exist_ok=True)
-                (console or Console(stderr=True)).print(
+                Console(stderr=True).print(
                     "Preparing Java, once: from now on it starts in half the time"
                 )
-                _make(components, kafka, registry)
+                try:
+                    _make(components, kafka, registry)
+                except ComponentFailedError as error:
+                    log.warning("Java is not prepared: delete %s to try again. %s", folder, error)
+                    kafka.touch()
+                    registry.touch()
                 _forget_unused(folder)
     return KeptClasses(Classes(kept=_used(kafka)), Classes(kept=_used(registry)))
 
@@ -85,8 +86,11 @@ def _is_usable(cache: Path) -> bool:
 
 def _make(components: Components, kafka_path: Path, registry_path: Path) -> None:
     """Start both in a folder of their own, and stop them: then Java writes."""
-    with tempfile.TemporaryDirectory(prefix="classes-") as temporary:
-        home, ports = Path(temporary), StackPorts.free()
+    folder = kafka_path.parent
+    for left in folder.glob(f"{_MAKING}*"):
+        shutil.rmtree(left)  # of a process that was killed
+    with tempfile.TemporaryDirectory(prefix=_MAKING, dir=folder) as making:
+        home, ports = Path(making), StackPorts.free()
         written = {path: home / path.name for path in (kafka_path, registry_path)}
         kafka = Kafka(home, components, ports, classes=Classes(keep=written[kafka_path]))
         registry = RegistryServer(
@@ -105,15 +109,11 @@ def _make(components: Components, kafka_path: Path, registry_path: Path) -> None
 
 def _enter(new: Path, path: Path) -> None:
     """Bring a file to its place, whole or not at all; an empty one says that Java wrote none."""
-    incoming = path.with_suffix(".incoming")
     if not new.exists():
         log.warning("Java keeps no classes of %s: it starts as slowly as before", path.name)
-        new.touch()
-    with new.open("rb") as source, incoming.open("wb") as target:
-        shutil.copyfileobj(source, target)
-        target.flush()
-        os.fsync(target.fileno())  # else a power cut leaves zeros under the right name
-    incoming.replace(path)
+    with new.open("ab") as file:
+        os.fsync(file.fileno())  # else a power cut leaves zeros under the right name
+    new.replace(path)
 
 
 def _forget_unused(folder: Path) -> None:

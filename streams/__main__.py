@@ -37,9 +37,8 @@ def run(
         bool, typer.Option("--live", help="Poll the real sources instead of the sandbox.")
     ] = False,
     workers: Annotated[
-        int | None,
-        typer.Option(min=1, max=4, help="Pipeline workers; default: one for two cores."),
-    ] = None,
+        int, typer.Option(min=1, max=4, help="Pipeline workers; each computes on one core.")
+    ] = 1,
 ) -> None:
     """Start everything on this machine, poll every source, print the audit."""
     from streams.commands.run import run as run_locally  # the local stack is an extra of a laptop

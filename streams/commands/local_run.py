@@ -118,7 +118,7 @@ def start(
     console.print(f"Starting the local stack in {data_dir}")
     stack.start()
     cleanup.callback(stack.stop)
-    ports = worker_ports(Settings(), pipeline_workers)
+    ports = _worker_ports(Settings(), pipeline_workers)
     environment = {
         **variables,
         **stack.environment(),
@@ -130,11 +130,12 @@ def start(
     use_credentials(settings)
     create_topics(settings)
     register_schemas(settings)
+    first, *further = (
+        _pipeline_worker(number, port, data_dir, environment)
+        for number, port in enumerate(ports, 1)
+    )
     workers = [
-        *(
-            _pipeline_worker(number, port, data_dir, environment)
-            for number, port in enumerate(ports, 1)
-        ),
+        first,
         LocalWorker(
             faust_worker(
                 "streams.sink.app", "sink", "the sink worker", settings.sink_port, "SINK_PORT"
@@ -151,9 +152,13 @@ def start(
     if not live:
         workers.append(_sandbox(sandbox.port, data_dir, environment))
     _start_workers(workers, cleanup, console)
+    for worker in further:
+        # One after the other: librdkafka 2.12 aborts a consumer whose partitions are taken away
+        # while it is starting to read them, as happens when several join a group at once.
+        _start_workers([worker], cleanup, console)
     url = f"http://127.0.0.1:{sandbox.port}"
     upstreams = {} if live else connector_environment(url, sandbox)
-    return LocalRun(settings, {**environment, **upstreams}, sources, stack, workers)
+    return LocalRun(settings, {**environment, **upstreams}, sources, stack, [*workers, *further])
 
 
 def polled_sources(console: Console, *, live: bool) -> list[str]:
@@ -165,7 +170,7 @@ def polled_sources(console: Console, *, live: bool) -> list[str]:
     return polled
 
 
-def worker_ports(settings: Settings, pipeline_workers: int) -> list[int]:
+def _worker_ports(settings: Settings, pipeline_workers: int) -> list[int]:
     """Where the pipeline workers of a local run answer."""
     return [settings.worker_port + number * _PORTS_APART for number in range(pipeline_workers)]
 

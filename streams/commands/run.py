@@ -24,30 +24,20 @@ from streams.commands.stored_records import compare_stored
 from streams.core.errors import InfrastructureError, SettingsError
 from streams.serve.addresses import PREFIX
 from streams.settings import EXIT_CONFIGURATION, EXIT_FAILED, EXIT_INTERRUPTED, Settings
-from streams.topics import PARTITIONS
 from streams.worker_pages import pages
 
 EXIT_OK: Final = 0
 EXIT_NOT_CLOSED: Final = 1
 
 
-def serving_workers() -> int:
-    """How many pipeline workers serve on this machine.
-
-    Each computes on one core and takes half of another one at Kafka and the sink; four partitions
-    are shared by no more than four.
-    """
-    return max(1, min(PARTITIONS, (os.cpu_count() or 1) // 2))
-
-
-def run(*, once: bool, live: bool, console: Console, workers: int | None = None) -> int:
+def run(*, once: bool, live: bool, console: Console, workers: int = 1) -> int:
     """Start everything, poll every source, wait for the end of the flow, print the audit.
 
     Args:
         once: End after the audit.
         live: Poll the real sources.
         console: Where everything is said.
-        workers: How many pipeline workers share the work; None: as many as serve here.
+        workers: How many pipeline workers share the work.
 
     Returns the exit code: 0 when every record is accounted for, 1 when the audit does not close,
     2 when a setting is wrong, 3 when a component or a source failed, 130 after Ctrl-C before the
@@ -65,7 +55,7 @@ def run(*, once: bool, live: bool, console: Console, workers: int | None = None)
                 live=live,
                 data_dir=Settings().data_dir,
                 variables=os.environ,
-                pipeline_workers=workers or serving_workers(),
+                pipeline_workers=workers,
             )
             summaries, failures = _poll_all(local, console)
             drain(local, console)

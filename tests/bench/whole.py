@@ -10,7 +10,6 @@ import subprocess
 import sys
 import threading
 import time
-from collections import defaultdict
 from collections.abc import Iterator, Mapping, Sequence
 from contextlib import contextmanager
 from dataclasses import dataclass
@@ -23,8 +22,6 @@ from prometheus_client.parser import text_string_to_metric_families
 from producers.connectors import CONNECTORS
 from producers.sandbox.settings import SandboxSettings
 from producers.sandbox.upstreams import connector_environment
-from streams.commands.local_run import worker_ports
-from streams.commands.run import serving_workers
 from streams.core.payloads import ASSET_KINDS
 from streams.kafka.topic_admin import end_offsets
 from streams.settings import PROJECT_ROOT, Settings
@@ -258,11 +255,11 @@ def _raw_records() -> int:
 
 
 def _stage_seconds() -> dict[str, float]:
-    found: defaultdict[str, float] = defaultdict(float)
-    for name, labels, value in _samples():
-        if name == "stage_compute_seconds_total":
-            found[labels["stage"]] += value
-    return found
+    return {
+        labels["stage"]: value
+        for name, labels, value in _samples()
+        if name == "stage_compute_seconds_total"
+    }
 
 
 def _versions_per_asset() -> float:
@@ -278,8 +275,8 @@ def _versions_per_asset() -> float:
 
 
 def _samples() -> Iterator[tuple[str, Mapping[str, str], float]]:
-    for port in worker_ports(Settings(), serving_workers()):
-        text = pages().get(f"http://127.0.0.1:{port}/metrics", timeout=60).text
-        for family in text_string_to_metric_families(text):
-            for sample in family.samples:
-                yield sample.name, sample.labels, sample.value
+    url = f"http://127.0.0.1:{Settings().worker_port}/metrics"
+    text = pages().get(url, timeout=60).text
+    for family in text_string_to_metric_families(text):
+        for sample in family.samples:
+            yield sample.name, sample.labels, sample.value

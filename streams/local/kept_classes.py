@@ -11,7 +11,6 @@ import os
 import shutil
 import tempfile
 import time
-from collections.abc import Iterable
 from pathlib import Path
 from typing import Final, NamedTuple
 
@@ -21,6 +20,7 @@ from streams.local.components import Components, default_components_dir, exclusi
 from streams.local.errors import ComponentFailedError
 from streams.local.java import Classes
 from streams.local.kafka import Kafka
+from streams.local.lock import ComponentName
 from streams.local.ports import StackPorts
 from streams.local.process import all_at_once
 from streams.local.registry import RegistryServer
@@ -50,8 +50,7 @@ def kept_classes(components: Components) -> KeptClasses:
     starts without, slower. Making them is said on standard error.
     """
     folder = default_components_dir().absolute() / "classes"
-    kafka = folder / f"kafka-{_fingerprint(components.java, components.kafka_class_path)}"
-    registry = folder / f"registry-{_fingerprint(components.java, components.registry_class_path)}"
+    kafka, registry = _path(folder, components, "kafka"), _path(folder, components, "registry")
     if not (kafka.exists() and registry.exists()) and _is_usable(folder.parent):
         with exclusively(folder.parent):
             if not (kafka.exists() and registry.exists()):
@@ -123,10 +122,10 @@ def _forget_unused(folder: Path) -> None:
             path.unlink()
 
 
-def _fingerprint(java: Path, jars: Iterable[Path]) -> str:
-    """Changes with whatever Java compares before it takes a file for its own."""
-    digest = hashlib.sha256()
-    for path in (java.parent.parent / "lib" / "modules", *jars):
-        stat = path.stat()
-        digest.update(f"{path} {stat.st_size} {stat.st_mtime_ns}\n".encode())
-    return digest.hexdigest()[:16]
+def _path(folder: Path, components: Components, component: ComponentName) -> Path:
+    """Another one for whatever Java compares before it takes a file for its own."""
+    modules = components.java.parent.parent / "lib" / "modules"
+    stat = modules.stat()
+    java = f"{modules} {stat.st_size} {stat.st_mtime_ns}"
+    compared = f"{components.fingerprints[component]} {java}"
+    return folder / f"{component}-{hashlib.sha256(compared.encode()).hexdigest()[:16]}"

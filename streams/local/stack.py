@@ -170,7 +170,7 @@ class LocalStack:
     ) -> None:
         self.stop()
 
-    def _components(self) -> tuple[Kafka, RegistryServer, Postgres]:
+    def _components(self) -> tuple[Kafka | RegistryServer | Postgres, ...]:
         return self.kafka, self.registry, self.postgres
 
     def _require_room(self, free_bytes: int) -> None:
@@ -184,5 +184,4 @@ class LocalStack:
             component.start(self._start_seconds)
             self._progress(component.process.component, time.monotonic() - began)
 
-        components: tuple[Kafka | RegistryServer | Postgres, ...] = self._components()
-        all_at_once(components, start)
+        all_at_once(self._components(), start)

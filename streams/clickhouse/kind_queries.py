@@ -8,8 +8,8 @@ from typing import Any
 from streams.clickhouse import bounds
 from streams.clickhouse.bound_query import BoundQuery
 from streams.clickhouse.place import Box, features, place_of
-from streams.clickhouse.table import Column
-from streams.clickhouse.tables import SERIES_KINDS, KindTables, kinds
+from streams.clickhouse.table import Column, quoted
+from streams.clickhouse.tables import ROW_JSON, SERIES_KINDS, KindTables, kinds
 
 KindRow = Mapping[str, Any]
 """Values of one asset by column."""
@@ -115,6 +115,33 @@ def list_kind(
     return BoundQuery(page.sql, page.parameters, _named(page.columns), page.columns)
 
 
+def list_rows(
+    kind: str,
+    filters: Filters | None = None,
+    sort: Sort | None = None,
+    after: After | None = None,
+    limit: int = 100,
+) -> BoundQuery[str]:
+    """The same page, each asset as a JSON object that was prepared when it was stored.
+
+    Raises:
+        OutOfBoundsError: a column the kind does not have, or a parameter without bounds.
+    """
+    filters = filters or Filters()
+    row = ROW_JSON.name
+    page = _page(kind, filters, sort or Sort(), (after, None), limit, [row])
+    computed = [name for name in page.columns if name != row]
+    if not computed:
+        return BoundQuery(page.sql, page.parameters, str)
+    names = {name: quoted(f',"{name}":') for name in computed}
+    more = ", ".join(f"{key}, ifNull(toJSONString({name}), 'null')" for name, key in names.items())
+    return BoundQuery(
+        f"SELECT concat(substring({row}, 1, length({row}) - 1), {more}, '}}') FROM ({page.sql})",  # noqa: S608
+        page.parameters,
+        str,
+    )
+
+
 def kind_features(
     kind: str,
     filters: Filters | None = None,
@@ -171,7 +198,8 @@ def _page(
         conditions.append(f"NOT ifNull({condition}, false)")
         parameters |= values
     direction = " DESC" if sort.descending else ""
-    shown = [bounds.one_of("column", name, columns) for name in show] or shown_columns(kind)
+    allowed = (*columns, ROW_JSON.name)
+    shown = [bounds.one_of("column", name, allowed) for name in show] or shown_columns(kind)
     # As in the JSON of an asset: a number of JSON loses its last digits.
     sql = {name: "toString(version)" if name == "version" else f"`{name}`" for name in shown}
     sql |= computed
@@ -188,11 +216,7 @@ ORDER BY `{by.name}`{direction} NULLS LAST, record_id LIMIT {{limit:UInt32}}""",
 
 def shown_columns(kind: str) -> Sequence[str]:
     """Columns that a list shows: all but lists of records, such as units."""
-    return [
-        column.name
-        for column in _tables(kind).latest.columns
-        if "Tuple(" not in column.type and column.name != "topic_id"
-    ]
+    return _tables(kind).shown
 
 
 def sortable_columns(kind: str, filters: Filters | None = None) -> Sequence[str]:

@@ -10,7 +10,14 @@ from dataclasses import dataclass
 
 from streams.clickhouse import prepared
 from streams.clickhouse.client import ClickHouse
-from streams.clickhouse.tables import ASSETS, MODEL_VERSION, SERIES_KINDS, kinds
+from streams.clickhouse.tables import (
+    ASSETS,
+    MODEL_VERSION,
+    ROW_JSON,
+    SERIES_KINDS,
+    KindTables,
+    kinds,
+)
 from streams.core.errors import SinkError
 
 _FIRST_MODEL_VERSION = 1
@@ -78,6 +85,9 @@ def record_version(clickhouse: ClickHouse, version: int) -> None:
     )
 
 
+_ISO_TIMES = ", ".join(f"{name} = '{value}'" for name, value in prepared.ISO_TIMES.items())
+
+
 def _drop_landings(clickhouse: ClickHouse) -> None:
     """Landings of an earlier version fill fewer tables: nobody may insert there any more.
 
@@ -93,7 +103,6 @@ def _drop_landings(clickhouse: ClickHouse) -> None:
 
 def _fill_assets(clickhouse: ClickHouse) -> None:
     """Prepare every asset once more, from its highest version."""
-    iso = ", ".join(f"{name} = '{value}'" for name, value in prepared.ISO_TIMES.items())
     for kind in kinds().values():
         if kind.kind in SERIES_KINDS:
             continue
@@ -106,7 +115,22 @@ SELECT {selected} FROM
 (
     SELECT * FROM {kind.versions.name} ORDER BY record_id, version DESC LIMIT 1 BY record_id
 )
-SETTINGS {iso}""")  # noqa: S608  names from this package
+SETTINGS {_ISO_TIMES}""")  # noqa: S608  names from this package
+
+
+def fill_rows(clickhouse: ClickHouse, kind: KindTables) -> None:
+    """Prepare what lists and series show of every record of a kind once more.
+
+    Raises:
+        SinkError: refused or no answer.
+    """
+    table = kind.latest
+    names = ", ".join(f"`{column.name}`" for column in table.columns)
+    values = {column.name: f"`{column.name}`" for column in table.columns}
+    clickhouse.command(f"""
+INSERT INTO {table.name} ({names}, {ROW_JSON.name})
+SELECT {names}, {prepared.row(kind, values)} FROM {table.name} FINAL
+SETTINGS {_ISO_TIMES}""")  # noqa: S608  names from this package
 
 
 def _sort_series_by_day(clickhouse: ClickHouse) -> None:
@@ -131,12 +155,23 @@ def _prepare_reads(clickhouse: ClickHouse) -> None:
     _fill_assets(clickhouse)
 
 
+def _prepare_rows(clickhouse: ClickHouse) -> None:
+    _drop_landings(clickhouse)
+    for kind in kinds().values():
+        fill_rows(clickhouse, kind)
+
+
 MIGRATIONS: Sequence[Migration] = (
     Migration(
         2,
         "Assets once more with place, folded names and JSON; series sorted by entity and day. "
         "Positions and the feed of changes begin with what is loaded from now on.",
         _prepare_reads,
+    ),
+    Migration(
+        3,
+        "What lists and series show of each record, once more as one JSON object.",
+        _prepare_rows,
     ),
 )
 """Every step, ascending by version."""

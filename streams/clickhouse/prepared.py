@@ -1,4 +1,4 @@
-"""SQL that prepares what is read often: a version as one JSON text, an asset's name and place.
+"""SQL that prepares what is read often: a version and a row as JSON, an asset's name and place.
 
 The sink computes these while it inserts, from the fields of a landing; a migration computes them
 from the columns of stored rows. So expressions take the SQL of each value by its column's name.
@@ -6,8 +6,9 @@ from the columns of stored rows. So expressions take the SQL of each value by it
 
 from collections.abc import Mapping
 
-from streams.clickhouse.table import quoted
-from streams.clickhouse.tables import KindTables
+from streams.clickhouse.gas_days import DAY_COLUMNS, series_id
+from streams.clickhouse.table import Column, quoted
+from streams.clickhouse.tables import SERIES_KINDS, KindTables
 
 ISO_TIMES = {"date_time_output_format": "iso"}
 """Setting of every statement that makes or reads JSON: times as 2026-01-31T05:00:00.000Z."""
@@ -36,10 +37,38 @@ def body(kind: KindTables, values: Values) -> str:
         for column in kind.versions.columns
         if column.name in values and column.name != "topic_id"
     }
-    shown["version"] = f"toString({values['version']})"
-    parts = [quoted(f'{{"kind":"{kind.kind}"')]
-    for name, sql in shown.items():
-        parts += [quoted(f',"{name}":'), f"ifNull(toJSONString({sql}), 'null')"]
+    return _object(shown, f'"kind":"{kind.kind}",')
+
+
+def row(kind: KindTables, values: Values) -> str:
+    """What lists show of an asset, or a series of a gas day, as a JSON object.
+
+    The version is a text there, as in `body`.
+
+    Args:
+        kind: Storage of the kind.
+        values: Of the columns of `latest`; one that is left out has its default.
+    """
+    columns = kind.latest.columns
+    known = {one.name: values.get(one.name) or _default(one, values) for one in columns}
+    if kind.kind not in SERIES_KINDS:
+        return _object({name: known[name] for name in kind.shown})
+    whose = series_id(known["scope"], known["terminal_id"], known["entity_id"])
+    return _object({"series_id": whose} | {name: known[name] for name in DAY_COLUMNS})
+
+
+def _default(column: Column, values: Values) -> str:
+    if column.default:
+        return values.get(column.default, column.default)
+    return f"defaultValueOfTypeName({quoted(column.type)})"
+
+
+def _object(values: Values, head: str = "") -> str:
+    parts, before = list[str](), f"{{{head}"
+    for name, sql in values.items():
+        value = f"toString({sql})" if name == "version" else sql
+        parts += [quoted(f'{before}"{name}":'), f"ifNull(toJSONString({value}), 'null')"]
+        before = ","
     # A third of the time of toJSONString over one tuple (measured).
     return f"concat({', '.join(parts)}, '}}')"
 
@@ -61,7 +90,8 @@ def asset(kind: KindTables, values: Values) -> dict[str, str]:
 
     Args:
         kind: Storage of the kind.
-        values: Of every column of its versions; fields the writer did not know are left out.
+        values: Of every column of its versions, and `body` where it is there already; fields the
+            writer did not know are left out.
     """
     payload = {column.name: column for column in kind.payload}
     ends = "from_name" in payload
@@ -83,7 +113,7 @@ def asset(kind: KindTables, values: Values) -> dict[str, str]:
         "to_longitude": values.get("to_longitude"),
         "capacity_mw": values.get("capacity_mw"),
         "search_text": folded(names),
-        "body": body(kind, values),
+        "body": values.get("body") or body(kind, values),
     }
     same = ("record_id", "record_status", "replaced_by", "version", "known_at")
     return {name: values[name] for name in same if name in values} | {

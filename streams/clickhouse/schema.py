@@ -6,12 +6,13 @@ from streams.clickhouse.client import ClickHouse
 from streams.clickhouse.migrations import (
     CURRENT_VERSION,
     Migration,
+    fill_rows,
     model_version,
     pending,
     record_version,
 )
 from streams.clickhouse.table import Table
-from streams.clickhouse.tables import MODEL_VERSION, tables
+from streams.clickhouse.tables import MODEL_VERSION, kinds, tables
 from streams.clickhouse.views import views
 from streams.core.errors import SinkError
 from streams.core.quality import Weights
@@ -35,6 +36,7 @@ def ensure_schema(clickhouse: ClickHouse, weights: Weights) -> Sequence[Migratio
     """
     stored = model_version(clickhouse)
     steps = pending(stored)
+    grown = set()
     if stored is None:
         # First: who starts meanwhile would take a part of the tables for those of an old model.
         clickhouse.command(MODEL_VERSION.create())
@@ -42,11 +44,15 @@ def ensure_schema(clickhouse: ClickHouse, weights: Weights) -> Sequence[Migratio
     for table in tables():
         clickhouse.command(table.create())
         clickhouse.command(table.set_settings())
-        _add_columns(clickhouse, table)
+        if _add_columns(clickhouse, table):
+            grown.add(table.name)
         _check(clickhouse, table)
     for step in steps:
         step.run(clickhouse)
         record_version(clickhouse, step.version)
+    for kind in kinds().values():
+        if kind.latest.name in grown and not steps:
+            fill_rows(clickhouse, kind)
     for view in views(weights):
         clickhouse.command(view.create())
     return steps
@@ -61,18 +67,20 @@ def _columns(clickhouse: ClickHouse, table: Table) -> dict[str, str]:
     return dict(rows)
 
 
-def _add_columns(clickhouse: ClickHouse, table: Table) -> None:
+def _add_columns(clickhouse: ClickHouse, table: Table) -> bool:
+    """Add what is missing; returns whether anything was."""
     present = _columns(clickhouse, table)
-    for column in table.columns:
-        if column.name not in present:
-            clickhouse.command(
-                f"ALTER TABLE {table.name} ADD COLUMN IF NOT EXISTS {column.definition()}"
-            )
+    missing = [column for column in table.stored_columns if column.name not in present]
+    for column in missing:
+        clickhouse.command(
+            f"ALTER TABLE {table.name} ADD COLUMN IF NOT EXISTS {column.definition()}"
+        )
+    return bool(missing)
 
 
 def _check(clickhouse: ClickHouse, table: Table) -> None:
     present = _columns(clickhouse, table)
-    for column in table.columns:
+    for column in table.stored_columns:
         if _compact(present[column.name]) != _compact(column.type):
             raise _mismatch(
                 table, f"column {column.name} is {present[column.name]}, not {column.type}"

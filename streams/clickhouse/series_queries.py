@@ -12,9 +12,9 @@ from typing import Any
 
 from streams.clickhouse import bounds
 from streams.clickhouse.bound_query import BoundQuery
-from streams.clickhouse.gas_days import SERIES_ID, one_row_a_day
+from streams.clickhouse.gas_days import DAY_COLUMNS, SERIES_ID, one_row_a_day
 from streams.clickhouse.table import quoted
-from streams.clickhouse.tables import kinds
+from streams.clickhouse.tables import ROW_JSON, kinds
 from streams.core.flag_rules import REPORTERS_DROPPED, TOTALS_DISAGREE
 from streams.core.history import HISTORY_CHECKS
 
@@ -119,9 +119,6 @@ class Vintage:
     last_gas_day: date
 
 
-_DAY_COLUMNS = tuple(name for name in SeriesDay.__dataclass_fields__ if name != "series_id")
-
-
 def find_series(name: str = "") -> BoundQuery[Series]:
     """Entities of a name: a terminal's readable id, an EIC, an entity id, a country code or EU.
 
@@ -165,7 +162,7 @@ def series_days(entity_ids: Collection[str], first: date, last: date) -> BoundQu
     """
     return BoundQuery(
         one_row_a_day(
-            ", ".join(_DAY_COLUMNS),
+            ", ".join(DAY_COLUMNS),
             f"FROM {_latest()} FINAL WHERE {_RANGE} AND record_status = 'current'",
         ),
         _range(entity_ids, first, last),
@@ -179,18 +176,17 @@ def series_bodies(entity_ids: Collection[str], first: date, last: date) -> Bound
     Raises:
         OutOfBoundsError: a parameter without bounds.
     """
-    days = series_days(entity_ids, first, last)
-    parts = []
-    for number, (name, value) in enumerate(_written(SeriesDay).items()):
-        parts.append(quoted(f'{"," if number else "{"}"{name}":'))
-        parts.append(f"ifNull(toJSONString({value}), 'null')")
+    days = one_row_a_day(
+        f"gas_day, {ROW_JSON.name}",
+        f"FROM {_latest()} FINAL WHERE {_RANGE} AND record_status = 'current'",
+    )
     return BoundQuery(
         f"""
 SELECT series_id, concat('[', arrayStringConcat(arrayMap(
-    day -> day.2, arraySort(groupArray((gas_day, concat({", ".join(parts)}, '}}'))))
+    day -> day.2, arraySort(groupArray((gas_day, {ROW_JSON.name})))
 ), ','), ']')
-FROM ({days.sql}) GROUP BY series_id""",  # noqa: S608  names from this package
-        days.parameters,
+FROM ({days}) GROUP BY series_id""",  # noqa: S608  names from this package
+        _range(entity_ids, first, last),
         SeriesBody,
     )
 
@@ -239,7 +235,7 @@ def series_known_at(
         "flags": f"if({known}, flags, arrayFilter(flag -> flag NOT IN ({rules}), flags))"
     }
     shown = ", ".join(
-        f"{hidden[column]} AS {column}" if column in hidden else column for column in _DAY_COLUMNS
+        f"{hidden[column]} AS {column}" if column in hidden else column for column in DAY_COLUMNS
     )
     return BoundQuery(
         one_row_a_day(
@@ -247,7 +243,7 @@ def series_known_at(
             f"""
 FROM
 (
-    SELECT {", ".join(_DAY_COLUMNS)}, scope, terminal_id, record_status FROM {_versions()}
+    SELECT {", ".join(DAY_COLUMNS)}, scope, terminal_id, record_status FROM {_versions()}
     WHERE {_RANGE} AND observed_at <= {{known_at:DateTime64(3, 'UTC')}}
     ORDER BY entity_id, gas_day, record_id, observed_at DESC, {known} DESC, version DESC
     LIMIT 1 BY entity_id, gas_day, record_id
@@ -267,7 +263,7 @@ def series_revisions(
     Raises:
         OutOfBoundsError: a parameter without bounds.
     """
-    names = ", ".join(_DAY_COLUMNS)
+    names = ", ".join(DAY_COLUMNS)
     return BoundQuery(
         f"""
 SELECT {SERIES_ID} AS series_id, {names}, record_status, published_at FROM {_versions()} FINAL

@@ -35,6 +35,7 @@ class Table:
         columns: All columns.
         order_by: Sorting key; rows equal in it are one row.
         version: Column whose highest value wins among equal rows; empty: the row inserted last.
+        prepared: Further columns: texts that answer what is asked often, with no filter of theirs.
         granularity: Rows between two marks of the primary index: what a point read decompresses.
         merge_after_seconds: Parts older than this are merged into one; 0 leaves that to ClickHouse.
     """
@@ -43,8 +44,14 @@ class Table:
     columns: tuple[Column, ...]
     order_by: tuple[str, ...]
     version: str
+    prepared: tuple[Column, ...] = ()
     granularity: int = 8192
     merge_after_seconds: int = 0
+
+    @property
+    def stored_columns(self) -> tuple[Column, ...]:
+        """All columns and then the prepared ones."""
+        return (*self.columns, *self.prepared)
 
     @property
     def sorting_key(self) -> str:
@@ -53,7 +60,7 @@ class Table:
 
     def create(self) -> str:
         """Statement that creates the table unless it is there."""
-        columns = ",\n  ".join(column.definition() for column in self.columns)
+        columns = ",\n  ".join(column.definition() for column in self.stored_columns)
         settings = {"index_granularity": self.granularity, **self.changeable_settings()}
         return (
             f"CREATE TABLE IF NOT EXISTS {self.name} (\n  {columns}\n)\n"

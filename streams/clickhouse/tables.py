@@ -47,7 +47,7 @@ class KindTables:
         view: Name of its view for analysts.
         payload: Columns of its payload, in contract order.
         versions: Every version, with members and provenance.
-        latest: The highest version of each record, without them.
+        latest: The highest version of each record, without them, and `row_json`.
     """
 
     kind: str
@@ -56,6 +56,17 @@ class KindTables:
     versions: Table
     latest: Table
 
+    @property
+    def shown(self) -> tuple[str, ...]:
+        """Columns that lists show: all but lists of records, such as units."""
+        return tuple(
+            column.name
+            for column in self.latest.columns
+            if "Tuple(" not in column.type and column.name != "topic_id"
+        )
+
+
+ROW_JSON = Column("row_json", "String", "What lists and series show of it, as one JSON object.")
 
 ENVELOPE = (
     Column("record_id", "String", "Stable identifier."),
@@ -448,6 +459,7 @@ def _kind_tables(schema: AvroSchema, kind: str, view: str) -> KindTables:
             (*ENVELOPE, *around, *payload, *POSITION),
             order_by=key,
             version="version",
+            prepared=(ROW_JSON,),
             granularity=_GRANULARITY,
             merge_after_seconds=60,
         ),

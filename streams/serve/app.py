@@ -21,6 +21,7 @@ from streams.serve.features import features
 from streams.serve.graphql.loaders import Services
 from streams.serve.graphql.route import graphql
 from streams.serve.health import health
+from streams.serve.kept import Kept
 from streams.serve.lists import lists
 from streams.serve.openapi import document
 from streams.serve.operations import Operations
@@ -62,7 +63,7 @@ def create_app(settings: Settings) -> FastAPI:
     generation_reader = Reader(settings.clickhouse_url(), handles=1, waiting=0)
     generation = Generation(generation_reader)
     version = DataVersion(reader)
-    directory = SeriesDirectory(reader, version)
+    directory, kept = SeriesDirectory(reader, version), Kept(version)
     operations = Operations(settings)
 
     @asynccontextmanager
@@ -94,8 +95,8 @@ def create_app(settings: Settings) -> FastAPI:
     add_problems(app)
     for router in (
         health(version),
-        lists(reader),
-        series(reader, directory, version),
+        lists(reader, kept),
+        series(reader, directory, kept),
         places(reader),
         assets(reader),
         undecided_pairs(reader),

@@ -1,6 +1,7 @@
 """Lists of the assets of a kind: filtered, sorted, paged, counted, in any format."""
 
 from collections.abc import Callable, Mapping, Sequence
+from functools import partial
 from typing import Annotated, Any, Final
 
 import orjson
@@ -19,11 +20,13 @@ from streams.clickhouse.kind_queries import (
     count_kind,
     kind_features,
     list_kind,
+    list_rows,
     sum_kind,
 )
 from streams.serve import cursors
 from streams.serve.addresses import LISTS, PREFIX
 from streams.serve.formats import ALL, TABULAR, Format, chosen, download
+from streams.serve.kept import Kept
 from streams.serve.list_parameters import ListAsked, Selection, list_model, selection
 from streams.serve.openapi import list_answers
 from streams.serve.pool import Reader
@@ -33,13 +36,13 @@ _ROWS_OF_A_PAGE: Final = 100
 _MOST_HITS: Final = 1000
 
 
-def lists(reader: Reader) -> APIRouter:
+def lists(reader: Reader, kept: Kept) -> APIRouter:
     """The list of every kind."""
     router = APIRouter(prefix=PREFIX, tags=["lists"])
     for address, kind in LISTS.items():
         router.add_api_route(
             f"/{address}",
-            _endpoint(reader, kind, address),
+            _endpoint(reader, kept, kind, address),
             summary=f"Every {kind.replace('_', ' ')} some source lists",
             operation_id=f"list_{kind}",
             responses=list_answers(kind),
@@ -47,12 +50,14 @@ def lists(reader: Reader) -> APIRouter:
     return router
 
 
-def _endpoint(reader: Reader, kind: str, address: str) -> Callable[..., Any]:
+def _endpoint(reader: Reader, kept: Kept, kind: str, address: str) -> Callable[..., Any]:
     async def read(request: Request, asked: ListAsked) -> Response:
         wanted = await searched(reader, kind, selection(kind, asked))
         if wanted.group_by or wanted.sum_of:
-            return await _groups(reader, request, kind, asked, wanted)
-        return await _page(reader, request, kind, address, asked, wanted)
+            return await _groups(reader, kept, request, kind, asked, wanted)
+        if chosen(request, asked.format, ALL) is Format.JSON:
+            return await _page(reader, kept, request, kind, asked, wanted)
+        return await _download(reader, request, kind, address, asked, wanted)
 
     # Each kind has parameters of its own; FastAPI reads them from here.
     read.__annotations__["asked"] = Annotated[list_model(kind), Query()]
@@ -68,19 +73,49 @@ async def searched(reader: Reader, kind: str, wanted: Selection) -> Selection:
 
 
 async def _groups(
-    reader: Reader, request: Request, kind: str, asked: ListAsked, wanted: Selection
+    reader: Reader, kept: Kept, request: Request, kind: str, asked: ListAsked, wanted: Selection
 ) -> Response:
     output_format = chosen(request, asked.format, TABULAR)
     if output_format not in TABULAR:
         raise wrong_parameters([("format", "another than geojson together with group_by")])
     query = sum_kind(kind, wanted.group_by, wanted.sum_of, wanted.filters)
     if output_format is Format.JSON:
-        rows = (await reader.answer(query, "JSONEachRow")).splitlines()
-        return _json(rows, None, {})
+        return _json(await _lines(reader, kept, query, "JSONEachRow"), None, {})
     return await download(reader, query, output_format, f"{kind}-sums", {})
 
 
 async def _page(
+    reader: Reader,
+    kept: Kept,
+    request: Request,
+    kind: str,
+    asked: ListAsked,
+    wanted: Selection,
+) -> Response:
+    sort = wanted.sort or best_sort(wanted)
+    limit = asked.limit or _ROWS_OF_A_PAGE
+    total = await _total(reader, kind, asked, wanted)
+    query = list_rows(kind, wanted.filters, sort, after_of(wanted), limit + 1)
+    rows = await _lines(reader, kept, query, "LineAsString")
+    following = _next(request, wanted, sort, rows, limit)
+    return _json(rows[:limit], total, cursors.link_to(following), following)
+
+
+async def _lines(
+    reader: Reader, kept: Kept, query: BoundQuery[Any], output_format: str
+) -> Sequence[bytes]:
+    key = (query.sql, repr(query.parameters))
+    answer = await kept.get(key, partial(reader.answer, query, output_format))
+    return (answer or b"").splitlines()
+
+
+async def _total(reader: Reader, kind: str, asked: ListAsked, wanted: Selection) -> int | None:
+    if not asked.total:
+        return None
+    return int(await reader.answer(count_kind(kind, wanted.filters), "TabSeparated"))
+
+
+async def _download(
     reader: Reader,
     request: Request,
     kind: str,
@@ -91,16 +126,7 @@ async def _page(
     output_format = chosen(request, asked.format, ALL)
     sort = wanted.sort or best_sort(wanted)
     after = after_of(wanted)
-    name = address
-    total = None
-    if asked.total:
-        total = int(await reader.answer(count_kind(kind, wanted.filters), "TabSeparated"))
-    if output_format is Format.JSON:
-        limit = asked.limit or _ROWS_OF_A_PAGE
-        query = list_kind(kind, wanted.filters, sort, after, limit + 1)
-        rows = (await reader.answer(query, "JSONEachRow")).splitlines()
-        following = _next(request, wanted, sort, rows, limit)
-        return _json(rows[:limit], total, cursors.link_to(following), following)
+    total = await _total(reader, kind, asked, wanted)
     following, until = None, None
     if asked.limit is not None:
         edge = list_kind(
@@ -115,7 +141,7 @@ async def _page(
     else:
         page = list_kind(kind, wanted.filters, sort, after, bounds.MOST_ROWS, until=until)
     headers = cursors.link_to(following) | ({} if total is None else {"X-Total-Count": str(total)})
-    return await download(reader, page, output_format, name, headers)
+    return await download(reader, page, output_format, address, headers)
 
 
 def best_sort(wanted: Selection) -> Sort:

@@ -32,13 +32,13 @@ from streams.serve.addresses import PREFIX
 from streams.serve.coalesce import Coalescer
 from streams.serve.data_version import DataVersion
 from streams.serve.formats import TABULAR, Format, chosen, download
+from streams.serve.kept import Kept
 from streams.serve.openapi import Schema, answers, row_schema
 from streams.serve.parameters import KNOWN_AT, Asked, Day, Moment
 from streams.serve.pool import Reader
 from streams.serve.problems import not_found, wrong_parameters
 
 DEFAULT_DAYS: Final = 60
-_MOST_KEPT_BYTES: Final = 32_000_000
 _MOST_RANGES: Final = 1000
 _MOST_VINTAGES: Final = 10_000
 _ADDRESS: Final = "lng-inventory"
@@ -128,18 +128,15 @@ class SeriesDirectory:
 class SeriesReader:
     """Reads gas days as JSON; series asked for together for the same days with one query.
 
-    What was read is kept as long as the version of the data is the same: a page of gas days takes
-    ClickHouse a millisecond, and everybody asks for the same few series.
+    What was read is kept: a page of gas days takes ClickHouse a millisecond, and everybody asks for
+    the same few series.
     """
 
-    def __init__(self, reader: Reader, directory: SeriesDirectory, version: DataVersion) -> None:
+    def __init__(self, reader: Reader, directory: SeriesDirectory, kept: Kept) -> None:
         self._reader = reader
         self._directory = directory
-        self._version = version
+        self._kept = kept
         self._coalescers: dict[tuple[date, date], Coalescer[str, bytes]] = {}
-        self._kept: dict[tuple[str, date, date], bytes] = {}
-        self._kept_bytes = 0
-        self._kept_of: str | None = None
 
     async def days(self, series_ids: Sequence[str], first: date, last: date) -> Sequence[bytes]:
         """JSON lists of gas days, one a series that has any."""
@@ -147,20 +144,8 @@ class SeriesReader:
         return [one for one in found if one is not None]
 
     async def _days(self, series_id: str, first: date, last: date) -> bytes | None:
-        version, key = self._version.current, (series_id, first, last)
-        if version != self._kept_of:
-            self._kept, self._kept_bytes, self._kept_of = {}, 0, version
-        if key in self._kept:
-            return self._kept[key]
-        found = await self._coalescer(first, last).get(series_id)
-        # What was asked for before a change may be older than it.
-        unchanged = version is not None and version == self._version.current == self._kept_of
-        if found is not None and unchanged and key not in self._kept:
-            if self._kept_bytes + len(found) > _MOST_KEPT_BYTES:
-                self._kept, self._kept_bytes = {}, 0
-            self._kept[key] = found
-            self._kept_bytes += len(found)
-        return found
+        read = partial(self._coalescer(first, last).get, series_id)
+        return await self._kept.get((SeriesReader, series_id, first, last), read)
 
     def _coalescer(self, first: date, last: date) -> Coalescer[str, bytes]:
         coalescer = self._coalescers.get((first, last))
@@ -181,10 +166,10 @@ class SeriesReader:
         return {name.decode(): days for name, _, days in rows}
 
 
-def series(reader: Reader, directory: SeriesDirectory, version: DataVersion) -> APIRouter:
+def series(reader: Reader, directory: SeriesDirectory, kept: Kept) -> APIRouter:
     """The addresses of the series."""
     router = APIRouter(prefix=f"{PREFIX}/{_ADDRESS}", tags=["series"])
-    days = SeriesReader(reader, directory, version)
+    days = SeriesReader(reader, directory, kept)
 
     @router.get(
         "",

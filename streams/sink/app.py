@@ -71,8 +71,13 @@ FETCH_BYTES = 2 * 1024 * 1024
 An insert of 200 records takes as long as one of 2,000 (measured).
 """
 
-_REST_SECONDS = 1.0
-"""From the beginning of a small insert of a topic to the next, so that more can come together."""
+_REST_SECONDS, _LONGEST_REST_SECONDS = 1.0, 5.0
+_REST_OF_AN_INSERT = 3.0
+"""From the beginning of a small insert of a topic to the next, so that more can come together.
+
+It takes longer where the machine is busy, and then so many times as long: most of what a small
+insert costs is the same for a large one.
+"""
 
 RETRY_SECONDS = 120.0
 """How long an unreachable ClickHouse is waited for before this process ends."""
@@ -303,10 +308,16 @@ def _reader(topic: Topic) -> Callable[[StreamT], Awaitable[None]]:
             began = time.monotonic()
             await _load(events)
             if sum(len(event.value.records) for event in events) < INSERT_RECORDS / 2:
-                await asyncio.sleep(max(0.0, began + _REST_SECONDS - time.monotonic()))
+                await asyncio.sleep(_rest(time.monotonic() - began))
 
     read.__doc__ = f"Load {topic.name} into ClickHouse."  # `faust agents` shows it
     return read
+
+
+def _rest(taken: float) -> float:
+    """Seconds from the end of a small insert that has taken so long."""
+    whole = min(max(_REST_SECONDS, _REST_OF_AN_INSERT * taken), _LONGEST_REST_SECONDS)
+    return max(0.0, whole - taken)
 
 
 async def _together(stream: StreamT) -> AsyncIterator[list[EventT]]:

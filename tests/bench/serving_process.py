@@ -14,7 +14,7 @@ import os
 import sys
 import threading
 import time
-from collections.abc import Iterator
+from collections.abc import Iterator, Sequence
 from pathlib import Path
 from typing import Any, Final
 
@@ -29,8 +29,9 @@ from tests.bench.serving_data import TOPIC_ID, newer_versions
 from tests.sink.records import batch, framed, schemas
 
 ROWS_PER_SECOND: Final = 4_000
-_BATCH_RECORDS: Final = 2_000
-_BATCHES: Final = 12
+_SECONDS: Final = 1.0
+"""Between two inserts: what all partitions have brought meanwhile is one, as in the sink."""
+_BATCHES: Final = 4 * PARTITIONS
 _FIRST_OFFSET: Final = 10_000_000
 
 
@@ -57,19 +58,30 @@ class SteadyLoader:
         return self._stored / (time.monotonic() - self._began)
 
     def _run(self) -> None:
-        for one in self._batches():
+        for waiting in self._inserts():
             self._may.wait()
-            assert self._loader.load(one).rejected == 0
-            self._stored += _BATCH_RECORDS
+            assert self._loader.load(*waiting).rejected == 0
+            self._stored += sum(len(one.records) for one in waiting)
             due = self._began + self._stored / ROWS_PER_SECOND
             time.sleep(max(0.0, due - time.monotonic()))
 
-    def _batches(self) -> Iterator[Batch]:
-        topic, offsets = MARKET_INFRASTRUCTURE.name, [_FIRST_OFFSET] * PARTITIONS
+    def _inserts(self) -> Iterator[Sequence[Batch]]:
+        """A batch of each partition, again and again."""
+        topic = MARKET_INFRASTRUCTURE.name
         for number in itertools.count():
-            partition, values = number % PARTITIONS, self._values[number % _BATCHES]
-            yield batch(topic, values, first_offset=offsets[partition], partition=partition)
-            offsets[partition] += len(values)
+            first = _FIRST_OFFSET + number * _BATCH_RECORDS
+            yield [
+                batch(
+                    topic,
+                    self._values[(number * PARTITIONS + partition) % _BATCHES],
+                    first_offset=first,
+                    partition=partition,
+                )
+                for partition in range(PARTITIONS)
+            ]
+
+
+_BATCH_RECORDS: Final = int(ROWS_PER_SECOND * _SECONDS / PARTITIONS)
 
 
 def _framed(number: int) -> list[bytes]:

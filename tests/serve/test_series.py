@@ -18,6 +18,7 @@ from streams.clickhouse.bound_query import BoundQuery
 from streams.clickhouse.client import ClickHouse
 from streams.core.canonical import canonical_record
 from streams.serve.data_version import DataVersion
+from streams.serve.kept import Kept
 from streams.serve.pool import Reader
 from streams.serve.series import SeriesDirectory, SeriesReader
 from tests.bench.serving_data import TOPIC_ID
@@ -166,7 +167,7 @@ class OneSeries(SeriesDirectory):
 def test_days_are_read_once_for_each_version_of_the_data() -> None:
     queries = CountedQueries()
     version = DataVersion(queries)
-    days = SeriesReader(queries, OneSeries(queries, version), version)
+    days = SeriesReader(queries, OneSeries(queries, version), Kept(version))
 
     def read(first: date = date(2026, 1, 1)) -> list[bytes]:
         return list(asyncio.run(days.days(["ES"], first, date(2026, 3, 1))))

@@ -16,9 +16,17 @@ import pytest
 from streams.clickhouse.asset_queries import asset_known_at, assets_by_id, search_assets
 from streams.clickhouse.change_queries import loaded_positions
 from streams.clickhouse.client import ClickHouse
-from streams.clickhouse.migrations import CURRENT_VERSION, Migration, model_version, pending
+from streams.clickhouse.kind_queries import list_kind, list_rows
+from streams.clickhouse.migrations import (
+    CURRENT_VERSION,
+    MIGRATIONS,
+    Migration,
+    model_version,
+    pending,
+)
+from streams.clickhouse.prepared import ISO_TIMES
 from streams.clickhouse.schema import ensure_schema
-from streams.clickhouse.tables import kinds, tables
+from streams.clickhouse.tables import ROW_JSON, SERIES_KINDS, kinds, tables
 from streams.core.errors import SinkError
 from tests.sink.engine import CANONICAL, loader_of
 from tests.sink.http_server import serving
@@ -104,7 +112,7 @@ def _now(table: str) -> str:
 
 
 def test_every_row_is_intact_and_reads_as_before(migrated: Migrated) -> None:
-    assert migrated.steps == [CURRENT_VERSION]
+    assert migrated.steps == [step.version for step in MIGRATIONS]
     assert model_version(migrated.engine) == CURRENT_VERSION
     before = migrated.before
     for table, rows in stored_rows().items():
@@ -141,6 +149,36 @@ def test_new_columns_are_filled_where_rows_say_what_they_are(migrated: Migrated)
     (first,) = asset_known_at("power_plant", "plant-1", OBSERVED_AT).run(engine)
     assert first.version == 2
     assert loaded_positions().run(engine) == []
+
+
+def test_lists_show_what_was_stored_before(migrated: Migrated) -> None:
+    lists_are_right(migrated.engine)
+
+
+def lists_are_right(engine: ClickHouse) -> None:
+    """Every list of the tables is what the columns say, and the plants are not empty."""
+    for kind in kinds().keys() - SERIES_KINDS:
+        rows, shown = (
+            engine.formatted(query.sql, output_format, query.parameters, ISO_TIMES).splitlines()
+            for query, output_format in (
+                (list_rows(kind), "LineAsString"),
+                (list_kind(kind), "JSONEachRow"),
+            )
+        )
+        assert rows == shown
+        assert rows or kind != "power_plant"
+
+
+def test_from_the_model_before(model_1: ClickHouse) -> None:
+    """Version 2 had no prepared rows, and its landings fill none."""
+    ensure_schema(model_1, WEIGHTS)
+    for kind in kinds().values():
+        model_1.command(f"ALTER TABLE {kind.latest.name} DROP COLUMN {ROW_JSON.name}")
+    model_1.command(
+        "ALTER TABLE model_version DELETE WHERE version > 2 SETTINGS mutations_sync = 2"
+    )
+    assert [step.version for step in ensure_schema(model_1, WEIGHTS)] == [3]
+    lists_are_right(model_1)
 
 
 def test_what_is_loaded_again_after_it_gets_its_position(migrated: Migrated) -> None:
@@ -185,7 +223,7 @@ def test_the_same_on_a_server(model_1: ClickHouse) -> None:
         remote = ClickHouse(
             f"clickhouse://reader:secret@127.0.0.1:{server.server_address[1]}/default"
         )
-        assert [step.version for step in ensure_schema(remote, WEIGHTS)] == [CURRENT_VERSION]
+        assert ensure_schema(remote, WEIGHTS) == list(MIGRATIONS)
         assert ensure_schema(remote, WEIGHTS) == []
         assert assets_by_id(["plant-1"]).run(remote)[0].version == 2
         remote.close()

@@ -1,11 +1,13 @@
 """Schemas and tables of older and newer versions."""
 
+import orjson
 import pytest
 
 from streams.clickhouse.client import ClickHouse
 from streams.clickhouse.counts import count_current
+from streams.clickhouse.kind_queries import list_rows
 from streams.clickhouse.schema import ensure_schema
-from streams.clickhouse.tables import kinds
+from streams.clickhouse.tables import ROW_JSON, kinds
 from streams.core.errors import SinkError
 from streams.sink.loader import Loader
 from tests.sink.engine import (
@@ -51,7 +53,14 @@ def test_a_missing_column_is_added(clickhouse: ClickHouse, loader: Loader) -> No
     loader.load(plants([1]))
     for table in (kinds()["power_plant"].versions, kinds()["power_plant"].latest):
         clickhouse.command(f"ALTER TABLE {table.name} DROP COLUMN owner")
+    clickhouse.command(
+        f"ALTER TABLE store_power_plants_latest UPDATE {ROW_JSON.name} = '{{}}' WHERE true "
+        "SETTINGS mutations_sync = 2"
+    )
     ensure_schema(clickhouse, WEIGHTS)
+    rows = list_rows("power_plant")
+    answer = clickhouse.formatted(rows.sql, "LineAsString", rows.parameters)
+    assert orjson.loads(answer)["owner"] is None
     value = framed(CANONICAL, plant(2))
     loader_of(clickhouse, "first life of the topic").load(batch(CANONICAL, [value], first_offset=1))
     assert clickhouse.query("SELECT record_id, owner FROM power_plants ORDER BY 1").rows == [

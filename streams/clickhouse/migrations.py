@@ -5,7 +5,7 @@ step does what a column's default cannot. It may be cut short, and another worke
 same time: its inserts collapse by key, its drops take what is there.
 """
 
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Collection, Sequence
 from dataclasses import dataclass
 
 from streams.clickhouse import prepared
@@ -118,15 +118,20 @@ SELECT {selected} FROM
 SETTINGS {_ISO_TIMES}""")  # noqa: S608  names from this package
 
 
-def fill_rows(clickhouse: ClickHouse, kind: KindTables) -> None:
+def fill_rows(clickhouse: ClickHouse, kind: KindTables, present: Collection[str]) -> None:
     """Prepare what lists and series show of every record of a kind once more.
+
+    Args:
+        clickhouse: Where.
+        kind: Which records.
+        present: Columns that the table has; rows show the others with their defaults.
 
     Raises:
         SinkError: refused or no answer.
     """
     table = kind.latest
-    names = ", ".join(f"`{column.name}`" for column in table.columns)
-    values = {column.name: f"`{column.name}`" for column in table.columns}
+    values = {one.name: f"`{one.name}`" for one in table.columns if one.name in present}
+    names = ", ".join(values.values())
     clickhouse.command(f"""
 INSERT INTO {table.name} ({names}, {ROW_JSON.name})
 SELECT {names}, {prepared.row(kind, values)} FROM {table.name} FINAL
@@ -158,7 +163,7 @@ def _prepare_reads(clickhouse: ClickHouse) -> None:
 def _prepare_rows(clickhouse: ClickHouse) -> None:
     _drop_landings(clickhouse)
     for kind in kinds().values():
-        fill_rows(clickhouse, kind)
+        fill_rows(clickhouse, kind, {column.name for column in kind.latest.columns})
 
 
 MIGRATIONS: Sequence[Migration] = (

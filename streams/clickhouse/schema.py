@@ -1,6 +1,6 @@
 """Brings a ClickHouse to this version of the model, or says why that cannot be."""
 
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 
 from streams.clickhouse.client import ClickHouse
 from streams.clickhouse.migrations import (
@@ -12,7 +12,7 @@ from streams.clickhouse.migrations import (
     record_version,
 )
 from streams.clickhouse.table import Table
-from streams.clickhouse.tables import MODEL_VERSION, kinds, tables
+from streams.clickhouse.tables import MODEL_VERSION, ROW_JSON, kinds, tables
 from streams.clickhouse.views import views
 from streams.core.errors import SinkError
 from streams.core.quality import Weights
@@ -36,7 +36,6 @@ def ensure_schema(clickhouse: ClickHouse, weights: Weights) -> Sequence[Migratio
     """
     stored = model_version(clickhouse)
     steps = pending(stored)
-    grown = set()
     if stored is None:
         # First: who starts meanwhile would take a part of the tables for those of an old model.
         clickhouse.command(MODEL_VERSION.create())
@@ -44,56 +43,67 @@ def ensure_schema(clickhouse: ClickHouse, weights: Weights) -> Sequence[Migratio
     for table in tables():
         clickhouse.command(table.create())
         clickhouse.command(table.set_settings())
-        if _add_columns(clickhouse, table):
-            grown.add(table.name)
-        _check(clickhouse, table)
+    _add_columns(clickhouse)
+    _check(clickhouse)
     for step in steps:
         step.run(clickhouse)
         record_version(clickhouse, step.version)
-    for kind in kinds().values():
-        if kind.latest.name in grown and not steps:
-            fill_rows(clickhouse, kind)
     for view in views(weights):
         clickhouse.command(view.create())
     return steps
 
 
-def _columns(clickhouse: ClickHouse, table: Table) -> dict[str, str]:
-    rows = clickhouse.query(
-        "SELECT name, type FROM system.columns "
-        "WHERE database = currentDatabase() AND table = {table:String}",
-        {"table": table.name},
-    ).rows
-    return dict(rows)
+def _columns(clickhouse: ClickHouse) -> Mapping[str, Mapping[str, str]]:
+    """Type of every column of every table."""
+    found: dict[str, dict[str, str]] = {}
+    for table, name, type_ in clickhouse.query(
+        "SELECT table, name, type FROM system.columns WHERE database = currentDatabase()"
+    ).rows:
+        found.setdefault(table, {})[name] = type_
+    return found
 
 
-def _add_columns(clickhouse: ClickHouse, table: Table) -> bool:
-    """Add what is missing; returns whether anything was."""
-    present = _columns(clickhouse, table)
-    missing = [column for column in table.stored_columns if column.name not in present]
-    for column in missing:
-        clickhouse.command(
-            f"ALTER TABLE {table.name} ADD COLUMN IF NOT EXISTS {column.definition()}"
-        )
-    return bool(missing)
+def _add_columns(clickhouse: ClickHouse) -> None:
+    present = _columns(clickhouse)
+    for kind in kinds().values():
+        names = present[kind.latest.name].keys()
+        # Before a column is there: who is stopped in between finds it missing and does both again.
+        if ROW_JSON.name in names and any(one.name not in names for one in kind.latest.columns):
+            fill_rows(clickhouse, kind, names)
+    for table in tables():
+        for column in table.stored_columns:
+            if column.name not in present[table.name]:
+                clickhouse.command(
+                    f"ALTER TABLE {table.name} ADD COLUMN IF NOT EXISTS {column.definition()}"
+                )
 
 
-def _check(clickhouse: ClickHouse, table: Table) -> None:
-    present = _columns(clickhouse, table)
-    for column in table.stored_columns:
-        if _compact(present[column.name]) != _compact(column.type):
-            raise _mismatch(
-                table, f"column {column.name} is {present[column.name]}, not {column.type}"
-            )
-    ((sorting_key, engine),) = clickhouse.query(
-        "SELECT sorting_key, engine_full FROM system.tables "
-        "WHERE database = currentDatabase() AND name = {table:String}",
-        {"table": table.name},
-    ).rows
-    if sorting_key.strip("()") != table.sorting_key:
-        raise _mismatch(table, f"it is ordered by {sorting_key}, not {table.sorting_key}")
-    if "ReplacingMergeTree" not in engine:
-        raise _mismatch(table, f"its engine is {engine}, not a ReplacingMergeTree")
+def _check(clickhouse: ClickHouse) -> None:
+    """Compare every table with what this version needs.
+
+    Raises:
+        SinkError: a table has another column type or sorting key.
+    """
+    columns = _columns(clickhouse)
+    stored = {
+        name: (sorting_key, engine)
+        for name, sorting_key, engine in clickhouse.query(
+            "SELECT name, sorting_key, engine_full FROM system.tables "
+            "WHERE database = currentDatabase()"
+        ).rows
+    }
+    for table in tables():
+        present = columns[table.name]
+        for column in table.stored_columns:
+            if _compact(present[column.name]) != _compact(column.type):
+                raise _mismatch(
+                    table, f"column {column.name} is {present[column.name]}, not {column.type}"
+                )
+        sorting_key, engine = stored[table.name]
+        if sorting_key.strip("()") != table.sorting_key:
+            raise _mismatch(table, f"it is ordered by {sorting_key}, not {table.sorting_key}")
+        if "ReplacingMergeTree" not in engine:
+            raise _mismatch(table, f"its engine is {engine}, not a ReplacingMergeTree")
 
 
 def _compact(type_: str) -> str:

@@ -15,11 +15,13 @@ from contextlib import contextmanager
 from email.parser import BytesParser
 from email.policy import HTTP
 from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
+from queue import Empty, LifoQueue
 from typing import Any
 from urllib.parse import parse_qsl, urlsplit
 
 import clickhouse_connect
 import lz4.frame  # type: ignore[import-untyped]
+from clickhouse_connect.driver import Client
 from clickhouse_connect.driver.exceptions import ClickHouseError
 
 _TRANSPORT = {"database", "query", "client_protocol_version", "session_id", "role"}
@@ -38,6 +40,28 @@ class Server(ThreadingHTTPServer):
         self.password = password
         self.insert_settings: list[dict[str, str]] = []
         self.sessions: set[str] = set()
+        # To open one takes longer than most statements.
+        self._free: LifoQueue[Client] = LifoQueue()
+
+    @contextmanager
+    def client(self) -> Iterator[Client]:
+        """One that nobody else uses; after a failure it is not used again."""
+        try:
+            client = self._free.get_nowait()
+        except Empty:
+            client = clickhouse_connect.get_client(interface="chdb", path=self.path)
+        try:
+            yield client
+        except BaseException:
+            client.close()
+            raise
+        self._free.put(client)
+
+    def server_close(self) -> None:
+        """Close the engine, too."""
+        super().server_close()
+        while not self._free.empty():
+            self._free.get().close()
 
 
 def _parameter(text: str) -> Any:
@@ -86,22 +110,23 @@ class _Handler(BaseHTTPRequestHandler):
         }
         # A server applies the settings of a request together, this one after the other.
         settings = dict(sorted(settings.items(), key=lambda one: one[0] == "readonly"))
-        client = clickhouse_connect.get_client(interface="chdb", path=self.server.path)
+        statement = asked.get("query") or body.partition(b"\n")[0].decode("utf-8", "replace")
+        insert = re.match(r"INSERT INTO (\S+)( \(.*\))? FORMAT (\w+)", statement)
         try:
-            statement = asked.get("query") or body.partition(b"\n")[0].decode("utf-8", "replace")
-            if insert := re.match(r"INSERT INTO (\S+)( \(.*\))? FORMAT (\w+)", statement):
-                self.server.insert_settings.append(settings)
-                data = body if "query" in asked else body.partition(b"\n")[2]
-                columns = re.findall(r"\w+", insert[2]) if insert[2] else None
-                client.raw_insert(insert[1], columns, data, settings, insert[3])
-                self._answer(b"")
-            else:
-                sql = asked.get("query", "") + body.decode()
-                self._answer(client.raw_query(sql, parameters, settings), "Native")
+            with self.server.client() as client:
+                if insert:
+                    self.server.insert_settings.append(settings)
+                    data = body if "query" in asked else body.partition(b"\n")[2]
+                    columns = re.findall(r"\w+", insert[2]) if insert[2] else None
+                    client.raw_insert(insert[1], columns, data, settings, insert[3])
+                    answer, format_ = b"", ""
+                else:
+                    sql = asked.get("query", "") + body.decode()
+                    answer, format_ = client.raw_query(sql, parameters, settings), "Native"
         except ClickHouseError as error:
             self._fail(getattr(error, "code", None) or 1, str(error))
-        finally:
-            client.close()
+        else:
+            self._answer(answer, format_)
 
     def _body(self) -> bytes:
         if self.headers.get("Transfer-Encoding") != "chunked":

@@ -15,7 +15,12 @@ from streams.topics import MARKET_INFRASTRUCTURE
 from tests.fault.cluster import Cluster
 from tests.fault.load import CONNECTOR, RAW, plant_record
 
-pytestmark = [pytest.mark.integration, pytest.mark.fault, pytest.mark.timeout(600)]
+pytestmark = [
+    pytest.mark.integration,
+    pytest.mark.fault,
+    pytest.mark.soak,
+    pytest.mark.timeout(600),
+]
 
 PLANTS = 40
 CHANGE = """

@@ -12,7 +12,12 @@ from tests.fault.cluster import Cluster
 from tests.fault.conftest import Undisturbed
 from tests.fault.test_worker_faults import finish
 
-pytestmark = [pytest.mark.integration, pytest.mark.fault, pytest.mark.timeout(900)]
+pytestmark = [
+    pytest.mark.integration,
+    pytest.mark.fault,
+    pytest.mark.soak,
+    pytest.mark.timeout(900),
+]
 
 
 def flip_bytes(partition: Path) -> None:

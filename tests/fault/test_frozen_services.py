@@ -15,7 +15,12 @@ from streams.topology import SCORE
 from streams.worker_pages import pages
 from tests.fault.cluster import READY_SECONDS, Cluster
 
-pytestmark = [pytest.mark.integration, pytest.mark.fault, pytest.mark.timeout(600)]
+pytestmark = [
+    pytest.mark.integration,
+    pytest.mark.fault,
+    pytest.mark.soak,
+    pytest.mark.timeout(600),
+]
 
 PAGE_SECONDS = 2.0
 SERVICES = ("kafka", "postgresql")

@@ -90,6 +90,7 @@ def poll(cluster: Cluster) -> InfrastructureError:
     return caught.value
 
 
+@pytest.mark.soak
 def test_a_topic_with_other_partitions_stops_everything_until_it_is_made_again(
     cluster: Cluster, runbook: Runbook
 ) -> None:

@@ -28,7 +28,12 @@ from tests.core.reconcile.builders import gem
 from tests.fault.cluster import Cluster, fresh_cluster
 from tests.fault.snapshot import newest_records, newest_scores
 
-pytestmark = [pytest.mark.integration, pytest.mark.fault, pytest.mark.timeout(1800)]
+pytestmark = [
+    pytest.mark.integration,
+    pytest.mark.fault,
+    pytest.mark.soak,
+    pytest.mark.timeout(1800),
+]
 
 PLANTS = 120
 UNITS_BEFORE = 2

@@ -18,7 +18,12 @@ from streams.topics import MARKET_INFRASTRUCTURE, RECORD_OUTCOMES
 from tests.fault.cluster import Cluster
 from tests.fault.load import CONNECTOR, RAW, plant_record
 
-pytestmark = [pytest.mark.integration, pytest.mark.fault, pytest.mark.timeout(600)]
+pytestmark = [
+    pytest.mark.integration,
+    pytest.mark.fault,
+    pytest.mark.soak,
+    pytest.mark.timeout(600),
+]
 
 START = datetime(2026, 1, 1, tzinfo=UTC)
 GERMANY = {"country": "DEU", "latitude": "50.5", "longitude": "9.5"}

@@ -175,7 +175,8 @@ def require_all_words_after_the_upgrade(
         assert stored_words(cluster, sink) == len(words)
 
 
-@pytest.mark.parametrize("old_first", [False, pytest.param(True, marks=pytest.mark.soak)])
+@pytest.mark.soak
+@pytest.mark.parametrize("old_first", [False, True])
 def test_old_and_new_work_together_in_both_orders(
     cluster: Cluster,
     undisturbed: Undisturbed,

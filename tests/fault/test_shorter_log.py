@@ -47,6 +47,7 @@ def require_refusal(cluster: Cluster, worker: LocalWorker, why: str) -> None:
     assert "make rebuild" in said
 
 
+@pytest.mark.soak
 def test_log_that_lost_its_end_stops_workers_and_a_rebuild_goes_on_with_what_is_left(
     cluster: Cluster,
 ) -> None:

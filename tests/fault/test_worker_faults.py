@@ -113,6 +113,7 @@ def test_a_stuck_worker_is_ended_and_its_batch_comes_again(
     finish(cluster, undisturbed)
 
 
+@pytest.mark.soak
 def test_broker_restart_in_the_middle(cluster: Cluster, undisturbed: Undisturbed) -> None:
     first, second = undisturbed.load.split(2)
     cluster.load(first)

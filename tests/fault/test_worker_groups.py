@@ -45,6 +45,7 @@ def test_workers_of_different_stages_end_as_one_of_all_would(
     finish(cluster, undisturbed)
 
 
+@pytest.mark.soak
 def test_a_then_b_then_a_with_kept_state_deletions_and_compaction(
     cluster: Cluster, undisturbed: Undisturbed
 ) -> None:

@@ -142,6 +142,7 @@ def test_an_empty_registry_gets_its_schemas_back_under_their_ids(
             )
 
 
+@pytest.mark.soak
 def test_a_registry_that_lost_everything_gets_every_schema_back_under_its_id(
     deployed: Settings, empty_registry: RegistryServer, tmp_path: Path
 ) -> None:

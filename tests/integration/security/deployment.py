@@ -324,6 +324,14 @@ def faust_program(app: str, name: str) -> Program:
 @contextlib.contextmanager
 def deployed(home: Path) -> Iterator[Deployment]:
     """Everything started, every source polled, everything read."""
+    with services(home) as deployment:
+        _deploy_and_poll(deployment)
+        yield deployment
+
+
+@contextlib.contextmanager
+def services(home: Path) -> Iterator[Deployment]:
+    """Kafka, registry, PostgreSQL, ClickHouse and the sandbox, each role a user; no topics."""
     with contextlib.ExitStack() as opened:
         secured = opened.enter_context(secured_stack(home))
         secrets = {name: password(name) for name in BY_TOKEN}
@@ -391,14 +399,18 @@ def deployed(home: Path) -> Iterator[Deployment]:
             PYTHONPATH=str(PROJECT_ROOT),
         )
         _open_postgres(secured, deployment.roles)
-        _deploy_and_poll(deployment)
         yield deployment
 
 
-def _deploy_and_poll(deployment: Deployment) -> None:
+def deploy(deployment: Deployment) -> None:
+    """Topics and contracts, by the role that is for it."""
     for command in ("topics", "schemas-register"):
         done = deployment.run("deploy", "streams", command)
         assert done.code == 0, done.said
+
+
+def _deploy_and_poll(deployment: Deployment) -> None:
+    deploy(deployment)
     # So that there is a dead letter.
     poisoned = raw_topic("wri_powerplants").name
     with TopicWriter(deployment.plain.kafka_bootstrap, [poisoned]) as writer:

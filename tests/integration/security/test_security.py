@@ -1,25 +1,22 @@
-"""The secured deployment: each role's rights, refusals, and that no secret is ever shown."""
+"""The whole secured deployment: each role's rights, refusals, and that no secret is ever shown.
 
-from collections.abc import Callable, Iterator
+Part of `make soak`: every role has to do everything that it is for.
+"""
+
+from collections.abc import Iterator
 from concurrent.futures import ThreadPoolExecutor
 from dataclasses import replace
-from pathlib import Path
 
 import psutil
 import psycopg
 import pytest
-import trustme
 
-from producers.checkpoint import open_store
 from producers.connectors import CONNECTORS
 from producers.errors import EXIT_SERVICE
-from streams.avro.codec import Registry
-from streams.clickhouse.client import ClickHouse
 from streams.commands.rights import Right
-from streams.core.errors import InfrastructureError
 from streams.kafka.topic_admin import remaking
 from streams.kafka.topic_reader import read, read_all
-from streams.settings import EXIT_FAILED, Settings
+from streams.settings import EXIT_FAILED
 from streams.topics import NEXT
 from streams.topology import declared_topics
 from tests.integration.security.deployment import (
@@ -31,9 +28,8 @@ from tests.integration.security.deployment import (
     page,
     password,
 )
-from tests.integration.security.secured_stack import SERVER, write_certificate
 
-pytestmark = [pytest.mark.integration, pytest.mark.timeout(900)]
+pytestmark = [pytest.mark.integration, pytest.mark.soak, pytest.mark.timeout(900)]
 
 KEY = {"X-API-Key": password("api-key")}
 API = "/infrastructure/api/v1/infrastructure"
@@ -192,129 +188,6 @@ def test_a_missing_right_is_one_sentence_and_no_hang(deployment: Deployment) -> 
             assert "Traceback" not in said.rpartition("Ended:")[2], case
 
 
-def test_whoever_is_not_let_in_is_told_why(deployment: Deployment) -> None:
-    cases = [
-        ("auditor", "Authentication failed"),
-        ("sink", "The token server localhost refuses client sink (401)"),
-    ]
-
-    def run(case: tuple[str, str]) -> Ended:
-        return deployment.run(case[0], *INSPECT, KAFKA_PASSWORD=password("wrong"))
-
-    with ThreadPoolExecutor(2) as pool:
-        for (_, sentence), done in zip(cases, pool.map(run, cases), strict=True):
-            assert sentence in " ".join(done.said.split()), done.said
-            assert done.code == EXIT_FAILED, done.said
-            assert "Traceback" not in done.said
-
-
-INSPECT = ("streams", "inspect", "quality.scores", "--last", "1")
-
-
-def _ask_kafka(settings: Settings) -> None:
-    list(read(settings.kafka_bootstrap, "quality.scores", from_offset=-1))
-
-
-def _ask_postgres(settings: Settings) -> None:
-    with open_store(settings.postgres_dsn):
-        pass
-
-
-def _ask_registry(settings: Settings) -> None:
-    with Registry(settings.schema_registry_url) as registry:
-        registry.schema_text(1)
-
-
-def _ask_clickhouse(settings: Settings) -> None:
-    ClickHouse(settings.clickhouse_dsn).close()
-
-
-def _refusal(
-    deployment: Deployment, ask: Callable[[Settings], None], variable: str, value: str
-) -> str:
-    """What a command says that does not get in with a variable."""
-    acting = deployment.acting_as("poll-alsi-lng", **{variable: value})
-    with acting as settings, pytest.raises(InfrastructureError) as caught:
-        ask(settings)
-    deployment.said.append(str(caught.value))
-    return str(caught.value)
-
-
-@pytest.mark.parametrize(
-    ("ask", "sentence"),
-    [
-        (_ask_kafka, "Kafka and this process do not let each other in"),
-        (_ask_postgres, "The checkpoint database localhost"),
-        (_ask_registry, "Schema registry https://localhost"),
-        (_ask_clickhouse, "ClickHouse clickhouses://"),
-    ],
-)
-def test_a_certificate_of_an_unknown_authority_is_refused_by_each_client(
-    deployment: Deployment, ask: Callable[[Settings], None], sentence: str, tmp_path: Path
-) -> None:
-    trustme.CA().cert_pem.write_to_path(str(tmp_path / "ca.pem"))
-    said = _refusal(deployment, ask, "SERVICES_CA_FILE", str(tmp_path / "ca.pem"))
-    assert said.startswith(sentence)
-    assert "certificate verify failed" in said
-    assert "SERVICES_CA_FILE" in said.replace(str(tmp_path), "")
-
-
-@pytest.mark.parametrize(
-    ("ask", "variable", "sentence"),
-    [
-        (
-            _ask_postgres,
-            "POSTGRES_DSN",
-            'certificate for "localhost" does not match host name "127.0.0.1"',
-        ),
-        (_ask_registry, "SCHEMA_REGISTRY_URL", "verify failed: IP address"),
-        (_ask_clickhouse, "CLICKHOUSE_DSN", "verify failed: IP address"),
-    ],
-)
-def test_a_certificate_of_another_name_is_refused(
-    deployment: Deployment, ask: Callable[[Settings], None], variable: str, sentence: str
-) -> None:
-    address = deployment.environment("poll-alsi-lng")[variable]
-    said = _refusal(deployment, ask, variable, address.replace(SERVER, "127.0.0.1"))
-    assert sentence in said
-    assert "SERVICES_CA_FILE" in said
-
-
-@pytest.mark.parametrize(
-    ("ask", "variable", "encrypted", "plain"),
-    [
-        (_ask_postgres, "POSTGRES_DSN", "/infrastructure", "/infrastructure?sslmode=disable"),
-        (_ask_registry, "SCHEMA_REGISTRY_URL", "https://", "http://"),
-        (_ask_clickhouse, "CLICKHOUSE_DSN", "clickhouses://", "clickhouse://"),
-    ],
-)
-def test_a_service_is_not_spoken_to_without_encryption(
-    deployment: Deployment,
-    ask: Callable[[Settings], None],
-    variable: str,
-    encrypted: str,
-    plain: str,
-) -> None:
-    address = deployment.environment("poll-alsi-lng")[variable]
-    assert encrypted in address
-    _refusal(deployment, ask, variable, address.replace(encrypted, plain))
-
-
-def test_a_certificate_of_its_own_names_a_client_too(deployment: Deployment) -> None:
-    certificate, key = write_certificate(deployment.secured, "auditor")
-    done = deployment.run(
-        "auditor",
-        *INSPECT,
-        KAFKA_BOOTSTRAP=f"{SERVER}:{deployment.secured.tls_port}",
-        KAFKA_SECURITY_PROTOCOL="SSL",
-        KAFKA_USERNAME="",
-        KAFKA_CERTIFICATE_FILE=str(certificate),
-        KAFKA_KEY_FILE=str(key),
-    )
-    assert done.code == 0, done.said
-    assert '"dimension"' in done.said
-
-
 def test_no_secret_is_shown_anywhere(deployment: Deployment) -> None:
     """At DEBUG, with a marked secret in every setting and every key of a source."""
     shown = {f"command {number}": said for number, said in enumerate(deployment.said)}
@@ -352,7 +225,6 @@ def test_no_secret_is_shown_anywhere(deployment: Deployment) -> None:
     assert where == {}
 
 
-@pytest.mark.soak
 def test_a_switch_uses_every_right_of_a_rebuild(deployment: Deployment) -> None:
     """At the end of this file: it stops the pipeline."""
     deployment.workers["pipeline"].process.stop(15)

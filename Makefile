@@ -175,6 +175,7 @@ soak: setup-dev ## Full sizes: faults, published pairs, 55,000 made-up raw recor
 		tests/integration/test_infrastructure_connectors.py tests/integration/local/test_stack.py tests/integration/security \
 		tests/integration/test_dashboard.py \
 		tests/integration/reconcile tests/core/reconcile/test_real_data.py \
+		tests/integration/kafka/test_used_schemas.py tests/core/test_geography.py \
 		tests/stages/test_fuzz_normalize.py tests/serve/test_fuzz.py \
 		tests/producers/test_faults.py tests/producers/test_mutated_files.py tests/producers/sources/test_gem_transmission.py $(ARGS)
 

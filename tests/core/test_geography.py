@@ -80,6 +80,7 @@ def test_nearly_every_plant_of_the_world_lies_in_its_country(real_data: Path) ->
     assert inside / total > 0.995, f"{total - inside} of {total} outside"
 
 
+@pytest.mark.soak
 @pytest.mark.real_data
 def test_the_grid_is_what_its_recipe_gives(real_data: Path, tmp_path: Path) -> None:
     build(real_data / "geo" / "world-50m-natural-earth.geojson", tmp_path / "grid.bin")

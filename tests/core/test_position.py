@@ -1,6 +1,6 @@
 """Positions against country and sea: put right when there is only one way, flagged otherwise."""
 
-from collections.abc import Iterator
+from collections.abc import Collection, Iterator, Mapping
 from dataclasses import replace
 from datetime import date
 from pathlib import Path
@@ -142,14 +142,19 @@ def test_the_correction_reaches_region_and_readers() -> None:
 
 @pytest.mark.real_data
 def test_three_swapped_plants_of_the_real_database_are_found_and_no_other(
-    real_data: Path,
+    flags: Mapping[str, Collection[str]],
 ) -> None:
     """Hardly any other plant lies outside its country, so hardly any alarm can be false."""
-    found = {raw.record_id: checked_raw(raw) for raw in real_plants(real_data)}
-    swapped = sorted(key for key, one in found.items() if "position_swapped" in one.flags)
+    swapped = sorted(key for key, found in flags.items() if "position_swapped" in found)
     assert swapped == ["WRI1006494", "WRI1007043", "WRI1023535"]
-    outside = [key for key, one in found.items() if "position_outside_country" in one.flags]
+    outside = [key for key, found in flags.items() if "position_outside_country" in found]
     assert len(outside) < 20
+
+
+@pytest.fixture(scope="module")
+def flags(real_data: Path) -> Mapping[str, Collection[str]]:
+    """Of every plant of the real database."""
+    return {raw.record_id: checked_raw(raw).flags for raw in real_plants(real_data)}
 
 
 def checked_raw(raw: RawRecord) -> Mapped:
@@ -172,13 +177,9 @@ def real_plants(real_data: Path) -> Iterator[RawRecord]:
 
 @pytest.mark.real_data
 def test_the_plants_with_more_generation_than_their_capacity_allows_are_flagged(
-    real_data: Path,
+    flags: Mapping[str, Collection[str]],
 ) -> None:
     """87 by reports, one of them Eraring: 41.5 MW of a unit, 14,993 GWh; 16 by estimates."""
-    flagged = {
-        raw.record_id
-        for raw in real_plants(real_data)
-        if "generation_above_capacity" in checked_raw(raw).flags
-    }
+    flagged = {key for key, found in flags.items() if "generation_above_capacity" in found}
     assert "AUS0000306" in flagged
     assert len(flagged) == 103

@@ -359,7 +359,8 @@ class TestWRIPowerPlantsConnector:
         with pytest.raises(CheckpointError):
             live.poll(WRI, on_progress=lose_database)
         live.sandbox.control("reset")
-        live.poll(WRI, RunOptions(whole=False))
+        live.sandbox.control("wri", change=["SBX0000005"])
+        assert live.poll(WRI).published == PLANTS
         said = [one.record.item for one in live.published(WRI) if one.key == "SBX0000004"]
         capacities = [item["capacity_mw"] for item in said if item is not None]
         assert capacities[0] == capacities[-1] != capacities[1]
@@ -402,7 +403,8 @@ class TestWRIPowerPlantsConnector:
     def test_a_limited_run_delists_nothing_and_leaves_the_checkpoint(self, live: Live) -> None:
         assert live.poll(WRI, RunOptions(limit=10)).published == 10
         assert live.history(WRI)[0].checkpoint == {}
-        assert live.poll(WRI).published == PLANTS
+        assert live.poll(WRI).published == PLANTS - 10
+        assert live.count(WRI) == PLANTS
 
     def test_two_runs_of_one_source_exclude_each_other(self, live: Live) -> None:
         seen: list[tuple[int, str]] = []
@@ -553,7 +555,8 @@ class TestWRIPowerPlantsConnector:
         write_plants(release, url={"P1": "x" * 60_000})
         with limited_topic(live, raw_topic(WRI).name, 50_000):
             summary = local.poll(WRI)
-        assert (summary.polled, summary.published, summary.delisted) == (2, 1, 0)
+        assert (summary.polled, summary.published, summary.delisted) == (2, 0, 0)
+        assert summary.already_published == 1
         assert summary.left_out == local.history(WRI)[0].left_out == {"too_large": 1}
         assert "P1 of stream plants is not published" in caplog.text
         assert "max.message.bytes" in caplog.text
@@ -610,7 +613,7 @@ class TestWRIPowerPlantsConnector:
         with open_store(live.environment["POSTGRES_DSN"]) as store:
             runs = store.runs(WRI, 10)
         assert [run.finished for run in runs] == [newest, before], "each once, an old one, too"
-        for plant, published in (("SBX0000004", PLANTS), ("SBX0000005", 2)):
+        for plant, published in (("SBX0000004", PLANTS), ("SBX0000005", 1)):
             live.sandbox.control("wri", change=[plant])
             assert live.poll(WRI).published == published, (
                 "what was published is known after one run"
@@ -671,8 +674,9 @@ class TestReexplorerConnector:
         live.poll(NLR)
         live.sandbox.control("nlr", last_year=2025)
         summary = live.poll(NLR)
+        assert (summary.polled, summary.already_published) == (POINTS, 1), "one is outside coverage"
         new = [one for one in live.published(NLR) if one.record.run_id == summary.run_id]
-        assert Counter(one.record.stream for one in new) == {"nsrdb_data_query": POINTS}
+        assert Counter(one.record.stream for one in new) == {"nsrdb_data_query": POINTS - 1}
 
     def test_used_up_the_next_run_goes_on_where_this_one_stopped(self, live: Live) -> None:
         live.sandbox.control("nlr", use_up=12)

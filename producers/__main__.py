@@ -280,7 +280,8 @@ def _counts(summary: RunSummary) -> str:
     if summary.unchanged:
         return f"{summary.source}: unchanged since the last run ({summary.elapsed_seconds:.1f} s)"
     return (
-        f"{summary.source}: {summary.polled} polled, {summary.delisted} no longer listed, "
+        f"{summary.source}: {summary.polled} polled, {summary.already_published} of them already "
+        f"published, {summary.delisted} no longer listed, "
         f"{summary.published} published and confirmed in {summary.elapsed_seconds:.1f} s"
     )
 

@@ -5,6 +5,7 @@ Tables, made on first use:
     producers.checkpoints      one row for each finished run, never changed; the newest counts
     producers.listed_records   record ids of the last complete release, to find what is gone
     producers.attempts         one row for each run from its beginning on, and how it ended
+    producers.published_records  digest of what was published last of each record id
     producers.seen_fields  every field that items of a stream have had, to find what is new
 
 A run holds an advisory lock on its own connection from before it reads the checkpoint until after
@@ -34,6 +35,7 @@ from streams.credentials import certificate_advice, postgres_arguments
 CHECKPOINTS = "producers.checkpoints"
 LISTED_RECORDS = "producers.listed_records"
 ATTEMPTS = "producers.attempts"
+PUBLISHED_RECORDS = "producers.published_records"
 SEEN_FIELDS = "producers.seen_fields"
 
 _CONNECT_SECONDS = 5
@@ -64,6 +66,12 @@ CREATE TABLE IF NOT EXISTS producers.listed_records (
     stream text NOT NULL,
     PRIMARY KEY (source_id, record_id)
 );
+CREATE TABLE IF NOT EXISTS producers.published_records (
+    source_id text NOT NULL,
+    record_id text NOT NULL,
+    digest bigint NOT NULL,
+    PRIMARY KEY (source_id, record_id)
+);
 CREATE TABLE IF NOT EXISTS producers.attempts (
     id bigint GENERATED ALWAYS AS IDENTITY PRIMARY KEY,
     source_id text NOT NULL,
@@ -91,15 +99,17 @@ ALTER TABLE producers.checkpoints
     ADD COLUMN IF NOT EXISTS topic_id text,
     ADD COLUMN IF NOT EXISTS topic_ends bigint[] NOT NULL DEFAULT '{}',
     ADD COLUMN IF NOT EXISTS fetched_until timestamptz,
-    ADD COLUMN IF NOT EXISTS left_out jsonb NOT NULL DEFAULT '{}';
+    ADD COLUMN IF NOT EXISTS left_out jsonb NOT NULL DEFAULT '{}',
+    ADD COLUMN IF NOT EXISTS already_published bigint NOT NULL DEFAULT 0;
 ALTER TABLE producers.attempts
     ADD COLUMN IF NOT EXISTS left_out jsonb NOT NULL DEFAULT '{}',
     ADD COLUMN IF NOT EXISTS began_at timestamptz,
     ALTER COLUMN ended_at DROP NOT NULL,
     ADD COLUMN IF NOT EXISTS run_id text,
-    ADD COLUMN IF NOT EXISTS message text;
+    ADD COLUMN IF NOT EXISTS message text,
+    ADD COLUMN IF NOT EXISTS sent bigint;
 """
-_NEWEST_COLUMN = (ATTEMPTS, "message")
+_NEWEST_COLUMN = (ATTEMPTS, "sent")
 
 KILLED = "Killed"
 """In place of the class of error of a run that left no word: killed, or ended by a bug."""
@@ -121,6 +131,7 @@ class FinishedRun:
         raw_log: The raw topic at the end of the run: the checkpoint belongs to it.
         fetched_until: Last fetch time that a record of this or an earlier run has.
         left_out: Items that were not published, by reason.
+        already_published: Items that say what was published of them last; not published again.
     """
 
     source_id: str
@@ -134,6 +145,7 @@ class FinishedRun:
     raw_log: RawLog
     fetched_until: datetime
     left_out: dict[str, int]
+    already_published: int = 0
 
 
 @dataclass(frozen=True, slots=True)
@@ -147,6 +159,7 @@ class Attempt:
         error: Class of the error that ended it; None when it succeeded.
         left_out: Items that were not published, by reason.
         message: What the error said.
+        sent: Records given to the broker, confirmed or not.
     """
 
     id: int
@@ -156,6 +169,7 @@ class Attempt:
     error: str | None
     left_out: dict[str, int]
     message: str | None = None
+    sent: int = 0
 
 
 @dataclass(frozen=True, slots=True)
@@ -313,6 +327,22 @@ ORDER BY began_at DESC LIMIT %(limit)s
 """
 
 
+# Runs that recorded nothing as done, apart from the one that asks: it has begun, and ends later.
+_SENT_SINCE = """
+SELECT EXISTS (
+    SELECT FROM producers.attempts AS attempt
+    WHERE source_id = %(source_id)s
+        AND id < (SELECT max(id) FROM producers.attempts WHERE source_id = %(source_id)s)
+        AND id > (
+            SELECT coalesce(max(finished.id), 0) FROM producers.attempts AS finished
+            JOIN producers.checkpoints USING (source_id, run_id)
+            WHERE source_id = %(source_id)s
+        )
+        AND (ended_at IS NULL OR coalesce(sent, 1) > 0)
+)
+"""
+
+
 class CheckpointStore:
     """The checkpoints of one database, over one connection. Create it with `open_store`."""
 
@@ -379,7 +409,7 @@ class CheckpointStore:
         ):
             rows = cursor.execute(
                 "SELECT source_id, run_id, started_at, finished_at, items, delisted, complete, "
-                "checkpoint, topic_id, topic_ends, left_out, "
+                "checkpoint, topic_id, topic_ends, left_out, already_published, "
                 "coalesce(fetched_until, finished_at) AS fetched_until "
                 "FROM producers.checkpoints WHERE source_id = %s ORDER BY id DESC LIMIT %s",
                 (source_id, limit),
@@ -434,7 +464,8 @@ class CheckpointStore:
         with self._asked("UPDATE", ATTEMPTS):
             self._connection.execute(
                 "UPDATE producers.attempts SET ended_at = %s, published = %s, "
-                "rate_limit_hits = %s, error = %s, left_out = %s, message = %s WHERE id = %s",
+                "rate_limit_hits = %s, error = %s, left_out = %s, message = %s, sent = %s "
+                "WHERE id = %s",
                 (
                     attempt.ended_at,
                     attempt.published,
@@ -442,6 +473,7 @@ class CheckpointStore:
                     attempt.error,
                     Jsonb(attempt.left_out),
                     attempt.message,
+                    attempt.sent,
                     attempt.id,
                 ),
             )
@@ -471,12 +503,33 @@ class CheckpointStore:
             ).fetchall()
         return {str(record_id): str(stream) for record_id, stream in rows}
 
+    def published(self, source_id: str) -> dict[str, int]:
+        """Digest of what was published last of each record id.
+
+        Empty when an earlier run may have published something that it did not record.
+
+        Raises:
+            CheckpointError: no answer or no permission.
+        """
+        with self._asked("SELECT", f"{ATTEMPTS}, {PUBLISHED_RECORDS}"):
+            row = self._connection.execute(_SENT_SINCE, {"source_id": source_id}).fetchone()
+            if row == (True,):
+                return {}
+            found = self._connection.execute(
+                "SELECT record_id, digest FROM producers.published_records WHERE source_id = %s",
+                (source_id,),
+            ).fetchall()
+        return {str(record_id): int(str(digest)) for record_id, digest in found}
+
     def finish(
         self,
         run: FinishedRun,
         appeared: Mapping[str, str],
         gone: Collection[str],
         fields: FieldCounts,
+        published: Mapping[str, int | None],
+        *,
+        afresh: bool,
     ) -> None:
         """Store a finished run, the change of its listed records and its fields, all or nothing.
 
@@ -487,6 +540,8 @@ class CheckpointStore:
             appeared: Record ids listed now and not before, each with its stream.
             gone: Record ids listed before and not now.
             fields: Which fields its items had.
+            published: New digest of each record id that was published; None: no longer listed.
+            afresh: Digests of earlier runs do not hold any more.
 
         Raises:
             CheckpointError: nothing was stored, or, when no answer came to the last question, it is
@@ -496,7 +551,8 @@ class CheckpointStore:
             self._connection.execute(
                 "INSERT INTO producers.checkpoints (source_id, run_id, started_at, finished_at, "
                 "items, delisted, complete, checkpoint, topic_id, topic_ends, fetched_until, "
-                "left_out) VALUES (%s, %s, %s, %s, %s, %s, %s, %s, %s, %s, %s, %s)",
+                "left_out, already_published) "
+                "VALUES (%s, %s, %s, %s, %s, %s, %s, %s, %s, %s, %s, %s, %s)",
                 (
                     run.source_id,
                     run.run_id,
@@ -510,9 +566,11 @@ class CheckpointStore:
                     list(run.raw_log.ends),
                     run.fetched_until,
                     Jsonb(run.left_out),
+                    run.already_published,
                 ),
             )
             self._store_listed(run.source_id, appeared, gone)
+            self._store_published(run.source_id, published, afresh)
             self._store_fields(run, fields)
             self._recorded = _UNKNOWN
         self._recorded = _DONE
@@ -564,6 +622,29 @@ class CheckpointStore:
                     for record_id, stream in appeared.items():
                         rows.write_row((source_id, record_id, stream))
 
+    def _store_published(
+        self, source_id: str, published: Mapping[str, int | None], afresh: bool
+    ) -> None:
+        gone = [record_id for record_id, digest in published.items() if digest is None]
+        known = {key: digest for key, digest in published.items() if digest is not None}
+        with (
+            self._asked("INSERT, UPDATE, DELETE", PUBLISHED_RECORDS),
+            self._connection.cursor() as cursor,
+        ):
+            if afresh or gone:
+                cursor.execute(
+                    "DELETE FROM producers.published_records "
+                    "WHERE source_id = %s AND (%s OR record_id = ANY(%s))",
+                    (source_id, afresh, gone),
+                )
+            if known:
+                cursor.execute(
+                    "INSERT INTO producers.published_records (source_id, record_id, digest) "
+                    "SELECT %s, * FROM unnest(%s::text[], %s::bigint[]) "
+                    "ON CONFLICT (source_id, record_id) DO UPDATE SET digest = excluded.digest",
+                    (source_id, list(known), list(known.values())),
+                )
+
 
 @contextmanager
 def open_store(dsn: str) -> Iterator[CheckpointStore]:
@@ -607,7 +688,10 @@ def _create_tables(connection: psycopg.Connection[tuple[object, ...]]) -> None:
     found = connection.execute(
         "SELECT (SELECT bool_and(to_regclass(name) IS NOT NULL) FROM unnest(%s::text[]) AS name) "
         "AND EXISTS (SELECT FROM pg_attribute WHERE attrelid = to_regclass(%s) AND attname = %s)",
-        ([CHECKPOINTS, LISTED_RECORDS, ATTEMPTS, SEEN_FIELDS], *_NEWEST_COLUMN),
+        (
+            [CHECKPOINTS, LISTED_RECORDS, ATTEMPTS, SEEN_FIELDS, PUBLISHED_RECORDS],
+            *_NEWEST_COLUMN,
+        ),
     ).fetchone()
     if found == (True,):
         return
@@ -665,8 +749,9 @@ def _explained(privilege: str, table: str, recorded: Callable[[], str]) -> Itera
             f"The database role may not use {table}: {_first_line(error)}. As its owner run: "
             "GRANT USAGE ON SCHEMA producers TO <role>; GRANT SELECT, INSERT ON "
             f"{CHECKPOINTS} TO <role>; GRANT SELECT, INSERT, UPDATE ON {ATTEMPTS}, "
-            f"{SEEN_FIELDS} TO <role>; "
-            f"GRANT SELECT, INSERT, DELETE ON {LISTED_RECORDS} TO <role>; or, before the first "
+            f"{SEEN_FIELDS} TO <role>; GRANT SELECT, INSERT, DELETE ON {LISTED_RECORDS} TO <role>; "
+            f"GRANT SELECT, INSERT, UPDATE, DELETE ON {PUBLISHED_RECORDS} TO <role>; "
+            "or, before the first "
             "run, GRANT CREATE ON DATABASE <database> TO <role>; after an upgrade run once as the "
             "owner of the tables."
         ) from error

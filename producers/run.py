@@ -28,6 +28,7 @@ from producers.errors import CheckpointError, ConfigurationError, LossError, Par
 from producers.fetch_clock import FetchClock, clock_warnings
 from producers.http import DownloadProgress, HttpSource
 from producers.known_plants import known_plants
+from producers.published import Published
 from producers.raw_log import RawLog, lost_since
 from producers.seen_fields import FieldCounts, item_schema
 from streams.avro.contracts import contract
@@ -111,7 +112,9 @@ class RunSummary:
         polled: Items the source gave; 0 when it said nothing changed.
         delisted: Records published as no longer listed.
         left_out: Items that were not published, by reason.
-        published: Records the broker confirmed: polled plus delisted, without those left out.
+        already_published: Items that say what was published of them last.
+        published: Records the broker confirmed: polled plus delisted, without those left out and
+            those already published.
         unchanged: The source said nothing changed.
         elapsed_seconds: Wall time.
     """
@@ -121,6 +124,7 @@ class RunSummary:
     polled: int
     delisted: int
     left_out: Mapping[str, int]
+    already_published: int
     published: int
     unchanged: bool
     elapsed_seconds: float
@@ -257,6 +261,7 @@ def run_once(
                 attempted.writer = writer
 
                 def publish(record: RawRecord) -> None:
+                    attempted.sent += 1
                     writer.send(
                         topic.name, record.record_id.encode(), encoder.encode(record.to_avro())
                     )
@@ -264,21 +269,24 @@ def run_once(
                 plants = partial(
                     known_plants, services.kafka_bootstrap, services.schema_registry_url
                 )
-                checkpoint = {} if options.whole or previous is None else previous.checkpoint
+                afresh = options.whole or previous is None
+                checkpoint = {} if afresh or previous is None else previous.checkpoint
                 raw_log = read_raw_log(services.kafka_bootstrap, topic.name)
                 if previous is not None:
                     lost = lost_since(topic.name, previous.raw_log, raw_log)
                     if lost is not None:
                         log.warning("%s: %s: everything is polled again", name, lost)
-                        checkpoint = {}
+                        afresh, checkpoint = True, {}
+                known = {} if afresh else store.published(connector.source_id)
                 request = options.request(checkpoint, plants, clock.present().date())
-                run = _Run(run_id, connector, request, store, publish, clock)
+                run = _Run(run_id, connector, request, store, publish, clock, Published(known))
                 attempted.left_out = run.left_out
                 run.publish_items(http, on_progress)
                 run.publish_delisted()
                 writer.finish()
                 if run.polled or not run.pull.failures:
-                    run.finish(read_raw_log(services.kafka_bootstrap, topic.name))
+                    raw_log = read_raw_log(services.kafka_bootstrap, topic.name)
+                    run.finish(raw_log, afresh=not known)
                 raise_failures(connector.source_id, run.pull, run.polled)
                 return RunSummary(
                     source=name,
@@ -286,6 +294,7 @@ def run_once(
                     polled=run.polled,
                     delisted=len(run.gone),
                     left_out=run.left_out,
+                    already_published=run.already_published,
                     published=writer.confirmed,
                     unchanged=run.pull.unchanged,
                     elapsed_seconds=time.monotonic() - began,
@@ -337,6 +346,7 @@ class _Attempted:
     """What a run has come to; no writer before registry and broker have answered."""
 
     writer: TopicWriter | None = None
+    sent: int = 0
     left_out: Mapping[str, int] = field(default_factory=dict)
 
     @property
@@ -362,6 +372,7 @@ def _recorded(
                 None if error is None else type(error).__name__,
                 dict(attempted.left_out),
                 None if error is None else str(error),
+                attempted.sent,
             )
         )
 
@@ -386,10 +397,13 @@ class _Run:
         store: CheckpointStore,
         publish: Callable[[RawRecord], None],
         clock: FetchClock,
+        published: Published,
     ) -> None:
         self.run_id = run_id
         self.started_at = clock.present()
         self.polled = 0
+        self.already_published = 0
+        self._published = published
         self._clock = clock
         self.gone: dict[str, str] = {}
         self._connector = connector
@@ -417,8 +431,12 @@ class _Run:
                 on_progress(self.polled, self.pull.expected)
 
     def _publish_item(self, item: RawItem) -> None:
+        if self._published.has(item):
+            self.already_published += 1
+            return
         try:
             self._publish(self._envelope.observed(item))
+            self._published.add(item)
         except RecordTooLargeError as error:
             # It stays listed: what was published of it before is not withdrawn.
             self.left_out[TOO_LARGE] += 1
@@ -453,6 +471,7 @@ class _Run:
             self._publish(
                 self._envelope.no_longer_listed(record_id, stream, self._last_items[stream])
             )
+            self._published.remove(record_id)
 
     def _loses_too_much(self, stream: str, before: Mapping[str, str]) -> bool:
         """Whether a person must say first that what the stream lost is gone.
@@ -483,11 +502,12 @@ class _Run:
                 new |= {key: old[key]} if key in old else {}
         return True
 
-    def finish(self, raw_log: RawLog) -> None:
+    def finish(self, raw_log: RawLog, *, afresh: bool) -> None:
         """Store the next checkpoint. Call it after the broker has confirmed everything.
 
         Args:
             raw_log: The raw topic, with everything in it.
+            afresh: What earlier runs have published does not count any more.
         """
         self._store.finish(
             FinishedRun(
@@ -502,10 +522,13 @@ class _Run:
                 raw_log=raw_log,
                 fetched_until=self._clock.fetch_time(),
                 left_out=dict(self.left_out),
+                already_published=self.already_published,
             ),
             self._appeared,
             self.gone,
             self._fields,
+            self._published.changes,
+            afresh=afresh,
         )
 
 

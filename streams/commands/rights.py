@@ -90,6 +90,7 @@ _WRITTEN_TABLES = (
     ("attempts", "SELECT, INSERT, UPDATE"),
     ("seen_fields", "SELECT, INSERT, UPDATE"),
     ("listed_records", "SELECT, INSERT, DELETE"),
+    ("published_records", "SELECT, INSERT, UPDATE, DELETE"),
 )
 _READ_TABLES = tuple((name, "SELECT") for name in ("checkpoints", "attempts", "seen_fields"))
 

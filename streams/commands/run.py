@@ -100,7 +100,8 @@ def _poll_all(local: LocalRun, console: Console) -> tuple[list[RunSummary], list
                 continue
         summaries.append(summary)
         what = "unchanged since the last run" if summary.unchanged else f"{summary.polled:,} items"
-        gone = f", {summary.delisted:,} no longer listed" if summary.delisted else ""
+        gone = f", {summary.already_published:,} as before" if summary.already_published else ""
+        gone += f", {summary.delisted:,} no longer listed" if summary.delisted else ""
         gone += f", {sum(summary.left_out.values()):,} left out" if summary.left_out else ""
         console.print(f"Polled {name}: {what}{gone} in {summary.elapsed_seconds:.1f} s")
     return summaries, failures

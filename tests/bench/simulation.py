@@ -30,6 +30,15 @@ plants of WRI and GEM, by `region_of`."""
 SKEWED_SHARES: Final = (0.15, 0.15, 0.15, 0.55)
 """If most of what comes later lay in one region."""
 
+# Assumed.
+SERIES: Final = 48
+"""The EU, 12 countries and 35 terminals."""
+
+TIMES_SAID: Final = 3
+"""Estimated, confirmed, revised."""
+
+CHANGED_SHARE: Final = 0.05
+
 # Chosen.
 RELEASES_A_YEAR: Final = 12
 REPLICAS: Final = 3
@@ -70,10 +79,19 @@ def _lines() -> Iterable[tuple[str, float, Callable[[float], str], str]]:
         "raw records a year",
         raw,
         _count,
-        "every poll of gas days, a release of every list a month",
+        "at most: every poll of gas days, a release of every list a month, all of it changed",
+    )
+    changed = SERIES * 365 * TIMES_SAID + LISTED * RELEASES_A_YEAR * CHANGED_SHARE
+    yield (
+        "raw records a year, of what changes",
+        changed,
+        _count,
+        f"a gas day is said {TIMES_SAID} times, {CHANGED_SHARE:.0%} of a list changes in a month",
     )
     yield "raw records a second", raw / _SECONDS_A_YEAR, _small, "on average"
-    yield "raw topics, a year", raw * RAW_BYTES * REPLICAS, _bytes, "three replicas"
+    yield "raw topics, a year", raw * RAW_BYTES * REPLICAS, _bytes, "at most; three replicas"
+    bytes_changed = changed * RAW_BYTES * REPLICAS
+    yield "raw topics, a year, of what changes", bytes_changed, _bytes, "three replicas"
     replicas = SOURCES * PARTITIONS * REPLICAS
     yield "replicas of raw partitions", replicas, _count, "a topic for each source"
     yield (

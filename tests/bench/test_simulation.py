@@ -52,3 +52,4 @@ def test_the_arithmetic_names_what_outgrows_one_process() -> None:
     found = {need.what: need for need in needs()}
     assert found["state of the largest region"].then.endswith(" GB")
     assert found["raw records a year"].then == f"{(GAS_DAYS_A_YEAR + LISTED * 12) * TIMES:,}"
+    assert found["raw records a year, of what changes"].now == "109,302"

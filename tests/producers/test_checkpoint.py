@@ -89,7 +89,7 @@ def test_an_error_after_a_run_was_recorded_does_not_say_that_nothing_was(
         log = RawLog("topic", (0,))
         run = FinishedRun("toy", "run", now, now, 1, 0, True, {"at": "1"}, log, now, {})
         fields = FieldCounts(item_schema(contract("raw.wri_powerplants").latest))
-        store.finish(run, {}, {}, fields)
+        store.finish(run, {}, {}, fields, {}, afresh=False)
         with psycopg.connect(dsn, autocommit=True) as other:
             other.execute(
                 "SELECT pg_terminate_backend(pid) FROM pg_stat_activity "

@@ -2,7 +2,8 @@
 
 Greedy and deterministic: best edges first, at most one entity per source in a group. The exceptions
 are a unit that one source lists as a plant of its own, which may join when it brings the capacity
-sum of that source clearly closer to the other side's, and a plant that one source lists twice.
+sum of that source clearly closer to the other side's and nothing says that it is another plant, and
+a plant that one source lists twice.
 """
 
 from collections import Counter
@@ -11,7 +12,7 @@ from dataclasses import dataclass
 from math import inf, log
 
 from streams.core.reconcile.prepare import Entity, EntityKey
-from streams.core.reconcile.score import capacity_ratio, shortest_km
+from streams.core.reconcile.score import capacity_ratio, groups_differ, is_later, shortest_km
 from streams.core.reconcile.settings import SETTINGS
 
 Pair = tuple[EntityKey, EntityKey]
@@ -119,10 +120,7 @@ class _Groups:
         common = {key[1] for key in left} & {key[1] for key in right}
         if not common:
             return True
-        strong = score >= _FURTHER.strong
-        return self._completes(left, right, strong=strong) or self._completes(
-            right, left, strong=strong
-        )
+        return self._completes(left, right, score) or self._completes(right, left, score)
 
     def _forbidden(self, left: Sequence[EntityKey], right: Sequence[EntityKey]) -> bool:
         if not self._cannot:
@@ -130,7 +128,7 @@ class _Groups:
         return any(ordered(one, other) in self._cannot for one in left for other in right)
 
     def _completes(
-        self, group: Sequence[EntityKey], addition: Sequence[EntityKey], *, strong: bool
+        self, group: Sequence[EntityKey], addition: Sequence[EntityKey], score: float
     ) -> bool:
         """Whether further entities of one source are missing from a group that has some of it."""
         sources = {key[1] for key in addition}
@@ -142,10 +140,63 @@ class _Groups:
             return False  # a plan is no missing unit of what stands
         if len(addition) == 1 and any(self._is_twin(addition[0], key) for key in present):
             return True
-        return any(
-            self._closer(present, addition, [key for key in others if key[1] == other], strong)
-            for other in {key[1] for key in others}
+        alike = self._named_alike(present, addition)
+        if not alike and self._owned_apart(present, addition, score):
+            return False
+        for source_id in {key[1] for key in others}:
+            other = [key for key in others if key[1] == source_id]
+            known = self._entities[other[0]]
+            if any(is_later(self._entities[key], known) for key in addition):
+                continue  # that source cannot have counted it
+            if not alike and self._is_another(present, addition, other):
+                continue
+            if self._closer(present, addition, other, strong=score >= _FURTHER.strong):
+                return True
+        return False
+
+    def _named_alike(self, present: Sequence[EntityKey], addition: Sequence[EntityKey]) -> bool:
+        """Whether their source gives both one main name, as it does to the parts of one site."""
+        mine, theirs = (
+            {name for key in keys for name in self._entities[key].names[:1]}
+            for keys in (present, addition)
         )
+        return not mine.isdisjoint(theirs)
+
+    def _owned_apart(
+        self, present: Sequence[EntityKey], addition: Sequence[EntityKey], score: float
+    ) -> bool:
+        """Whether their source knows other owners of each, and the score cannot outweigh that.
+
+        A source writes one owner in one way, so its own records tell owners apart best.
+        """
+        weights = SETTINGS.weights[addition[0][0]]
+        if score + weights.other_owner >= weights.threshold:
+            return False
+        mine, theirs = self._owners(present), self._owners(addition)
+        return bool(mine and theirs) and mine.isdisjoint(theirs)
+
+    def _is_another(
+        self,
+        present: Sequence[EntityKey],
+        addition: Sequence[EntityKey],
+        other: Sequence[EntityKey],
+    ) -> bool:
+        """Whether an addition is a plant beside what the other source means, or that itself.
+
+        It has another fuel; or alone it is as near the other's capacity as both are together.
+        """
+        if groups_differ(self._groups_of(addition), self._groups_of(other)):
+            return True
+        alone, added, theirs = map(self._sums, (addition, [*present, *addition], other))
+        if not (alone and added and theirs):
+            return False
+        return _gap(alone[:1], theirs[:1]) <= _gap(added[:1], theirs[:1])
+
+    def _owners(self, keys: Iterable[EntityKey]) -> frozenset[str]:
+        return frozenset().union(*(self._entities[key].owners for key in keys))
+
+    def _groups_of(self, keys: Iterable[EntityKey]) -> frozenset[str]:
+        return frozenset().union(*(self._entities[key].groups for key in keys))
 
     def _is_twin(self, one: EntityKey, other: EntityKey) -> bool:
         """Whether a source lists one plant twice: same name, place, fuel and capacity."""
@@ -166,6 +217,7 @@ class _Groups:
         present: Sequence[EntityKey],
         addition: Sequence[EntityKey],
         other: Sequence[EntityKey],
+        *,
         strong: bool,
     ) -> bool:
         """Whether the capacities of two sides are clearly closer with an addition to one.
@@ -182,8 +234,11 @@ class _Groups:
         return strong and largest >= _FURTHER.closer
 
     def _sums(self, keys: Sequence[EntityKey]) -> list[float]:
-        """Capacity of several entities together, by each way to count it."""
-        found = [self._entities[key].capacities for key in keys]
+        """Capacity of several entities together, each way to count it; of built ones no plans."""
+        found = [
+            one.capacities[1:] if one.counts_plans else one.capacities
+            for one in map(self._entities.__getitem__, keys)
+        ]
         if not all(found):
             return []
         longest = max(map(len, found))

@@ -15,6 +15,7 @@ EVIDENCE: Final[Mapping[str, str]] = {
     "country": "country",
     "standing": "what was built, and when",
     "floating": "floating or not",
+    "owner": "owners and operators",
 }
 """What each part of a score is about."""
 

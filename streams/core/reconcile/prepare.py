@@ -23,12 +23,21 @@ EntityKey = tuple[str, str, str]
 
 _WORDS = re.compile(r"[a-z]+|\d+")
 _ROMAN = {"ii": "2", "iii": "3", "iv": "4", "v": "5", "vi": "6", "vii": "7", "viii": "8", "ix": "9"}
+_NUMERALS = _ROMAN | {"daiichi": "1", "daini": "2", "daisan": "3", "daiyon": "4"}
+"""Roman numbers, and Japanese ones as they stand in names."""
+
 _LAST_ROMAN = {"i": "1", "x": "10", "xi": "11", "xii": "12"}
 """Words of some language, or initials, anywhere but at the end of a name."""
 
 _JOINED = re.compile(r"['’`´]")
 _LONGEST_NUMBER = 3
 """Digits of a unit number; longer ones are years or codes and tell no units apart."""
+
+_LETTERS = re.compile(r"[a-z]+")
+_POSSESSIVE = re.compile(r"['’`´]s\b")
+_SAY_NO_PARTY = SETTINGS.generic_words | SETTINGS.party_words | SETTINGS.legal_words
+_INITIALS = range(3, 7)
+"""How many initials may stand for a name; two stand for too many."""
 
 _MOST_COMMON = log(max(TOKEN_COUNTS.values()))
 
@@ -78,6 +87,8 @@ class Entity:
         status: The best one of its units: whatever was built before whatever was not.
         floating: Whether a terminal, or a part of it, is said to float.
         virtual: Whether it is a book-keeping device, which is no asset elsewhere.
+        owners: What tells its owners and operators from others: words, and initials of long names.
+        counts_plans: Whether it was built and the first of its sums counts more than that.
     """
 
     key: EntityKey
@@ -92,6 +103,8 @@ class Entity:
     status: str
     floating: bool
     virtual: bool
+    owners: frozenset[str]
+    counts_plans: bool
 
     @property
     def kind(self) -> str:
@@ -118,7 +131,7 @@ def comparable(text: str) -> Name | None:
     """
     if not text.isascii():
         text = anyascii(unicodedata.normalize("NFKC", text))
-    words = [_ROMAN.get(word, word) for word in _WORDS.findall(_JOINED.sub("", text.lower()))]
+    words = [_NUMERALS.get(word, word) for word in _WORDS.findall(_JOINED.sub("", text.lower()))]
     words = [word.lstrip("0") or "0" if word.isdigit() else word for word in words]
     specific = [word for word in words if word not in SETTINGS.generic_words]
     if not any(word.isalpha() for word in specific):
@@ -141,6 +154,25 @@ def comparable(text: str) -> Name | None:
         ),
         frozenset(_DIRECTIONS[word] for word in specific if word in _DIRECTIONS),
     )
+
+
+@lru_cache(maxsize=50_000)
+def party_words(text: str) -> frozenset[str]:
+    """What tells the parties of a text, with semicolons between them, from others.
+
+    Their words but those of law and trade, and the initials of each, by which other sources call
+    it: "Comisión Federal de Electricidad" is "CFE" elsewhere.
+    """
+    if not text.isascii():
+        text = anyascii(unicodedata.normalize("NFKC", text))
+    found: set[str] = set()
+    for party in text.lower().split(";"):
+        words = _LETTERS.findall(_JOINED.sub("", _POSSESSIVE.sub("", party)))
+        found.update(word for word in words if len(word) > 1 and word not in _SAY_NO_PARTY)
+        initials = "".join(word[0] for word in words if word not in SETTINGS.legal_words)
+        if len(initials) in _INITIALS:
+            found.add(initials)
+    return frozenset(found)
 
 
 @lru_cache(maxsize=200_000)
@@ -176,12 +208,13 @@ def prepare(records: Sequence[avro.NormalizedAsset]) -> Entity:
     first = records[0]
     kind = first["kind"]
     payloads = [_payload(record) for record in records]
+    capacities, counts_plans = _capacities(payloads)
     return Entity(
         (kind, first["source_id"], first["entity_id"]),
         *_names(payloads),
         frozenset(filter(None, (payload["country_code"] for payload in payloads))),
         _positions(payloads),
-        _capacities(payloads),
+        capacities,
         _groups(payloads),
         _years(payloads),
         min((payload["status"] for payload in payloads), key=_standing),
@@ -191,6 +224,8 @@ def prepare(records: Sequence[avro.NormalizedAsset]) -> Entity:
             for payload in payloads
             if payload["name"]
         ),
+        _owners(payloads),
+        counts_plans,
     )
 
 
@@ -217,6 +252,16 @@ def _names(
     )
 
 
+def _owners(payloads: Sequence[_Payload]) -> frozenset[str]:
+    found: frozenset[str] = frozenset()
+    for payload in payloads:
+        if "owner" in payload and (text := payload["owner"]):
+            found |= party_words(text)
+        if "operator" in payload and (text := payload["operator"]):
+            found |= party_words(text)
+    return found
+
+
 def _positions(payloads: Sequence[_Payload]) -> tuple[tuple[float, float], ...]:
     found = set()
     for payload in payloads:
@@ -226,7 +271,8 @@ def _positions(payloads: Sequence[_Payload]) -> tuple[tuple[float, float], ...]:
     return tuple(sorted(found))[: SETTINGS.most_positions]
 
 
-def _capacities(payloads: Sequence[_Payload]) -> tuple[float, ...]:
+def _capacities(payloads: Sequence[_Payload]) -> tuple[tuple[float, ...], bool]:
+    """The sums, and whether the first one counts plans beside what was built."""
     everything = built = by_vintage = running = given_up = 0.0
     for payload in payloads:
         for part in _units(payload) or (payload,):
@@ -245,8 +291,8 @@ def _capacities(payloads: Sequence[_Payload]) -> tuple[float, ...]:
             if part["status"] == "operating":
                 running += capacity
     everything = everything or given_up
-    sums = dict.fromkeys(round(total, 6) for total in (everything, built, by_vintage, running))
-    return tuple(total for total in sums if total)
+    sums = [round(total, 6) for total in (everything, built, by_vintage, running)]
+    return tuple(total for total in dict.fromkeys(sums) if total), 0 < sums[1] < sums[0]
 
 
 def _units(payload: _Payload) -> Sequence[_Unit]:

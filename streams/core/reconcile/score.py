@@ -61,6 +61,7 @@ def parts(one: Entity, other: Entity) -> dict[str, float]:
 
 def missing(one: Entity, other: Entity) -> list[str]:
     """Evidence that neither or only one of two entities has, and that would tell."""
+    weights = SETTINGS.weights[one.kind]
     said = {
         "position": (one.positions, other.positions),
         "numbers": (one.numbers, other.numbers),
@@ -68,6 +69,8 @@ def missing(one: Entity, other: Entity) -> list[str]:
         "groups": (one.groups, other.groups),
         "years": (one.years, other.years),
     }
+    if weights.same_owner or weights.other_owner:
+        said["owner"] = (one.owners, other.owners)
     return [evidence for evidence, sides in said.items() if not all(sides)]
 
 
@@ -81,6 +84,7 @@ _EVIDENCE = (
     "country",
     "standing",
     "floating",
+    "owner",
 )
 
 
@@ -109,6 +113,7 @@ def _without_names(
         country,
         _standing_weight(one, other, weights),
         _floating_weight(one, other, weights),
+        _owner_weight(one, other, weights),
     )
 
 
@@ -118,10 +123,10 @@ def _standing_weight(one: Entity, other: Entity, weights: Weights) -> float:
         return weights.not_built.get(other.status if one.built else one.status, 0.0)
     if not one.built:
         return 0.0
-    return weights.later if _is_later(one, other) or _is_later(other, one) else 0.0
+    return weights.later if is_later(one, other) or is_later(other, one) else 0.0
 
 
-def _is_later(one: Entity, other: Entity) -> bool:
+def is_later(one: Entity, other: Entity) -> bool:
     """Whether the first unit started after the last year of which the other's source knows."""
     return bool(one.years) and one.years[0] > SETTINGS.last_known_year(other.source_id)
 
@@ -131,6 +136,17 @@ def _floating_weight(one: Entity, other: Entity, weights: Weights) -> float:
         return weights.same_floating if one.floating else 0.0
     silent = other if one.floating else one
     return weights.other_floating if silent.source_id in SETTINGS.says_floating else 0.0
+
+
+def _owner_weight(one: Entity, other: Entity, weights: Weights) -> float:
+    """Weight of owners with half of their words in common, or none; less than half says nothing."""
+    if not (one.owners and other.owners):
+        return 0.0
+    common = one.owners & other.owners
+    if not common:
+        return weights.other_owner
+    least = min(sum(map(weight, one.owners)), sum(map(weight, other.owners)))
+    return weights.same_owner if 2 * sum(map(weight, common)) >= least else 0.0
 
 
 def _position_weight(km: float | None, weights: Weights) -> float:
@@ -150,13 +166,17 @@ def _number_weight(one: Entity, other: Entity, weights: Weights) -> float:
     return weights.other_numbers if one.numbers.isdisjoint(other.numbers) else 0.0
 
 
+def groups_differ(mine: frozenset[str], theirs: frozenset[str]) -> bool:
+    """Whether fuels, voltages or types are known of two sides and none is common to both."""
+    if not (mine and theirs) or not mine.isdisjoint(theirs):
+        return False
+    return (mine | theirs).isdisjoint(SETTINGS.wildcard_groups)
+
+
 def _group_weight(one: Entity, other: Entity, weights: Weights) -> float:
-    if not (one.groups and other.groups):
-        return 0.0
     if not one.groups.isdisjoint(other.groups):
         return weights.same_groups
-    wildcard = not (one.groups | other.groups).isdisjoint(SETTINGS.wildcard_groups)
-    if wildcard:
+    if not groups_differ(one.groups, other.groups):
         return 0.0
     distinct = SETTINGS.distinct_groups
     if one.groups <= distinct or other.groups <= distinct:

@@ -47,6 +47,8 @@ class Weights(_Strict):
     later: float = 0.0
     same_floating: float = 0.0
     other_floating: float = 0.0
+    same_owner: float = 0.0
+    other_owner: float = 0.0
 
 
 class FurtherRecords(_Strict):
@@ -92,6 +94,8 @@ class ReconcileSettings(_Strict):
     source_rank: tuple[str, ...]
     one_record_sources: frozenset[str]
     generic_words: frozenset[str]
+    party_words: frozenset[str]
+    legal_words: frozenset[str]
     virtual_words: frozenset[str]
     directions: Mapping[str, frozenset[str]]
     fuel_groups: Mapping[str, frozenset[str]]

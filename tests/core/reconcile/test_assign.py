@@ -1,5 +1,7 @@
 """Assignment: which further records of one source an asset takes."""
 
+from typing import Any
+
 from streams.core.keys import asset_id
 from tests.core.reconcile.builders import gem, gppd
 from tests.core.reconcile.real_records import GEM, GPPD
@@ -72,3 +74,52 @@ def test_plants_of_one_town_are_told_apart_by_the_points_of_the_compass() -> Non
         frozenset({(GPPD, "WRI1"), (GEM, "G1")}),
         frozenset({(GPPD, "WRI2"), (GEM, "G2")}),
     }
+
+
+def further(present_owner: str | None = None, **values: Any) -> bool:
+    """Whether a plant of 400 MW joins one of 200 MW of which another source says 600 MW."""
+    seen = gppd("WRI1", "Example", capacity_mw=600.0)
+    present = gem("G1", "L1/GOGPT", "Example", 200.0, owner=present_owner)
+    values = {"name": "Example Annexe", "capacity_mw": 400.0, "latitude": 50.002, **values}
+    addition = gem("G2", "L2/GOGPT", values.pop("name"), values.pop("capacity_mw"), **values)
+    found = Regions().apply_all([seen, present, addition]).members()[GPPD_ID]
+    assert {(GPPD, "WRI1"), (GEM, "G1")} <= found
+    return (GEM, "G2") in found
+
+
+def test_what_another_source_cannot_have_known_is_no_part_that_it_counts() -> None:
+    assert further()
+    assert not further(commissioning_year=2022)
+
+
+def test_a_plant_of_another_name_and_fuel_is_no_missing_unit() -> None:
+    assert not further(primary_fuel="waste")
+
+
+def test_two_fuels_of_one_site_are_one_plant_where_another_source_has_one_record() -> None:
+    assert further(name="Example", primary_fuel="gas")
+
+
+def test_what_alone_is_what_another_source_means_is_no_part_of_its_neighbour() -> None:
+    """A plant that has the neighbour's place in another source closed the gap by a little more."""
+    assert not further(capacity_mw=590.0, latitude=50.05)
+
+
+def test_a_neighbour_of_another_owner_must_score_more_to_be_a_missing_unit() -> None:
+    far: dict[str, Any] = {"name": "Example Old Annexe", "latitude": 50.2}
+    assert further("Acme Mining Ltd", owner="Acme", **far)
+    assert not further("Acme Mining Ltd", owner="Borealis", **far)
+    assert further("Acme Mining Ltd", owner="Borealis", latitude=50.0)
+
+
+def test_a_plan_leaves_no_gap_for_a_neighbour_to_close() -> None:
+    """What was announced beside a plant made room for another record of the other source."""
+    regions = Regions().apply_all(
+        [
+            gem("G1", "L1/GOGPT", "Example", 450.0),
+            gem("G2", "L1/GOGPT", "Example", 450.0, status="announced"),
+            gppd("WRI1", "Example"),
+            gppd("WRI2", "Example B", capacity_mw=430.0, latitude=50.002),
+        ]
+    )
+    assert regions.members()[GPPD_ID] == {(GPPD, "WRI1"), (GEM, "G1"), (GEM, "G2")}

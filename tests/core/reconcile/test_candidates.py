@@ -22,7 +22,7 @@ def test_a_pair_near_the_threshold_says_what_speaks_for_and_against_it(
     found = Regions().apply_all(undecided(latitude)).candidates[KEY]
     assert abs(found["match_score"] - found["threshold"]) < 0.5
     assert sum(part["weight"] for part in found["parts"]) == pytest.approx(found["match_score"])
-    assert found["would_decide"] == ["numbers", "years"]
+    assert found["would_decide"] == ["numbers", "years", "owner"]
     assert found["joined"] is joined
     assert (found["one_asset_id"] == found["other_asset_id"]) is joined
 

@@ -3,7 +3,7 @@
 import pytest
 
 from streams.core.reconcile.block import own_keys, reached_keys
-from streams.core.reconcile.prepare import comparable, prepare
+from streams.core.reconcile.prepare import comparable, party_words, prepare
 from streams.core.reconcile.score import score
 from tests.core.reconcile.builders import gem, gppd
 
@@ -54,6 +54,7 @@ def test_another_number_and_fuel_weigh_more_than_a_common_fence() -> None:
         ("Rades A power station", {"a"}),
         ("Big Cajun I", {"1"}),
         ("Tihange II", {"2"}),
+        ("Hatanagi Daiichi", {"1"}),
         ("A Coruna", set()),
         ("E Street", set()),
         ("B", set()),
@@ -88,3 +89,18 @@ def test_a_unit_that_was_given_up_is_no_part_of_the_capacity_of_the_others() -> 
     given_up = gem("G2", "L1/GCPT", "Example", 550, status="cancelled")
     assert prepare([gem("G1", "L1/GCPT", "Example", 450), given_up]).capacities == (450.0,)
     assert prepare([given_up]).capacities == (550.0,)
+
+
+@pytest.mark.parametrize(
+    ("text", "words"),
+    [
+        ("PT Cahaya Listrik Tbk [60.5%]; Acme Power Co Ltd [39.5%]", {"cahaya", "listrik", "acme"}),
+        ("Comisión Federal de Electricidad", {"comision", "federal", "cfe"}),
+        ("Iraq's Ministry of Electricity", {"iraq", "ime"}),
+        ("Power Company Ltd", set()),
+    ],
+)
+def test_an_owner_is_its_words_but_those_of_law_and_trade_and_its_initials(
+    text: str, words: set[str]
+) -> None:
+    assert party_words(text) == words

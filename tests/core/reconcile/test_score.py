@@ -7,10 +7,10 @@ import pytest
 from streams.core import contract_types as avro
 from streams.core.keys import asset_id
 from streams.core.reconcile.prepare import prepare
-from streams.core.reconcile.score import score
+from streams.core.reconcile.score import parts, score
 from streams.core.regions import EUROPE
 from tests.core.reconcile.builders import alsi_terminal, gem, gem_terminal, gppd
-from tests.core.reconcile.real_records import ALSI, GEM
+from tests.core.reconcile.real_records import ALSI, GEM, GPPD
 from tests.core.reconcile.regions import Regions
 
 
@@ -98,3 +98,36 @@ def test_a_turbine_of_the_name_and_place_of_a_large_plant_is_not_that_plant() ->
     values: dict[str, Any] = {"primary_fuel": "hydro", "commissioning_year": None}
     small = gppd("WRI1", "Example", capacity_mw=1.1, latitude=50.01, **values)
     assert scored(small, large) is None
+
+
+def owned(seen: str | None, reported: str | None) -> float:
+    """What the owners that two sources name add to the score of a pair."""
+    one = gppd("WRI1", "Example", owner=seen)
+    other = gem("G1", "L1/GCPT", "Example", 450.0, owner=reported)
+    return parts(prepare([one]), prepare([other]))["owner"]
+
+
+@pytest.mark.parametrize(
+    ("seen", "reported"),
+    [
+        ("Acme Energy Ltd", "Acme Power Company PJSC [60%]; Borealis SA [40%]"),
+        ("CFE", "Comisión Federal de Electricidad"),
+        ("Ruritania's Ministry of Electricity", "Ministry of Electricity (Ruritania) [100%]"),
+    ],
+)
+def test_one_owner_written_in_two_ways_speaks_for_a_pair(seen: str, reported: str) -> None:
+    assert owned(seen, reported) > 0
+
+
+def test_another_owner_speaks_against_a_pair_and_one_that_is_not_known_says_nothing() -> None:
+    assert owned("Acme Power Ltd", "Borealis Power Ltd") < 0
+    assert owned("Acme Power Ltd", None) == owned(None, None) == 0
+    assert owned("Acme Power Ltd", "Power Company Ltd") == 0
+
+
+def test_of_two_neighbours_of_one_name_the_one_of_its_owner_is_the_plant() -> None:
+    seen = gppd("WRI1", "Example", owner="EXAMPLE NATURAL GAS")
+    beside = gem("G1", "L1/GCPT", "Example", 450.0, owner="Borealis")
+    own = gem("G2", "L2/GCPT", "Example", 450.0, owner="Natural Gas of Example", latitude=50.005)
+    members = Regions().apply_all([seen, beside, own]).members()
+    assert members[asset_id("power_plant", GPPD, "WRI1")] == {(GPPD, "WRI1"), (GEM, "G2")}

@@ -1,0 +1,62 @@
+"""What was published of each record, so that what says the same again is not stored again.
+
+Pure. A raw topic keeps everything for ever, and most rows of a new release are those of the one
+before: only what differs is published. That is right as long as the digest of an id is that of the
+newest record the topic has of it; who cannot be sure of that begins with no digests.
+"""
+
+from collections.abc import Mapping
+from hashlib import blake2b
+from typing import Any
+
+import orjson
+
+from producers.connector import RawItem
+
+
+class Published:
+    """Digests of the newest published record of each id, kept up to date while a run publishes.
+
+    Attributes:
+        changes: What this run has changed: the new digest of an id; None: it has none any more.
+    """
+
+    def __init__(self, known: Mapping[str, int]) -> None:
+        """Begin.
+
+        Args:
+            known: Digest of each id, as earlier runs have left them.
+        """
+        self._known = known
+        self.changes: dict[str, int | None] = {}
+
+    def has(self, item: RawItem) -> bool:
+        """Whether the newest published record of the id says the same."""
+        known = self.changes.get(item.record_id, self._known.get(item.record_id))
+        return known is not None and known == digest_of(item)
+
+    def add(self, item: RawItem) -> None:
+        """Note that an item was published."""
+        # PostgreSQL has no text with a zero byte in it.
+        if "\0" not in item.record_id:
+            self.changes[item.record_id] = digest_of(item)
+
+    def remove(self, record_id: str) -> None:
+        """Note that an id was published as no longer listed."""
+        self.changes[record_id] = None
+
+
+def digest_of(item: RawItem) -> int:
+    """What a source says of a record, as a signed number of 64 bits.
+
+    Neither when it was fetched, nor from which release or address: that differs with every poll.
+    """
+    credit = item.credit
+    said: list[Any] = [
+        item.stream,
+        item.item,
+        item.source_updated_at,
+        None if credit is None else [credit.licence, credit.attribution],
+    ]
+    text = orjson.dumps(said, option=orjson.OPT_SORT_KEYS)
+    return int.from_bytes(blake2b(text, digest_size=8).digest(), "big", signed=True)

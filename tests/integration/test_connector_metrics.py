@@ -180,7 +180,7 @@ def finish(dsn: str, number: int, **fields: int) -> None:
             fetched_until=present,
             left_out={},
         )
-        store.finish(ended, {}, (), counts)
+        store.finish(ended, {}, (), counts, {}, afresh=False)
 
 
 def drift(dsn: str) -> set[tuple[str, str, int]]:

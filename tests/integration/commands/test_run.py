@@ -587,7 +587,9 @@ def test_a_second_run_publishes_nothing_new(home: Home, said: str) -> None:
         assert f"{name}: unchanged since the last run" in second.stdout
     alsi_polled = numbers(second.stdout, "polled in this run")[0]
     assert alsi_polled > 0
-    assert numbers(second.stdout, "outcome unchanged")[0] == alsi_polled
+    assert f"{alsi_polled:,} items, {alsi_polled:,} as before" in second.stdout
+    assert numbers(second.stdout, "outcome unchanged")[0] == 0
+    assert numbers(second.stdout, "raw records") == numbers(said, "raw records")
     assert numbers(second.stdout, "outcome changed") == numbers(said, "outcome changed")
     assert home.processes() == []
 

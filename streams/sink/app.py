@@ -50,6 +50,7 @@ from streams.settings import settings
 from streams.sink.collector import AssetCollector
 from streams.sink.export_page import add_export_page
 from streams.sink.loader import REJECT_REASONS, Loader, LoadResult
+from streams.sink.plan import rest_seconds
 from streams.sink.query_page import add_query_page
 from streams.sink.rejects import load_again
 from streams.sink.rejects_page import add_rejects_page
@@ -69,14 +70,6 @@ FETCH_BYTES = 2 * 1024 * 1024
 """Of a partition; batches of all partitions of a topic that wait become one insert.
 
 An insert of 200 records takes as long as one of 2,000 (measured).
-"""
-
-_REST_SECONDS, _LONGEST_REST_SECONDS = 1.0, 5.0
-_REST_OF_AN_INSERT = 3.0
-"""From the beginning of a small insert of a topic to the next, so that more can come together.
-
-It takes longer where the machine is busy, and then so many times as long: most of what a small
-insert costs is the same for a large one.
 """
 
 RETRY_SECONDS = 120.0
@@ -308,16 +301,10 @@ def _reader(topic: Topic) -> Callable[[StreamT], Awaitable[None]]:
             began = time.monotonic()
             await _load(events)
             if sum(len(event.value.records) for event in events) < INSERT_RECORDS / 2:
-                await asyncio.sleep(_rest(time.monotonic() - began))
+                await asyncio.sleep(rest_seconds(time.monotonic() - began))
 
     read.__doc__ = f"Load {topic.name} into ClickHouse."  # `faust agents` shows it
     return read
-
-
-def _rest(taken: float) -> float:
-    """Seconds from the end of a small insert that has taken so long."""
-    whole = min(max(_REST_SECONDS, _REST_OF_AN_INSERT * taken), _LONGEST_REST_SECONDS)
-    return max(0.0, whole - taken)
 
 
 async def _together(stream: StreamT) -> AsyncIterator[list[EventT]]:

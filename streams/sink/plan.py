@@ -12,11 +12,24 @@ from streams.kafka.batch import Batch, ConsumedRecord
 from streams.sink.landing import SYNC_MARKER, Landing, Route, tombstone_landing
 
 _FRAME_BYTES = 5
+_REST_SECONDS, _LONGEST_REST_SECONDS = 1.0, 5.0
+_REST_OF_AN_INSERT = 3.0
 
 BAD_FRAMING = "bad_framing"
 
 RouteOf = Callable[[str, int], Route | Rejected]
 """Route of a topic for a schema id."""
+
+
+def rest_seconds(taken: float) -> float:
+    """How long nothing of a topic is inserted after a small insert that has taken some seconds.
+
+    So more can come together: most of what a small insert costs is the same for a large one. From
+    the beginning of one to the next it is a second, or three times as long as the insert took, as
+    on a busy machine, and five seconds at most.
+    """
+    whole = min(max(_REST_SECONDS, _REST_OF_AN_INSERT * taken), _LONGEST_REST_SECONDS)
+    return max(0.0, whole - taken)
 
 
 @dataclass(frozen=True, slots=True)

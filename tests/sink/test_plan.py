@@ -3,6 +3,7 @@ from functools import cache
 from io import BytesIO
 from typing import Any
 
+import pytest
 from fastavro import reader
 from hypothesis import given, settings
 from hypothesis import strategies as st
@@ -10,7 +11,7 @@ from hypothesis import strategies as st
 from streams.core.errors import Rejected
 from streams.kafka.batch import Batch
 from streams.sink.landing import Route, route
-from streams.sink.plan import Insert, plan_batches
+from streams.sink.plan import Insert, plan_batches, rest_seconds
 from tests.sink.records import (
     KAFKA_TIME,
     SCHEMA_IDS,
@@ -24,6 +25,15 @@ from tests.sink.records import (
 TOPIC = "market.infrastructure"
 SCHEMAS = schemas()
 UNKNOWN_ID = 99
+
+
+@pytest.mark.parametrize(
+    ("taken", "rest"), [(0.0, 1.0), (0.2, 0.8), (0.5, 1.0), (1.0, 2.0), (2.0, 3.0), (9.0, 0.0)]
+)
+def test_small_inserts_take_at_most_a_third_of_the_time_on_a_busy_machine(
+    taken: float, rest: float
+) -> None:
+    assert rest_seconds(taken) == pytest.approx(rest)
 
 
 @cache

@@ -30,16 +30,15 @@ class Published:
         self._known = known
         self.changes: dict[str, int | None] = {}
 
-    def has(self, item: RawItem) -> bool:
-        """Whether the newest published record of the id says the same."""
-        known = self.changes.get(item.record_id, self._known.get(item.record_id))
-        return known is not None and known == digest_of(item)
+    def has(self, record_id: str, digest: int) -> bool:
+        """Whether the newest published record of an id says the same."""
+        return self.changes.get(record_id, self._known.get(record_id)) == digest
 
-    def add(self, item: RawItem) -> None:
+    def add(self, record_id: str, digest: int) -> None:
         """Note that an item was published."""
         # PostgreSQL has no text with a zero byte in it.
-        if "\0" not in item.record_id:
-            self.changes[item.record_id] = digest_of(item)
+        if "\0" not in record_id:
+            self.changes[record_id] = digest
 
     def remove(self, record_id: str) -> None:
         """Note that an id was published as no longer listed."""

@@ -28,7 +28,7 @@ from producers.errors import CheckpointError, ConfigurationError, LossError, Par
 from producers.fetch_clock import FetchClock, clock_warnings
 from producers.http import DownloadProgress, HttpSource
 from producers.known_plants import known_plants
-from producers.published import Published
+from producers.published import Published, digest_of
 from producers.raw_log import RawLog, lost_since
 from producers.seen_fields import FieldCounts, item_schema
 from streams.avro.contracts import contract
@@ -431,12 +431,13 @@ class _Run:
                 on_progress(self.polled, self.pull.expected)
 
     def _publish_item(self, item: RawItem) -> None:
-        if self._published.has(item):
+        digest = digest_of(item)
+        if self._published.has(item.record_id, digest):
             self.already_published += 1
             return
         try:
             self._publish(self._envelope.observed(item))
-            self._published.add(item)
+            self._published.add(item.record_id, digest)
         except RecordTooLargeError as error:
             # It stays listed: what was published of it before is not withdrawn.
             self.left_out[TOO_LARGE] += 1

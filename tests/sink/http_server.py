@@ -10,7 +10,7 @@ import ssl
 import threading
 from ast import literal_eval
 from base64 import b64decode
-from collections.abc import Iterator
+from collections.abc import Iterator, Mapping
 from contextlib import contextmanager
 from email.parser import BytesParser
 from email.policy import HTTP
@@ -44,8 +44,8 @@ class Server(ThreadingHTTPServer):
         self._free: LifoQueue[Client] = LifoQueue()
 
     @contextmanager
-    def client(self) -> Iterator[Client]:
-        """One that nobody else uses; after a failure it is not used again."""
+    def client(self, settings: Mapping[str, str]) -> Iterator[Client]:
+        """One that nobody else uses; not used again after a failure, nor once it can only read."""
         try:
             client = self._free.get_nowait()
         except Empty:
@@ -55,7 +55,10 @@ class Server(ThreadingHTTPServer):
         except BaseException:
             client.close()
             raise
-        self._free.put(client)
+        if "readonly" in settings:
+            client.close()
+        else:
+            self._free.put(client)
 
     def server_close(self) -> None:
         """Close the engine, too."""
@@ -113,7 +116,7 @@ class _Handler(BaseHTTPRequestHandler):
         statement = asked.get("query") or body.partition(b"\n")[0].decode("utf-8", "replace")
         insert = re.match(r"INSERT INTO (\S+)( \(.*\))? FORMAT (\w+)", statement)
         try:
-            with self.server.client() as client:
+            with self.server.client(settings) as client:
                 if insert:
                     self.server.insert_settings.append(settings)
                     data = body if "query" in asked else body.partition(b"\n")[2]

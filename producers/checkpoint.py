@@ -503,18 +503,23 @@ class CheckpointStore:
             ).fetchall()
         return {str(record_id): str(stream) for record_id, stream in rows}
 
-    def published(self, source_id: str) -> dict[str, int]:
-        """Digest of what was published last of each record id.
-
-        Empty when an earlier run may have published something that it did not record.
+    def has_sent_since(self, source_id: str) -> bool:
+        """Whether a run may have published something that no finished one has recorded.
 
         Raises:
             CheckpointError: no answer or no permission.
         """
-        with self._asked("SELECT", f"{ATTEMPTS}, {PUBLISHED_RECORDS}"):
+        with self._asked("SELECT", ATTEMPTS):
             row = self._connection.execute(_SENT_SINCE, {"source_id": source_id}).fetchone()
-            if row == (True,):
-                return {}
+        return row == (True,)
+
+    def published(self, source_id: str) -> dict[str, int]:
+        """Digest of what was published last of each record id, as the last finished run left it.
+
+        Raises:
+            CheckpointError: no answer or no permission.
+        """
+        with self._asked("SELECT", PUBLISHED_RECORDS):
             found = self._connection.execute(
                 "SELECT record_id, digest FROM producers.published_records WHERE source_id = %s",
                 (source_id,),

@@ -5,7 +5,8 @@ before: only what differs is published. That is right as long as the digest of a
 newest record the topic has of it; who cannot be sure of that begins with no digests.
 """
 
-from collections.abc import Mapping
+from collections.abc import Callable, Mapping
+from functools import cached_property
 from hashlib import blake2b
 from typing import Any
 
@@ -21,14 +22,19 @@ class Published:
         changes: What this run has changed: the new digest of an id; None: it has none any more.
     """
 
-    def __init__(self, known: Mapping[str, int]) -> None:
+    def __init__(self, known: Callable[[], Mapping[str, int]]) -> None:
         """Begin.
 
         Args:
-            known: Digest of each id, as earlier runs have left them.
+            known: Gives the digest of each id, as earlier runs have left them; asked with the first
+                item, as most polls find nothing new.
         """
-        self._known = known
+        self._ask = known
         self.changes: dict[str, int | None] = {}
+
+    @cached_property
+    def _known(self) -> Mapping[str, int]:
+        return self._ask()
 
     def has(self, record_id: str, digest: int) -> bool:
         """Whether the newest published record of an id says the same."""

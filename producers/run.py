@@ -277,7 +277,8 @@ def run_once(
                     if lost is not None:
                         log.warning("%s: %s: everything is polled again", name, lost)
                         afresh, checkpoint = True, {}
-                known = {} if afresh else store.published(connector.source_id)
+                afresh = afresh or store.has_sent_since(connector.source_id)
+                known = dict if afresh else partial(store.published, connector.source_id)
                 request = options.request(checkpoint, plants, clock.present().date())
                 run = _Run(run_id, connector, request, store, publish, clock, Published(known))
                 attempted.left_out = run.left_out
@@ -286,7 +287,7 @@ def run_once(
                 writer.finish()
                 if run.polled or not run.pull.failures:
                     raw_log = read_raw_log(services.kafka_bootstrap, topic.name)
-                    run.finish(raw_log, afresh=not known)
+                    run.finish(raw_log, afresh=afresh)
                 raise_failures(connector.source_id, run.pull, run.polled)
                 return RunSummary(
                     source=name,

@@ -8,7 +8,8 @@ from typing import Any
 from streams.clickhouse import bounds
 from streams.clickhouse.bound_query import BoundQuery
 from streams.clickhouse.place import Box, features, place_of
-from streams.clickhouse.table import Column, quoted
+from streams.clickhouse.prepared import appended
+from streams.clickhouse.table import Column
 from streams.clickhouse.tables import ROW_JSON, SERIES_KINDS, KindTables, kinds
 
 KindRow = Mapping[str, Any]
@@ -127,19 +128,11 @@ def list_rows(
     Raises:
         OutOfBoundsError: a column the kind does not have, or a parameter without bounds.
     """
-    filters = filters or Filters()
     row = ROW_JSON.name
-    page = _page(kind, filters, sort or Sort(), (after, None), limit, [row])
-    computed = [name for name in page.columns if name != row]
-    if not computed:
-        return BoundQuery(page.sql, page.parameters, str)
-    names = {name: quoted(f',"{name}":') for name in computed}
-    more = ", ".join(f"{key}, ifNull(toJSONString({name}), 'null')" for name, key in names.items())
-    return BoundQuery(
-        f"SELECT concat(substring({row}, 1, length({row}) - 1), {more}, '}}') FROM ({page.sql})",  # noqa: S608
-        page.parameters,
-        str,
-    )
+    page = _page(kind, filters or Filters(), sort or Sort(), (after, None), limit, [row])
+    computed = {name: name for name in page.columns if name != row}
+    sql = f"SELECT {appended(row, computed)} FROM ({page.sql})" if computed else page.sql  # noqa: S608
+    return BoundQuery(sql, page.parameters, str)
 
 
 def kind_features(

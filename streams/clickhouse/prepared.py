@@ -63,14 +63,23 @@ def _default(column: Column, values: Values) -> str:
     return f"defaultValueOfTypeName({quoted(column.type)})"
 
 
+def appended(text: str, values: Values) -> str:
+    """A JSON object, the SQL of its text given, with further members at its end."""
+    return f"concat(substring({text}, 1, length({text}) - 1), {_members(values, ',')}, '}}')"
+
+
 def _object(values: Values, head: str = "") -> str:
-    parts, before = list[str](), f"{{{head}"
+    # A third of the time of toJSONString over one tuple (measured).
+    return f"concat({_members(values, f'{{{head}')}, '}}')"
+
+
+def _members(values: Values, before: str) -> str:
+    parts = []
     for name, sql in values.items():
         value = f"toString({sql})" if name == "version" else sql
         parts += [quoted(f'{before}"{name}":'), f"ifNull(toJSONString({value}), 'null')"]
         before = ","
-    # A third of the time of toJSONString over one tuple (measured).
-    return f"concat({', '.join(parts)}, '}}')"
+    return ", ".join(parts)
 
 
 def folded(text: str) -> str:

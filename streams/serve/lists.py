@@ -55,9 +55,10 @@ def _endpoint(reader: Reader, kept: Kept, kind: str, address: str) -> Callable[.
         wanted = await searched(reader, kind, selection(kind, asked))
         if wanted.group_by or wanted.sum_of:
             return await _groups(reader, kept, request, kind, asked, wanted)
-        if chosen(request, asked.format, ALL) is Format.JSON:
+        output_format = chosen(request, asked.format, ALL)
+        if output_format is Format.JSON:
             return await _page(reader, kept, request, kind, asked, wanted)
-        return await _download(reader, request, kind, address, asked, wanted)
+        return await _download(reader, request, kind, address, asked, wanted, output_format)
 
     # Each kind has parameters of its own; FastAPI reads them from here.
     read.__annotations__["asked"] = Annotated[list_model(kind), Query()]
@@ -122,8 +123,8 @@ async def _download(
     address: str,
     asked: ListAsked,
     wanted: Selection,
+    output_format: Format,
 ) -> Response:
-    output_format = chosen(request, asked.format, ALL)
     sort = wanted.sort or best_sort(wanted)
     after = after_of(wanted)
     total = await _total(reader, kind, asked, wanted)

@@ -21,7 +21,7 @@ ITEM = RawItem(
 
 
 def published(*items: RawItem) -> Published:
-    found = Published({})
+    found = Published(dict)
     for item in items:
         found.add(item.record_id, digest_of(item))
     return found
@@ -55,7 +55,8 @@ def test_another_release_or_address_says_nothing_new() -> None:
 
 def test_what_was_withdrawn_is_new_when_it_comes_back() -> None:
     first = published(ITEM)
-    second = Published({key: digest for key, digest in first.changes.items() if digest is not None})
+    kept = {key: digest for key, digest in first.changes.items() if digest is not None}
+    second = Published(lambda: kept)
     assert has(second, ITEM)
     second.remove("P1")
     assert not has(second, ITEM)
@@ -78,7 +79,7 @@ def test_the_newest_record_of_each_id_is_what_the_source_said_last(
     known: dict[str, int] = {}
     topic: dict[str, int] = {}
     for release in releases:
-        run = Published(known)
+        run = Published(known.copy)
         for record_id, value in release:
             item = replace(ITEM, record_id=record_id, item={"value": value})
             if not has(run, item):

@@ -5,7 +5,9 @@ from collections.abc import Sequence
 from typing import Any
 
 from streams.avro.contracts import contract
+from streams.clickhouse.bound_query import READ_SETTINGS, BoundQuery
 from streams.clickhouse.client import ClickHouse
+from streams.clickhouse.kind_queries import list_kind, list_rows
 from streams.clickhouse.tables import KINDS
 from streams.core.rejection_limits import RejectionLimits
 from streams.kafka.batch import Batch
@@ -49,6 +51,19 @@ def stored_rows(clickhouse: ClickHouse, table: str = "store_power_plants_version
     """Rows a table holds, repeats that are not merged yet included."""
     ((count,),) = clickhouse.query(f"SELECT count() FROM {table}").rows
     return int(count)
+
+
+def texts(clickhouse: ClickHouse, query: BoundQuery[Any], output_format: str) -> list[bytes]:
+    """Lines of an answer, with times as the API writes them."""
+    answer = clickhouse.formatted(query.sql, output_format, query.parameters, READ_SETTINGS)
+    return answer.splitlines()
+
+
+def prepared_rows(clickhouse: ClickHouse, kind: str, **asked: Any) -> list[bytes]:
+    """Rows of a list as they were prepared, which are what the columns say."""
+    rows = texts(clickhouse, list_rows(kind, **asked), "LineAsString")
+    assert rows == texts(clickhouse, list_kind(kind, **asked), "JSONEachRow")
+    return rows
 
 
 def content(clickhouse: ClickHouse) -> dict[str, Sequence[tuple[Any, ...]]]:

@@ -129,9 +129,7 @@ def comparable(text: str) -> Name | None:
     Generic words in several languages say nothing ("power", "centrale", "PLTU"); when a name
     consists of nothing else they are kept.
     """
-    if not text.isascii():
-        text = anyascii(unicodedata.normalize("NFKC", text))
-    words = [_NUMERALS.get(word, word) for word in _WORDS.findall(_JOINED.sub("", text.lower()))]
+    words = [_NUMERALS.get(word, word) for word in _WORDS.findall(_JOINED.sub("", _latin(text)))]
     words = [word.lstrip("0") or "0" if word.isdigit() else word for word in words]
     specific = [word for word in words if word not in SETTINGS.generic_words]
     if not any(word.isalpha() for word in specific):
@@ -163,16 +161,19 @@ def party_words(text: str) -> frozenset[str]:
     Their words but those of law and trade, and the initials of each, by which other sources call
     it: "Comisión Federal de Electricidad" is "CFE" elsewhere.
     """
-    if not text.isascii():
-        text = anyascii(unicodedata.normalize("NFKC", text))
     found: set[str] = set()
-    for party in text.lower().split(";"):
+    for party in _latin(text).split(";"):
         words = _LETTERS.findall(_JOINED.sub("", _POSSESSIVE.sub("", party)))
         found.update(word for word in words if len(word) > 1 and word not in _SAY_NO_PARTY)
         initials = "".join(word[0] for word in words if word not in SETTINGS.legal_words)
         if len(initials) in _INITIALS:
             found.add(initials)
     return frozenset(found)
+
+
+def _latin(text: str) -> str:
+    """A text in lower case and Latin letters without accents."""
+    return (text if text.isascii() else anyascii(unicodedata.normalize("NFKC", text))).lower()
 
 
 @lru_cache(maxsize=200_000)

@@ -16,7 +16,6 @@ import pytest
 from streams.clickhouse.asset_queries import asset_known_at, assets_by_id, search_assets
 from streams.clickhouse.change_queries import loaded_positions
 from streams.clickhouse.client import ClickHouse
-from streams.clickhouse.kind_queries import list_kind, list_rows
 from streams.clickhouse.migrations import (
     CURRENT_VERSION,
     MIGRATIONS,
@@ -24,11 +23,10 @@ from streams.clickhouse.migrations import (
     model_version,
     pending,
 )
-from streams.clickhouse.prepared import ISO_TIMES
 from streams.clickhouse.schema import ensure_schema
 from streams.clickhouse.tables import ROW_JSON, SERIES_KINDS, kinds, tables
 from streams.core.errors import SinkError
-from tests.sink.engine import CANONICAL, loader_of
+from tests.sink.engine import CANONICAL, loader_of, prepared_rows
 from tests.sink.http_server import serving
 from tests.sink.records import OBSERVED_AT, WEIGHTS, batch, framed, plant
 
@@ -158,14 +156,7 @@ def test_lists_show_what_was_stored_before(migrated: Migrated) -> None:
 def lists_are_right(engine: ClickHouse) -> None:
     """Every list of the tables is what the columns say, and the plants are not empty."""
     for kind in kinds().keys() - SERIES_KINDS:
-        rows, shown = (
-            engine.formatted(query.sql, output_format, query.parameters, ISO_TIMES).splitlines()
-            for query, output_format in (
-                (list_rows(kind), "LineAsString"),
-                (list_kind(kind), "JSONEachRow"),
-            )
-        )
-        assert rows == shown
+        rows = prepared_rows(engine, kind)
         assert rows or kind != "power_plant"
 
 

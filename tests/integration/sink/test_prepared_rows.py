@@ -9,17 +9,15 @@ from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
 
 from streams.avro.contracts import contract
-from streams.clickhouse.bound_query import BoundQuery
 from streams.clickhouse.bounds import FIRST_DAY, LAST_DAY
 from streams.clickhouse.client import ClickHouse
 from streams.clickhouse.gas_days import DAY_COLUMNS
-from streams.clickhouse.kind_queries import After, Filters, Near, Sort, list_kind, list_rows
-from streams.clickhouse.prepared import ISO_TIMES
+from streams.clickhouse.kind_queries import After, Filters, Near, Sort
 from streams.clickhouse.series_queries import SeriesDay, day_table, series_bodies, series_days
 from streams.clickhouse.tables import KINDS, SERIES_KINDS, kinds
 from streams.sink.loader import Loader
 from tests.avro.values import values
-from tests.sink.engine import CANONICAL, OLDER_ID, older_schema
+from tests.sink.engine import CANONICAL, OLDER_ID, older_schema, prepared_rows, texts
 from tests.sink.records import (
     batch,
     canonical,
@@ -32,18 +30,6 @@ from tests.sink.records import (
 )
 
 pytestmark = pytest.mark.integration
-
-
-def texts(clickhouse: ClickHouse, query: BoundQuery[Any], output_format: str) -> list[bytes]:
-    answer = clickhouse.formatted(query.sql, output_format, query.parameters, ISO_TIMES)
-    return answer.splitlines()
-
-
-def same(clickhouse: ClickHouse, kind: str, **asked: Any) -> int:
-    """How many rows a list has, which are the same from both."""
-    rows = texts(clickhouse, list_rows(kind, **asked), "LineAsString")
-    assert rows == texts(clickhouse, list_kind(kind, **asked), "JSONEachRow")
-    return len(rows)
 
 
 def test_days_are_written_as_they_are_read() -> None:
@@ -63,7 +49,7 @@ def test_a_row_is_what_its_columns_say(
     records = [canonical(kind, str(number), one, 1, {}) for number, one in enumerate(payloads)]
     clickhouse.command(f"TRUNCATE TABLE {kinds()[kind].latest.name}")
     loader.load(batch(CANONICAL, [framed(CANONICAL, record) for record in records]))
-    assert same(clickhouse, kind) == len(records)
+    assert len(prepared_rows(clickhouse, kind)) == len(records)
 
 
 def test_what_only_a_question_gives_comes_after_it(clickhouse: ClickHouse, loader: Loader) -> None:
@@ -71,19 +57,20 @@ def test_what_only_a_question_gives_comes_after_it(clickhouse: ClickHouse, loade
     loader.load(batch(CANONICAL, [framed(CANONICAL, record) for record in records]))
     near = Filters(near=Near(40.0, 2.0, 400.0))
     asked: dict[str, Any] = {"filters": near, "sort": Sort("distance_km"), "limit": 2}
-    assert same(clickhouse, "power_plant", **asked) == 2
-    last = orjson.loads(texts(clickhouse, list_rows("power_plant", **asked), "LineAsString")[-1])
+    _, last_row = prepared_rows(clickhouse, "power_plant", **asked)
+    last = orjson.loads(last_row)
     after = After(last["distance_km"], last["record_id"])
-    assert same(clickhouse, "power_plant", **asked, after=after) == 1
+    assert len(prepared_rows(clickhouse, "power_plant", **asked, after=after)) == 1
     hits = Filters(hits=["plant-3", "plant-1"])
-    assert same(clickhouse, "power_plant", filters=hits, sort=Sort("search_rank")) == 2
+    found = prepared_rows(clickhouse, "power_plant", filters=hits, sort=Sort("search_rank"))
+    assert len(found) == 2
 
 
 def test_what_a_writer_did_not_know_is_null(clickhouse: ClickHouse, loader: Loader) -> None:
     older = plant(1)
     del older["power_plant"]["owner"]
     loader.load(batch(CANONICAL, [framed_with(older_schema(), OLDER_ID, older)]))
-    assert same(clickhouse, "power_plant") == 1
+    assert len(prepared_rows(clickhouse, "power_plant")) == 1
 
 
 def test_gas_days_are_what_their_columns_say(clickhouse: ClickHouse, loader: Loader) -> None:

@@ -5,7 +5,6 @@ import pytest
 
 from streams.clickhouse.client import ClickHouse
 from streams.clickhouse.counts import count_current
-from streams.clickhouse.kind_queries import list_rows
 from streams.clickhouse.schema import ensure_schema
 from streams.clickhouse.tables import ROW_JSON, kinds
 from streams.core.errors import SinkError
@@ -18,6 +17,7 @@ from tests.sink.engine import (
     newer_schema,
     older_schema,
     plants,
+    prepared_rows,
 )
 from tests.sink.records import WEIGHTS, batch, framed, framed_with, plant
 
@@ -58,9 +58,8 @@ def test_a_missing_column_is_added(clickhouse: ClickHouse, loader: Loader) -> No
         "SETTINGS mutations_sync = 2"
     )
     ensure_schema(clickhouse, WEIGHTS)
-    rows = list_rows("power_plant")
-    answer = clickhouse.formatted(rows.sql, "LineAsString", rows.parameters)
-    assert orjson.loads(answer)["owner"] is None
+    (row,) = prepared_rows(clickhouse, "power_plant")
+    assert orjson.loads(row)["owner"] is None
     value = framed(CANONICAL, plant(2))
     loader_of(clickhouse, "first life of the topic").load(batch(CANONICAL, [value], first_offset=1))
     assert clickhouse.query("SELECT record_id, owner FROM power_plants ORDER BY 1").rows == [

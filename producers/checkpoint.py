@@ -106,10 +106,9 @@ ALTER TABLE producers.attempts
     ADD COLUMN IF NOT EXISTS began_at timestamptz,
     ALTER COLUMN ended_at DROP NOT NULL,
     ADD COLUMN IF NOT EXISTS run_id text,
-    ADD COLUMN IF NOT EXISTS message text,
-    ADD COLUMN IF NOT EXISTS sent bigint;
+    ADD COLUMN IF NOT EXISTS message text;
 """
-_NEWEST_COLUMN = (ATTEMPTS, "sent")
+_NEWEST_COLUMN = (CHECKPOINTS, "already_published")
 
 KILLED = "Killed"
 """In place of the class of error of a run that left no word: killed, or ended by a bug."""
@@ -159,7 +158,6 @@ class Attempt:
         error: Class of the error that ended it; None when it succeeded.
         left_out: Items that were not published, by reason.
         message: What the error said.
-        sent: Records given to the broker, confirmed or not.
     """
 
     id: int
@@ -169,7 +167,6 @@ class Attempt:
     error: str | None
     left_out: dict[str, int]
     message: str | None = None
-    sent: int = 0
 
 
 @dataclass(frozen=True, slots=True)
@@ -327,22 +324,6 @@ ORDER BY began_at DESC LIMIT %(limit)s
 """
 
 
-# Runs that recorded nothing as done, apart from the one that asks: it has begun, and ends later.
-_SENT_SINCE = """
-SELECT EXISTS (
-    SELECT FROM producers.attempts AS attempt
-    WHERE source_id = %(source_id)s
-        AND id < (SELECT max(id) FROM producers.attempts WHERE source_id = %(source_id)s)
-        AND id > (
-            SELECT coalesce(max(finished.id), 0) FROM producers.attempts AS finished
-            JOIN producers.checkpoints USING (source_id, run_id)
-            WHERE source_id = %(source_id)s
-        )
-        AND (ended_at IS NULL OR coalesce(sent, 1) > 0)
-)
-"""
-
-
 class CheckpointStore:
     """The checkpoints of one database, over one connection. Create it with `open_store`."""
 
@@ -464,7 +445,7 @@ class CheckpointStore:
         with self._asked("UPDATE", ATTEMPTS):
             self._connection.execute(
                 "UPDATE producers.attempts SET ended_at = %s, published = %s, "
-                "rate_limit_hits = %s, error = %s, left_out = %s, message = %s, sent = %s "
+                "rate_limit_hits = %s, error = %s, left_out = %s, message = %s "
                 "WHERE id = %s",
                 (
                     attempt.ended_at,
@@ -473,7 +454,6 @@ class CheckpointStore:
                     attempt.error,
                     Jsonb(attempt.left_out),
                     attempt.message,
-                    attempt.sent,
                     attempt.id,
                 ),
             )
@@ -502,16 +482,6 @@ class CheckpointStore:
                 (source_id,),
             ).fetchall()
         return {str(record_id): str(stream) for record_id, stream in rows}
-
-    def has_sent_since(self, source_id: str) -> bool:
-        """Whether a run may have published something that no finished one has recorded.
-
-        Raises:
-            CheckpointError: no answer or no permission.
-        """
-        with self._asked("SELECT", ATTEMPTS):
-            row = self._connection.execute(_SENT_SINCE, {"source_id": source_id}).fetchone()
-        return row == (True,)
 
     def published(self, source_id: str) -> dict[str, int]:
         """Digest of what was published last of each record id, as the last finished run left it.

@@ -28,11 +28,13 @@ class StreamInfo:
         name: Stable name, part of every raw record.
         kind: Canonical kind its items become.
         description: One sentence for people.
+        released: Whether a run can give all of it, so that a record may be no longer listed.
     """
 
     name: str
     kind: str
     description: str
+    released: bool = True
 
 
 @dataclass(frozen=True, slots=True)
@@ -120,6 +122,8 @@ class PullRequest:
         until: Last day asked for, inclusive; None for today.
         limit: Stop after about this many items; None for all. A limited pull is never complete.
         accept_loss: A person has said that what a release has lost is really gone.
+        reread: Streams of which more was published than the checkpoint knows: their release is
+            yielded whole, also when it is the one of the checkpoint.
         known_plants: Reads the plants other sources have given, for a connector that asks about
             them; reads nothing before it is called.
     """
@@ -131,6 +135,7 @@ class PullRequest:
     limit: int | None = None
     known_plants: Callable[[], Iterable[KnownPlant]] = tuple
     accept_loss: bool = False
+    reread: frozenset[str] = frozenset()
 
 
 @dataclass(slots=True)

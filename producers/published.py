@@ -5,7 +5,7 @@ before: only what differs is published. That is right as long as the digest of a
 newest record the topic has of it; who cannot be sure of that begins with no digests.
 """
 
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Iterable, Mapping
 from functools import cached_property
 from hashlib import blake2b
 from typing import Any
@@ -22,15 +22,18 @@ class Published:
         changes: What this run has changed: the new digest of an id; None: it has none any more.
     """
 
-    def __init__(self, known: Callable[[], Mapping[str, int]]) -> None:
+    def __init__(
+        self, known: Callable[[], Mapping[str, int]], forgotten: Iterable[str] = ()
+    ) -> None:
         """Begin.
 
         Args:
             known: Gives the digest of each id, as earlier runs have left them; asked with the first
                 item, as most polls find nothing new.
+            forgotten: Ids whose digest does not hold any more.
         """
         self._ask = known
-        self.changes: dict[str, int | None] = {}
+        self.changes: dict[str, int | None] = dict.fromkeys(forgotten)
 
     @cached_property
     def _known(self) -> Mapping[str, int]:

@@ -39,3 +39,16 @@ def lost_since(topic: str, before: RawLog, now: RawLog) -> str | None:
     if any(end < known for end, known in zip(now.ends, before.ends, strict=False)):
         return f"{topic} lost its end since the last run"
     return None
+
+
+def known_part(topic: str, before: RawLog | None, now: RawLog) -> RawLog:
+    """The part of a raw topic that runs have recorded; nothing of a topic that is another one.
+
+    Args:
+        topic: Name of the raw topic.
+        before: At the end of the last run; None before the first.
+        now: At the start of this one.
+    """
+    if before is None or lost_since(topic, before, now) is not None:
+        return RawLog(now.topic_id, (0,) * len(now.ends))
+    return before if before.topic_id is not None else now

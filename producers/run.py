@@ -29,10 +29,12 @@ from producers.fetch_clock import FetchClock, clock_warnings
 from producers.http import DownloadProgress, HttpSource
 from producers.known_plants import known_plants
 from producers.published import Published, digest_of
-from producers.raw_log import RawLog, lost_since
+from producers.raw_log import RawLog, known_part, lost_since
 from producers.seen_fields import FieldCounts, item_schema
+from producers.unfinished import Unfinished, unfinished_since
+from streams.avro.codec import Registry
 from streams.avro.contracts import contract
-from streams.avro.topic_codecs import topic_encoder
+from streams.avro.topic_codecs import topic_encoder, topic_head_decoder
 from streams.core import contract_types as avro
 from streams.core.errors import RecordTooLargeError
 from streams.core.records import RawRecord
@@ -90,6 +92,7 @@ class RunOptions:
         checkpoint: dict[str, str],
         plants: Callable[[], Iterable[KnownPlant]] = tuple,
         today: date | None = None,
+        reread: frozenset[str] = frozenset(),
     ) -> PullRequest:
         """The request of a run that starts now.
 
@@ -97,10 +100,11 @@ class RunOptions:
             checkpoint: What the run before returned.
             plants: See `PullRequest.known_plants`; no plants unless given.
             today: Date of the run, UTC; None asks the clock of this machine.
+            reread: See `PullRequest.reread`.
         """
         today = today or datetime.now(UTC).date()
         return PullRequest(
-            checkpoint, today, self.since, self.until, self.limit, plants, self.accept_loss
+            checkpoint, today, self.since, self.until, self.limit, plants, self.accept_loss, reread
         )
 
 
@@ -261,7 +265,6 @@ def run_once(
                 attempted.writer = writer
 
                 def publish(record: RawRecord) -> None:
-                    attempted.sent += 1
                     writer.send(
                         topic.name, record.record_id.encode(), encoder.encode(record.to_avro())
                     )
@@ -269,25 +272,34 @@ def run_once(
                 plants = partial(
                     known_plants, services.kafka_bootstrap, services.schema_registry_url
                 )
-                afresh = options.whole or previous is None
-                checkpoint = {} if afresh or previous is None else previous.checkpoint
                 raw_log = read_raw_log(services.kafka_bootstrap, topic.name)
+                afresh = options.whole or previous is None
                 if previous is not None:
                     lost = lost_since(topic.name, previous.raw_log, raw_log)
                     if lost is not None:
                         log.warning("%s: %s: everything is polled again", name, lost)
-                        afresh, checkpoint = True, {}
-                afresh = afresh or store.has_sent_since(connector.source_id)
+                        afresh = True
+                checkpoint = {} if afresh or previous is None else previous.checkpoint
+                before = known_part(
+                    topic.name, None if previous is None else previous.raw_log, raw_log
+                )
+                unfinished = _unfinished(connector, services, before, raw_log)
                 known = dict if afresh else partial(store.published, connector.source_id)
-                request = options.request(checkpoint, plants, clock.present().date())
-                run = _Run(run_id, connector, request, store, publish, clock, Published(known))
+                published = Published(known, unfinished.record_ids)
+                request = options.request(
+                    checkpoint, plants, clock.present().date(), unfinished.streams
+                )
+                run = _Run(
+                    run_id, connector, request, store, publish, clock, published, unfinished.listed
+                )
                 attempted.left_out = run.left_out
                 run.publish_items(http, on_progress)
                 run.publish_delisted()
                 writer.finish()
                 if run.polled or not run.pull.failures:
-                    raw_log = read_raw_log(services.kafka_bootstrap, topic.name)
-                    run.finish(raw_log, afresh=afresh)
+                    if all(map(run.pull.is_complete, unfinished.streams)):
+                        before = read_raw_log(services.kafka_bootstrap, topic.name)
+                    run.finish(before, afresh=afresh)
                 raise_failures(connector.source_id, run.pull, run.polled)
                 return RunSummary(
                     source=name,
@@ -300,6 +312,26 @@ def run_once(
                     unchanged=run.pull.unchanged,
                     elapsed_seconds=time.monotonic() - began,
                 )
+
+
+def _unfinished(
+    connector: InfrastructureConnector, services: Services, before: RawLog, now: RawLog
+) -> Unfinished:
+    """What runs have published and not recorded; says so where there is any."""
+    topic = raw_topic(connector.name)
+    released = {stream.name for stream in connector.discover() if stream.released}
+    with Registry(services.schema_registry_url) as registry:
+        decoder = topic_head_decoder(registry, topic, "event")
+        found = unfinished_since(
+            services.kafka_bootstrap, topic.name, decoder, before, now, released
+        )
+    if found.record_ids:
+        log.info(
+            "%s: %s records were published by runs that recorded nothing: what they say is "
+            "compared with the source",
+            *(connector.name, len(found.record_ids)),
+        )
+    return found
 
 
 def _record_misconfigured(name: str, services: Services, error: ConfigurationError) -> None:
@@ -347,7 +379,6 @@ class _Attempted:
     """What a run has come to; no writer before registry and broker have answered."""
 
     writer: TopicWriter | None = None
-    sent: int = 0
     left_out: Mapping[str, int] = field(default_factory=dict)
 
     @property
@@ -373,7 +404,6 @@ def _recorded(
                 None if error is None else type(error).__name__,
                 dict(attempted.left_out),
                 None if error is None else str(error),
-                attempted.sent,
             )
         )
 
@@ -399,12 +429,14 @@ class _Run:
         publish: Callable[[RawRecord], None],
         clock: FetchClock,
         published: Published,
+        unfinished: Mapping[str, str],
     ) -> None:
         self.run_id = run_id
         self.started_at = clock.present()
         self.polled = 0
         self.already_published = 0
         self._published = published
+        self._unfinished = unfinished
         self._clock = clock
         self.gone: dict[str, str] = {}
         self._connector = connector
@@ -451,11 +483,12 @@ class _Run:
                 )
 
     def publish_delisted(self) -> None:
-        """Publish what the previous complete release of a stream listed and this one does not."""
+        """Publish what was listed of a stream and is not in this complete release of it."""
         complete = {name for name in self._last_items if self.pull.is_complete(name)}
         if not complete:
             return
-        before = self._store.listed(self._connector.source_id)
+        recorded = self._store.listed(self._connector.source_id)
+        before = {**self._unfinished, **recorded}
         for stream in sorted(complete):
             if self._loses_too_much(stream, before):
                 complete.remove(stream)
@@ -467,7 +500,7 @@ class _Run:
         self._appeared = {
             key: stream
             for key, stream in self._listed.items()
-            if stream in complete and key not in before
+            if stream in complete and key not in recorded
         }
         for record_id, stream in sorted(self.gone.items()):
             self._publish(
@@ -508,7 +541,7 @@ class _Run:
         """Store the next checkpoint. Call it after the broker has confirmed everything.
 
         Args:
-            raw_log: The raw topic, with everything in it.
+            raw_log: The part of the raw topic that is recorded as done.
             afresh: What earlier runs have published does not count any more.
         """
         self._store.finish(

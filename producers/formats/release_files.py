@@ -3,7 +3,7 @@
 import json
 import logging
 from collections.abc import Callable, Sequence
-from dataclasses import asdict, dataclass
+from dataclasses import asdict, dataclass, replace
 from pathlib import Path
 from typing import Self, TypeVar
 
@@ -40,6 +40,10 @@ class PreviousRelease:
     rows: int
     etag: str | None = None
     readable: float | None = None
+
+    def unread(self) -> Self:
+        """The same without what tells that a list has not changed."""
+        return replace(self, digest="", etag=None)
 
     def to_text(self) -> str:
         """Text for the checkpoint."""

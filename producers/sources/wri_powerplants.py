@@ -156,7 +156,7 @@ class WriPowerPlantsConnector(InfrastructureConnector):
     def pull_or_subscribe(
         self, http: HttpSource, request: PullRequest, pull: Pull
     ) -> Iterator[RawItem]:
-        """Yield every row of the file, or nothing when the file is the one of the checkpoint.
+        """Yield every row of the file; nothing when it is that of the checkpoint, unless `reread`.
 
         The row count is checked before the first row is yielded, so that a file cut short is never
         taken for a release.
@@ -167,6 +167,8 @@ class WriPowerPlantsConnector(InfrastructureConnector):
             SourceError: see `HttpSource.download`.
         """
         previous = _previous(request.checkpoint)
+        if request.reread:
+            previous = previous.unread()
         location = bare_address(self.config.location)
         with TemporaryDirectory(prefix="wri-") as folder:
             obtained, release = obtain_readable(

@@ -235,7 +235,8 @@ def _poll(name: str, connector: type[InfrastructureConnector]) -> Role:
             *_topics("Write", [topic]),
             *_topics("DescribeConfigs", [topic]),
             *_not_remade([topic]),
-            *_topics("Read", (SCHEMA_IDS, *plants)),
+            # Its own topic says what a killed run has left there.
+            *_topics("Read", (topic, SCHEMA_IDS, *plants)),
             _READER,
         ),
         _WRITTEN_TABLES,

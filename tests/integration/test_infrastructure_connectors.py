@@ -58,7 +58,7 @@ from streams.settings import settings
 from streams.topics import MARKET_INFRASTRUCTURE, Topic, raw_topic
 from tests.avro.examples import to_record
 from tests.fault.runbook import Runbook, steps
-from tests.producers.live import Live, live_producers
+from tests.producers.live import Live, fresh_database, live_producers
 from tests.producers.sandbox_server import KEY, PLANTS, Sandbox, free_port, running_sandbox
 
 pytestmark = pytest.mark.integration
@@ -347,23 +347,52 @@ class TestWRIPowerPlantsConnector:
             len(seen) for key, seen in history.items() if key not in (gone, changed, moved)
         } == {1}
 
-    def test_a_row_that_goes_back_after_a_run_that_was_lost_is_published(self, live: Live) -> None:
-        """The raw topic has what nobody recorded; what an earlier run recorded holds no more."""
-        live.poll(WRI)
-        live.sandbox.control("wri", change=["SBX0000004"])
-
-        def lose_database(done: int, expected: int | None) -> None:
-            if done == PLANTS:
-                end_other_connections(live)
-
-        with pytest.raises(CheckpointError):
-            live.poll(WRI, on_progress=lose_database)
+    @pytest.mark.parametrize("recorded", [True, False], ids=["after_a_run", "on_the_first_run"])
+    def test_a_lost_run_leaves_nothing_when_the_source_goes_back(
+        self, live: Live, recorded: bool
+    ) -> None:
+        """What it published was never recorded, and the source is as it was: byte by byte."""
+        only_then, changed = "SBX0000003", "SBX0000004"
+        live.sandbox.control("wri", drop=[only_then])
+        if recorded:
+            live.poll(WRI)
         live.sandbox.control("reset")
-        live.sandbox.control("wri", change=["SBX0000005"])
-        assert live.poll(WRI).published == PLANTS
-        said = [one.record.item for one in live.published(WRI) if one.key == "SBX0000004"]
+        live.sandbox.control("wri", change=[changed])
+        lose_a_run(live)
+        live.sandbox.control("reset")
+        live.sandbox.control("wri", drop=[only_then])
+        summary = live.poll(WRI)
+        # Its digests were lost with it: the changed row, or, where nothing was recorded, every row.
+        assert summary.delisted == 1
+        assert summary.published == 1 + (1 if recorded else PLANTS - 1)
+        newest = {one.key: one.record for one in live.published(WRI)}
+        assert newest[only_then].event == "no_longer_listed"
+        said = [one.record.item for one in live.published(WRI) if one.key == changed]
         capacities = [item["capacity_mw"] for item in said if item is not None]
-        assert capacities[0] == capacities[-1] != capacities[1]
+        assert len(set(capacities)) == 2
+        assert capacities[-1] != capacities[-2]
+        again = live.poll(WRI)
+        assert (again.unchanged, again.published) == (True, 0)
+
+    def test_a_lost_run_counts_until_its_stream_is_read_whole(self, live: Live) -> None:
+        only_then = "SBX0000003"
+        live.sandbox.control("wri", drop=[only_then])
+        live.poll(WRI)
+        live.sandbox.control("reset")
+        lose_a_run(live)
+        live.sandbox.control("wri", drop=[only_then])
+        assert live.poll(WRI, RunOptions(limit=5)).delisted == 0
+        assert live.poll(WRI).delisted == 1
+        assert live.poll(WRI).unchanged
+
+    def test_what_a_backup_brought_back_is_withdrawn_when_it_is_gone(
+        self, live: Live, stack: LocalStack
+    ) -> None:
+        """The raw topic is full, and no run was ever recorded."""
+        live.poll(WRI)
+        live.sandbox.control("wri", drop=["SBX0000003"])
+        with fresh_database(stack) as dsn:
+            assert live.with_variables(POSTGRES_DSN=dsn).poll(WRI).delisted == 1
 
     def test_a_plant_that_is_listed_again_can_be_delisted_again(self, live: Live) -> None:
         live.poll(WRI)
@@ -437,10 +466,7 @@ class TestWRIPowerPlantsConnector:
         summary = live.poll(WRI)
         assert (summary.polled, summary.delisted) == (PLANTS - 1, 1)
         last = [one for one in live.published(WRI) if one.record.run_id == summary.run_id]
-        assert Counter(one.record.event for one in last) == {
-            "observed": PLANTS - 1,
-            "no_longer_listed": 1,
-        }
+        assert [one.record.event for one in last] == ["no_longer_listed"]
 
     def test_missing_permissions_name_the_table_and_the_fix(
         self, stack: LocalStack, live: Live
@@ -602,7 +628,7 @@ class TestWRIPowerPlantsConnector:
                 connection.execute(f"ALTER TABLE producers.checkpoints DROP COLUMN {column}")
             connection.execute(
                 "ALTER TABLE producers.attempts DROP COLUMN left_out, DROP COLUMN began_at, "
-                "DROP COLUMN run_id, DROP COLUMN message, DROP COLUMN sent, "
+                "DROP COLUMN run_id, DROP COLUMN message, "
                 "ALTER COLUMN ended_at SET NOT NULL"
             )
             connection.execute("DROP TABLE producers.published_records")
@@ -791,6 +817,17 @@ def end_other_connections(live: Live) -> None:
             "SELECT pg_terminate_backend(pid) FROM pg_stat_activity "
             "WHERE datname = current_database() AND pid <> pg_backend_pid()"
         )
+
+
+def lose_a_run(live: Live) -> None:
+    """A run that publishes everything and records nothing: its database is gone at the end."""
+
+    def lose_database(done: int, expected: int | None) -> None:
+        if done == PLANTS:
+            end_other_connections(live)
+
+    with pytest.raises(CheckpointError):
+        live.poll(WRI, on_progress=lose_database)
 
 
 class TestGEMTransmissionConnector:

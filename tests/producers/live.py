@@ -5,12 +5,13 @@ import subprocess
 import sys
 import time
 import uuid
-from collections.abc import Callable, Iterator, Mapping
+from collections.abc import Callable, Iterator, Mapping, Sequence
 from contextlib import contextmanager
 from dataclasses import dataclass, replace
 
 import psycopg
 from confluent_kafka import Consumer, Message, TopicPartition
+from confluent_kafka.admin import AdminClient
 from psycopg import sql
 from psycopg.conninfo import conninfo_to_dict, make_conninfo
 
@@ -152,10 +153,20 @@ def live_producers(stack: LocalStack, sandbox: Sandbox) -> Iterator[Live]:
         for topic in topics:
             registry.register(topic.subject(), contract(topic.contract_name))
     sandbox.control("reset")
-    starts = end_offsets(environment["KAFKA_BOOTSTRAP"], [topic.name for topic in topics])
+    starts = _emptied(environment["KAFKA_BOOTSTRAP"], [topic.name for topic in topics])
     with fresh_database(stack) as dsn:
         variables = environment | sandbox.environment() | {"POSTGRES_DSN": dsn}
         yield Live(variables, sandbox, starts)
+
+
+def _emptied(bootstrap: str, topics: Sequence[str]) -> Mapping[PartitionId, int]:
+    """Ends of topics, without records: those would be of runs that this database lost."""
+    ends = end_offsets(bootstrap, topics)
+    admin = AdminClient({"bootstrap.servers": bootstrap})
+    upto = [TopicPartition(*partition, end) for partition, end in ends.items() if end]
+    for future in admin.delete_records(upto).values() if upto else ():
+        future.result()
+    return ends
 
 
 @contextmanager

@@ -2,7 +2,7 @@
 
 import pytest
 
-from producers.raw_log import RawLog, lost_since
+from producers.raw_log import RawLog, known_part, lost_since
 
 BEFORE = RawLog("a", (3, 0, 5))
 
@@ -26,3 +26,20 @@ def test_a_log_without_what_was_published_is_named(before: RawLog, now: RawLog, 
 
 def test_a_checkpoint_of_an_earlier_version_is_taken_for_one_of_the_topic() -> None:
     assert lost_since("raw.x", RawLog(None, ()), RawLog("b", (0, 1, 0))) is None
+
+
+@pytest.mark.parametrize(
+    ("before", "now", "known"),
+    [
+        (BEFORE, RawLog("a", (4, 0, 9)), (3, 0, 5)),
+        (None, RawLog("a", (4, 0, 9)), (0, 0, 0)),
+        (BEFORE, RawLog("b", (4, 0, 9)), (0, 0, 0)),
+        (BEFORE, RawLog("a", (4, 0, 4)), (0, 0, 0)),
+        (RawLog(None, ()), RawLog("b", (4, 0, 9)), (4, 0, 9)),
+    ],
+    ids=["grown", "first_run", "recreated", "lost_end", "earlier_version"],
+)
+def test_what_finished_runs_know_of_a_log(
+    before: RawLog | None, now: RawLog, known: tuple[int, ...]
+) -> None:
+    assert known_part("raw.x", before, now).ends == known

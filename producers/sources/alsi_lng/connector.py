@@ -180,10 +180,16 @@ class AlsiLngConnector(InfrastructureConnector):
     @classmethod
     def discover(cls) -> tuple[StreamInfo, ...]:
         """One stream for each scope that can be configured, and the listing."""
+        of_scopes = {
+            "eu": "EU total, one row a gas day since 2012.",
+            "country": "Country totals, one row a gas day.",
+            "terminal": "Terminals, one row a gas day and operator.",
+        }
         return (
-            StreamInfo("eu", "lng_inventory", "EU total, one row a gas day since 2012."),
-            StreamInfo("country", "lng_inventory", "Country totals, one row a gas day."),
-            StreamInfo("terminal", "lng_inventory", "Terminals, one row a gas day and operator."),
+            *(
+                StreamInfo(name, "lng_inventory", description, released=False)
+                for name, description in of_scopes.items()
+            ),
             StreamInfo("terminals", "lng_terminal", "Terminals of the listing with operators."),
         )
 

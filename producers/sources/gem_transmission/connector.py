@@ -135,7 +135,7 @@ class GemTransmissionConnector(InfrastructureConnector):
     def pull_or_subscribe(
         self, http: HttpSource, request: PullRequest, pull: Pull
     ) -> Iterator[RawItem]:
-        """Yield every row of every stream that has changed since the checkpoint.
+        """Yield every row of every stream that has changed since the checkpoint or is `reread`.
 
         A stream that cannot be read is noted in `pull.failures` and keeps its checkpoint; the
         others go on.
@@ -188,6 +188,7 @@ class GemTransmissionConnector(InfrastructureConnector):
             previous,
             self.config.largest_loss,
             accept_loss=request.accept_loss,
+            reread=stream in request.reread,
         )
         if stream != "power_units" or isinstance(release, Unchanged):
             return release

@@ -131,6 +131,7 @@ def fetch_release(
     largest_loss: float,
     *,
     accept_loss: bool = False,
+    reread: bool = False,
 ) -> Release | Unchanged:
     """Fetch and check every list of a stream.
 
@@ -142,12 +143,15 @@ def fetch_release(
         checkpoint: What the release before asked to remember; None before the first.
         largest_loss: Share of its rows that a list of an API may have lost since then.
         accept_loss: A person has said that what is lost is really gone.
+        reread: Give the release also when it is that of the checkpoint.
 
     Raises:
         TruncatedError: a list is damaged or looks cut short.
         SourceError: a list cannot be fetched or read.
     """
     before_all = _entries(checkpoint)
+    if reread:
+        before_all = [entry.unread() for entry in before_all]
     if accept_loss:
         largest_loss, files = 1.0, [replace(wanted, largest_loss=1.0) for wanted in files]
     else:

@@ -75,7 +75,7 @@ class ReexplorerConnector(InfrastructureConnector):
     def discover(cls) -> tuple[StreamInfo, ...]:
         """The services, and the projects of tracker files."""
         services = (
-            StreamInfo(stream.name, "renewable_resource", stream.description)
+            StreamInfo(stream.name, "renewable_resource", stream.description, released=False)
             for stream in NLR_STREAMS
         )
         projects = StreamInfo(

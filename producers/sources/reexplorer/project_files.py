@@ -67,8 +67,9 @@ def pull_projects(
 ) -> Iterator[RawItem]:
     """Yield every planned or unfinished phase when a file has changed since the checkpoint.
 
-    Sets the stream complete after the last one, so that phases which run or are given up by then
-    are no longer listed. `read_item` is what the pipeline does with an item.
+    Or when the stream is to be `reread`. Sets the stream complete after the last one, so that
+    phases which run or are given up by then are no longer listed. `read_item` is what the pipeline
+    does with an item.
 
     Raises:
         TruncatedError: a file looks cut short.
@@ -78,6 +79,8 @@ def pull_projects(
     previous = {
         location: _previous(checkpoint.get(_key(location))) for location in config.project_files
     }
+    if PROJECTS in request.reread:
+        previous = {location: before and before.unread() for location, before in previous.items()}
     wanted = {_key(location) for location in previous}
     known = [key for key in checkpoint if key.startswith(KEY)]
     gone = [key for key in known if key not in wanted]

@@ -108,10 +108,13 @@ class Lists:
         limit: int | None = None,
         accept_loss: bool = False,
         answer: Callable[[httpx.Request], httpx.Response] | None = None,
+        reread: frozenset[str] = frozenset(),
     ) -> tuple[list[RawItem], Pull]:
         config = load_config("gem_transmission", GemConfig, self.variables)
         connector = GemTransmissionConnector(config)
-        request = PullRequest(checkpoint or {}, TODAY, limit=limit, accept_loss=accept_loss)
+        request = PullRequest(
+            checkpoint or {}, TODAY, limit=limit, accept_loss=accept_loss, reread=reread
+        )
         pull = Pull(dict(request.checkpoint))
         transport = httpx.MockTransport(answer or (lambda request: httpx.Response(404)))
         with HttpSource(config.http, transport=transport) as http:
@@ -146,6 +149,14 @@ def test_unchanged_lists_yield_nothing(lists: Lists) -> None:
     _, first = lists.pull()
     items, second = lists.pull(first.checkpoint)
     assert (items, second.unchanged, second.complete_streams) == ([], True, set())
+    assert second.checkpoint == first.checkpoint
+
+
+def test_a_stream_to_be_read_again_is_yielded_whole_though_unchanged(lists: Lists) -> None:
+    _, first = lists.pull()
+    items, second = lists.pull(first.checkpoint, reread=frozenset({"transmission_lines"}))
+    assert ids(items) == ["line:10", "link:20"]
+    assert second.complete_streams == {"transmission_lines"}
     assert second.checkpoint == first.checkpoint
 
 

@@ -107,6 +107,7 @@ class Run:
         limit: int | None = None,
         plants: tuple[KnownPlant, ...] = (),
         accept_loss: bool = False,
+        reread: frozenset[str] = frozenset(),
     ) -> None:
         request = PullRequest(
             checkpoint or {},
@@ -114,6 +115,7 @@ class Run:
             limit=limit,
             known_plants=lambda: plants,
             accept_loss=accept_loss,
+            reread=reread,
         )
         self.items: list[RawItem] = []
         self.pull = Pull(dict(request.checkpoint))
@@ -855,6 +857,8 @@ def test_all_files_are_read_when_one_of_them_changes(tmp_path: Path) -> None:
     first = Run(source, server)
     assert len(first.ids) == 4
     assert Run(source, server, first.pull.checkpoint).pull.unchanged
+    again = Run(source, server, first.pull.checkpoint, reread=frozenset({PROJECTS}))
+    assert (again.ids, again.pull.checkpoint) == (first.ids, first.pull.checkpoint)
     bodies["/b.csv"] = bodies["/b.csv"].replace("Eksempel", "Example")
     assert sorted(Run(source, server, first.pull.checkpoint).ids) == sorted(first.ids)
     one = connector(points=[], project_files=files[:1])

@@ -77,8 +77,9 @@ class Run:
         checkpoint: Mapping[str, str] | None = None,
         bucket: Bucket | None = None,
         limit: int | None = None,
+        reread: frozenset[str] = frozenset(),
     ) -> None:
-        request = PullRequest(checkpoint or {}, TODAY, limit=limit)
+        request = PullRequest(checkpoint or {}, TODAY, limit=limit, reread=reread)
         self.items: list[RawItem] = []
         self.pull = Pull(dict(request.checkpoint))
         transport = httpx.MockTransport(bucket or Bucket(b""))
@@ -116,6 +117,9 @@ def test_an_unchanged_file_yields_nothing_and_is_not_sent_again() -> None:
     assert not second.pull.complete
     assert second.pull.checkpoint == first.pull.checkpoint
     assert bucket.bodies_sent == 1
+    again = Run(connector(URL), first.pull.checkpoint, bucket, reread=frozenset({"plants"}))
+    assert (again.items, again.pull.checkpoint) == (first.items, first.pull.checkpoint)
+    assert again.pull.complete
 
 
 def test_the_same_csv_in_another_zip_yields_nothing_but_moves_the_etag(tmp_path: Path) -> None:

@@ -1,0 +1,76 @@
+"""What runs that recorded nothing have left in a raw topic: the checkpoint knows nothing of it.
+
+A run that was killed may have published half of a release that nobody will ever offer again. Its
+records are listed, whatever the source says next, until a run withdraws them.
+"""
+
+from collections.abc import Collection, Mapping
+from dataclasses import dataclass, field
+from typing import Any
+
+from producers.raw_log import RawLog
+from streams.avro.codec import Decoder
+from streams.core.foreign import ForeignRecords
+from streams.kafka.decoded_reader import read_value
+from streams.kafka.topic_reader import read
+
+
+@dataclass(frozen=True, slots=True)
+class Unfinished:
+    """Records behind the end that a checkpoint remembers.
+
+    Attributes:
+        record_ids: Of all of them.
+        listed: Those that were not withdrawn since, each with its stream; only of streams of which
+            a run can give all.
+        streams: Such streams that have any.
+    """
+
+    record_ids: Collection[str] = ()
+    listed: Mapping[str, str] = field(default_factory=dict)
+    streams: frozenset[str] = frozenset()
+
+
+NOTHING = Unfinished()
+
+
+def unfinished_since(
+    bootstrap: str,
+    topic: str,
+    decoder: Decoder[dict[str, Any]],
+    before: RawLog,
+    now: RawLog,
+    released: Collection[str],
+) -> Unfinished:
+    """What a raw topic has that no finished run knows of.
+
+    Args:
+        bootstrap: Kafka bootstrap servers.
+        topic: Name of the raw topic.
+        decoder: Of the first fields of its values, up to the event.
+        before: The part of it that finished runs know of.
+        now: At the start of this one.
+        released: Streams of which a run can give all.
+
+    Raises:
+        BrokerError, TopicMismatchError, RegistryError: it could not be read.
+    """
+    if before.ends == now.ends:
+        return NOTHING
+    starts = dict.fromkeys(range(len(now.ends)), 0) | dict(enumerate(before.ends))
+    record_ids: set[str] = set()
+    listed: dict[str, str] = {}
+    streams: set[str] = set()
+    foreign = ForeignRecords()
+    for record in read(bootstrap, topic, from_offset=starts):
+        raw = read_value(record, decoder, foreign)
+        if raw is None:
+            continue
+        record_id, stream = raw["record_id"], raw["stream"]
+        record_ids.add(record_id)
+        listed.pop(record_id, None)
+        if stream in released:
+            streams.add(stream)
+            if raw["event"] == "observed":
+                listed[record_id] = stream
+    return Unfinished(record_ids, listed, frozenset(streams))

@@ -191,6 +191,10 @@ def _page(
         conditions.append(f"NOT ifNull({condition}, false)")
         parameters |= values
     direction = " DESC" if sort.descending else ""
+    order = f"`{by.name}`{direction} NULLS LAST, record_id"
+    if by.name == "record_id" and len(conditions) > 1:
+        # Reading in the order of the key takes half as long again where filters leave few rows.
+        order = f"identity(record_id){direction}"
     allowed = (*columns, ROW_JSON.name)
     shown = [bounds.one_of("column", name, allowed) for name in show] or shown_columns(kind)
     # As in the JSON of an asset: a number of JSON loses its last digits.
@@ -201,7 +205,7 @@ def _page(
         f"""
 SELECT {names} FROM {tables.latest.name} FINAL
 WHERE {" AND ".join(conditions)}
-ORDER BY `{by.name}`{direction} NULLS LAST, record_id LIMIT {{limit:UInt32}}""",  # noqa: S608
+ORDER BY {order} LIMIT {{limit:UInt32}}""",  # noqa: S608
         parameters | {"limit": bounds.whole("limit", limit, 1, bounds.MOST_ROWS)},
         tuple(sql),
     )

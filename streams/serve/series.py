@@ -20,7 +20,7 @@ from streams.clickhouse.series_queries import (
     SeriesDay,
     day_table,
     find_series,
-    series_bodies,
+    prepared_days,
     series_days,
     series_known_at,
     series_revisions,
@@ -128,8 +128,7 @@ class SeriesDirectory:
 class SeriesReader:
     """Reads gas days as JSON; series asked for together for the same days with one query.
 
-    What was read is kept: a page of gas days takes ClickHouse a millisecond, and everybody asks for
-    the same few series.
+    What was read is kept: everybody asks for the same few series.
     """
 
     def __init__(self, reader: Reader, directory: SeriesDirectory, kept: Kept) -> None:
@@ -139,7 +138,7 @@ class SeriesReader:
         self._coalescers: dict[tuple[date, date], Coalescer[str, bytes]] = {}
 
     async def days(self, series_ids: Sequence[str], first: date, last: date) -> Sequence[bytes]:
-        """JSON lists of gas days, one a series that has any."""
+        """Gas days as JSON objects apart by commas, of each series that has any."""
         found = await asyncio.gather(*(self._days(name, first, last) for name in series_ids))
         return [one for one in found if one is not None]
 
@@ -160,10 +159,14 @@ class SeriesReader:
         self, first: date, last: date, series_ids: Collection[str]
     ) -> Mapping[str, bytes]:
         entities = [one.entity_id for one in self._directory.entities(series_ids)]
-        answer = await self._reader.answer(series_bodies(entities, first, last), "TSVRaw")
-        # Neither an id nor JSON of ClickHouse has a tab or a line feed.
-        rows = (line.partition(b"\t") for line in answer.split(b"\n") if line)
-        return {name.decode(): days for name, _, days in rows}
+        answer = await self._reader.answer(prepared_days(entities, first, last), "TSVRaw")
+        found: dict[bytes, list[bytes]] = {}
+        for line in answer.split(b"\n"):
+            # Neither an id nor JSON of ClickHouse has a tab or a line feed.
+            name, _, day = line.partition(b"\t")
+            if day:
+                found.setdefault(name, []).append(day)
+        return {name.decode(): b",".join(days) for name, days in found.items()}
 
 
 def series(reader: Reader, directory: SeriesDirectory, kept: Kept) -> APIRouter:
@@ -195,7 +198,7 @@ def series(reader: Reader, directory: SeriesDirectory, kept: Kept) -> APIRouter:
         first, last = _range(of_series, asked)
         if output_format is Format.JSON and asked.known_at is None and asked.revisions is None:
             found = await days.days(series_ids, first, last)
-            return _with_series(of_series, b",".join(one[1:-1] for one in found if len(one) > 2))
+            return _with_series(of_series, b",".join(found))
         table = _table(asked, [one.entity_id for one in of_series], first, last)
         if output_format is Format.JSON:
             rows = (await reader.answer(table, "JSONEachRow")).splitlines()

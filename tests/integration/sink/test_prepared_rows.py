@@ -13,7 +13,7 @@ from streams.clickhouse.bounds import FIRST_DAY, LAST_DAY
 from streams.clickhouse.client import ClickHouse
 from streams.clickhouse.gas_days import DAY_COLUMNS
 from streams.clickhouse.kind_queries import After, Filters, Near, Sort
-from streams.clickhouse.series_queries import SeriesDay, day_table, series_bodies, series_days
+from streams.clickhouse.series_queries import SeriesDay, day_table, prepared_days, series_days
 from streams.clickhouse.tables import KINDS, SERIES_KINDS, kinds
 from streams.sink.loader import Loader
 from tests.avro.values import values
@@ -79,15 +79,8 @@ def test_gas_days_are_what_their_columns_say(clickhouse: ClickHouse, loader: Loa
     loader.load(batch(CANONICAL, [framed(CANONICAL, record) for record in records]))
     entities = [records[0]["lng_inventory"]["entity_id"]]
     days = day_table(series_days(entities, FIRST_DAY, LAST_DAY))
-    bodies = texts(clickhouse, series_bodies(entities, FIRST_DAY, LAST_DAY), "TSVRaw")
-    found = dict(body.split(b"\t", 1) for body in bodies)
-    by_series = _by_series(texts(clickhouse, days, "JSONEachRow"))
-    assert sorted(by_series) == [b"ES_BARCELONA", b"EU"]
-    assert found == {name: b"[%s]" % b",".join(lines) for name, lines in by_series.items()}
-
-
-def _by_series(lines: list[bytes]) -> dict[bytes, list[bytes]]:
-    found: dict[bytes, list[bytes]] = {}
-    for line in lines:
-        found.setdefault(orjson.loads(line)["series_id"].encode(), []).append(line)
-    return found
+    prepared = texts(clickhouse, prepared_days(entities, FIRST_DAY, LAST_DAY), "TSVRaw")
+    lines = texts(clickhouse, days, "JSONEachRow")
+    names = [orjson.loads(line)["series_id"].encode() for line in lines]
+    assert set(names) == {b"ES_BARCELONA", b"EU"}
+    assert prepared == [b"%s\t%s" % one for one in zip(names, lines, strict=True)]

@@ -10,7 +10,7 @@ import orjson
 from streams.clickhouse import bounds
 from streams.clickhouse.bound_query import BoundQuery
 from streams.clickhouse.place import ANY_ASSET, Box, features
-from streams.clickhouse.prepared import body, folded
+from streams.clickhouse.prepared import body, folded, json_object
 from streams.clickhouse.tables import ASSETS, SERIES_KINDS, kinds
 
 _LEAST_SIMILAR = 0.4
@@ -276,7 +276,8 @@ def an_asset() -> BoundQuery[tuple[str, str]]:
 
 def place_features(query: BoundQuery[AssetPlace]) -> BoundQuery[str]:
     """Places of another query of this module as GeoJSON features."""
-    return BoundQuery(features(ANY_ASSET, query.columns, query.sql), query.parameters, str)
+    properties = json_object({name: f"`{name}`" for name in query.columns})
+    return BoundQuery(features(ANY_ASSET, properties, query.sql), query.parameters, str)
 
 
 def listed_assets(of_kinds: Sequence[str]) -> tuple[str, dict[str, Any]]:

@@ -8,7 +8,7 @@ from typing import Any
 from streams.clickhouse import bounds
 from streams.clickhouse.bound_query import BoundQuery
 from streams.clickhouse.place import Box, features, place_of
-from streams.clickhouse.prepared import appended
+from streams.clickhouse.prepared import appended, json_object
 from streams.clickhouse.table import Column
 from streams.clickhouse.tables import ROW_JSON, SERIES_KINDS, KindTables, kinds
 
@@ -146,17 +146,25 @@ def kind_features(
 ) -> BoundQuery[str]:
     """The same page, each asset as a GeoJSON feature with its columns as properties.
 
-    A line is one between its ends; an asset without a position has no geometry. Its `id` is the
-    record id in any case.
+    By default those of a list, as they were prepared when the asset was stored. A line is one
+    between its ends; an asset without a position has no geometry. Its `id` is the record id in any
+    case.
 
     Raises:
         OutOfBoundsError: a column the kind does not have, or a parameter without bounds.
     """
     place = place_of(frozenset(column.name for column in _tables(kind).latest.columns))
-    unseen = [name for name in ("record_id", *place.columns()) if name not in show] if show else []
-    selected = [*show, *unseen]
-    page = _page(kind, filters or Filters(), sort or Sort(), (after, until), limit, selected)
-    properties = [name for name in page.columns if name not in unseen]
+    shown = list(show) or [ROW_JSON.name]
+    unseen = [name for name in ("record_id", *place.columns()) if name not in shown]
+    page = _page(
+        kind, filters or Filters(), sort or Sort(), (after, until), limit, [*shown, *unseen]
+    )
+    seen = {name: f"`{name}`" for name in page.columns if name not in unseen}
+    if not show:
+        row = seen.pop(ROW_JSON.name)
+        properties = appended(row, seen) if seen else row
+    else:
+        properties = json_object(seen)
     return BoundQuery(features(place, properties, page.sql), page.parameters, str)
 
 

@@ -1,10 +1,8 @@
 """Where assets are, in SQL: boxes, also across the antimeridian, distances and features."""
 
-from collections.abc import Iterable
 from dataclasses import dataclass
 
 from streams.clickhouse import bounds
-from streams.clickhouse.table import quoted
 
 
 @dataclass(frozen=True, slots=True)
@@ -105,27 +103,24 @@ def _span(one: str, other: str) -> tuple[str, str]:
     return f"least({both})", f"greatest({both})"
 
 
-def features(place: Place, properties: Iterable[str], page: str) -> str:
-    """SQL of a query's rows as GeoJSON features, with some of its columns as properties.
+def features(place: Place, properties: str, page: str) -> str:
+    """SQL of a query's rows as GeoJSON features.
 
     Args:
         place: Its columns with a position; `record_id` is the id.
-        properties: Its columns that are shown, at least one.
+        properties: SQL of the properties as a JSON object, over its columns.
         page: The query.
     """
-    parts = [
+    parts = (
         """'{"type":"Feature","id":'""",
         "toJSONString(record_id)",
         """',"geometry":'""",
         place.geojson(),
-        """',"properties":{'""",
-    ]
-    for number, name in enumerate(properties):
-        parts += [
-            quoted(f'{"," if number else ""}"{name}":'),
-            f"ifNull(toJSONString(`{name}`), 'null')",
-        ]
-    return f"SELECT concat({', '.join(parts)}, '}}}}') FROM ({page})"  # noqa: S608
+        """',"properties":'""",
+        properties,
+        "'}'",
+    )
+    return f"SELECT concat({', '.join(parts)}) FROM ({page})"  # noqa: S608
 
 
 ANY_ASSET = Place("latitude", "longitude", "to_latitude", "to_longitude")

@@ -37,7 +37,7 @@ def body(kind: KindTables, values: Values) -> str:
         for column in kind.versions.columns
         if column.name in values and column.name != "topic_id"
     }
-    return _object(shown, f'"kind":"{kind.kind}",')
+    return json_object(shown, f'"kind":"{kind.kind}",')
 
 
 def row(kind: KindTables, values: Values) -> str:
@@ -52,9 +52,9 @@ def row(kind: KindTables, values: Values) -> str:
     columns = kind.latest.columns
     known = {one.name: values.get(one.name) or _default(one, values) for one in columns}
     if kind.kind not in SERIES_KINDS:
-        return _object({name: known[name] for name in kind.shown})
+        return json_object({name: known[name] for name in kind.shown})
     whose = series_id(known["scope"], known["terminal_id"], known["entity_id"])
-    return _object({"series_id": whose} | {name: known[name] for name in DAY_COLUMNS})
+    return json_object({"series_id": whose} | {name: known[name] for name in DAY_COLUMNS})
 
 
 def _default(column: Column, values: Values) -> str:
@@ -68,7 +68,8 @@ def appended(text: str, values: Values) -> str:
     return f"concat(substring({text}, 1, length({text}) - 1), {_members(values, ',')}, '}}')"
 
 
-def _object(values: Values, head: str = "") -> str:
+def json_object(values: Values, head: str = "") -> str:
+    """SQL of a JSON object of some values, at least one, as text."""
     # A third of the time of toJSONString over one tuple (measured).
     return f"concat({_members(values, f'{{{head}')}, '}}')"
 

@@ -105,7 +105,7 @@ def create_app(settings: Settings) -> FastAPI:
         sources(reader, operations),
         pipeline(reader, version, operations),
         features(reader),
-        tiles(reader),
+        tiles(reader, kept),
         graphql(Services(reader, version, directory, operations)),
         openapi_page(app, reader, version, directory),
         page(reader, version, generation, directory, operations),

@@ -1,6 +1,6 @@
 """Answers that are kept as long as the version of the data is the same.
 
-Many ask the same: the first page of a kind, the newest days of a terminal.
+Many ask the same: the first page of a kind, the newest days of a terminal, a map of the world.
 """
 
 from collections.abc import Awaitable, Callable, Hashable

@@ -1,5 +1,6 @@
 """Vector tiles of every asset, for map clients such as MapLibre and QGIS."""
 
+from functools import partial
 from http import HTTPStatus
 from typing import Annotated, Final
 
@@ -10,6 +11,7 @@ from starlette.responses import Response
 from streams.clickhouse.client import StatementError
 from streams.clickhouse.tile_queries import HIGHEST_ZOOM, asset_tile
 from streams.serve.addresses import LISTS, TILES
+from streams.serve.kept import Kept
 from streams.serve.openapi import problems
 from streams.serve.parameters import Asked, words
 from streams.serve.pool import Reader
@@ -34,7 +36,7 @@ _Zoom = Annotated[
 _Number = Annotated[int, Path(ge=0, lt=2**HIGHEST_ZOOM, examples=[0])]
 
 
-def tiles(reader: Reader) -> APIRouter:
+def tiles(reader: Reader, kept: Kept) -> APIRouter:
     """The address of a tile."""
     router = APIRouter(tags=["maps"])
 
@@ -56,8 +58,11 @@ def tiles(reader: Reader) -> APIRouter:
         zoom: _Zoom, x: _Number, y: _Number, asked: Annotated[TileAsked, Query()]
     ) -> Response:
         query = asset_tile(zoom, x, y, asked.kind)
+        key = asset_tile, zoom, x, y, frozenset(asked.kind)
         try:
-            return Response(await reader.answer(query, "RawBLOB"), media_type=_MEDIA_TYPE)
+            # Every map begins with the same ones.
+            found = await kept.get(key, partial(reader.answer, query, "RawBLOB"))
+            return Response(found, media_type=_MEDIA_TYPE)
         except StatementError as error:
             raise without_tiles(error) from error
 

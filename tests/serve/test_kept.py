@@ -3,9 +3,11 @@
 import asyncio
 from collections.abc import Callable
 
+import httpx
 import pytest
 
 from streams.serve import kept as module
+from streams.serve.addresses import TILES
 from streams.serve.data_version import DataVersion
 from streams.serve.kept import Kept
 from streams.serve.pool import Reader
@@ -56,7 +58,9 @@ def test_what_is_kept_is_bounded(asked: Asked, monkeypatch: pytest.MonkeyPatch) 
     assert [asked.get("c"), asked.get("a")] == [b"3", b"4"]
 
 
-def test_lists_and_sums_are_kept(api: Api, monkeypatch: pytest.MonkeyPatch) -> None:
+def test_lists_sums_and_tiles_are_kept(
+    api: Api, server: httpx.Client, monkeypatch: pytest.MonkeyPatch
+) -> None:
     asked: list[str] = []
     answer = Reader.answer
 
@@ -69,3 +73,9 @@ def test_lists_and_sums_are_kept(api: Api, monkeypatch: pytest.MonkeyPatch) -> N
         asked.clear()
         assert api.data(address) == api.data(address) != []
         assert len(asked) == 1
+    asked.clear()
+    drawn = [
+        server.get(f"{TILES}/0/0/0.mvt{kinds}").content for kinds in ("", "", "?kind=substation")
+    ]
+    assert drawn[0] == drawn[1] != drawn[2]
+    assert len(asked) == 2

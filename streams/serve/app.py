@@ -93,12 +93,13 @@ def create_app(settings: Settings) -> FastAPI:
         dependencies=[Depends(only_once)],
     )
     add_problems(app)
+    # Routes are tried in this order: what is asked for most comes first.
     for router in (
-        health(version),
-        lists(reader, kept),
-        series(reader, directory, kept),
-        places(reader),
         assets(reader),
+        series(reader, directory, kept),
+        lists(reader, kept),
+        health(version),
+        places(reader),
         undecided_pairs(reader),
         changes(reader, version),
         quality(reader),

@@ -75,8 +75,9 @@ def asked(path: str, query: bytes) -> str:
     if query:
         pairs = parse_qsl(query.decode("latin-1"), keep_blank_values=True)
         text += "?" + urlencode([(name, _shown(name, value)) for name, value in pairs], safe="*,:")
-    printable = "".join(letter if letter.isprintable() else "?" for letter in text)
-    return printable if len(printable) <= _LONGEST else f"{printable[:_LONGEST]}…"
+    if not text.isprintable():
+        text = "".join(letter if letter.isprintable() else "?" for letter in text)
+    return text if len(text) <= _LONGEST else f"{text[:_LONGEST]}…"
 
 
 def _shown(name: str, value: str) -> str:

@@ -283,7 +283,7 @@ def run_once(
                 before = known_part(
                     topic.name, None if previous is None else previous.raw_log, raw_log
                 )
-                unfinished = _unfinished(connector, services, before, raw_log)
+                unfinished = _unfinished(connector, services, before, raw_log, with_ids=not afresh)
                 known = dict if afresh else partial(store.published, connector.source_id)
                 published = Published(known, unfinished.record_ids)
                 request = options.request(
@@ -315,7 +315,12 @@ def run_once(
 
 
 def _unfinished(
-    connector: InfrastructureConnector, services: Services, before: RawLog, now: RawLog
+    connector: InfrastructureConnector,
+    services: Services,
+    before: RawLog,
+    now: RawLog,
+    *,
+    with_ids: bool,
 ) -> Unfinished:
     """What runs have published and not recorded; says so where there is any."""
     topic = raw_topic(connector.name)
@@ -323,13 +328,19 @@ def _unfinished(
     with Registry(services.schema_registry_url) as registry:
         decoder = topic_head_decoder(registry, topic, "event")
         found = unfinished_since(
-            services.kafka_bootstrap, topic.name, decoder, before, now, released
+            services.kafka_bootstrap,
+            topic.name,
+            decoder,
+            before,
+            now,
+            released,
+            with_ids=with_ids,
         )
-    if found.record_ids:
+    if found.count:
         log.info(
             "%s: %s records were published by runs that recorded nothing: what they say is "
             "compared with the source",
-            *(connector.name, len(found.record_ids)),
+            *(connector.name, f"{found.count:,}"),
         )
     return found
 

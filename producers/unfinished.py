@@ -11,6 +11,8 @@ from typing import Any
 from producers.raw_log import RawLog
 from streams.avro.codec import Decoder
 from streams.core.foreign import ForeignRecords
+from streams.core.records import RawCoordinates
+from streams.core.redrive import original_of
 from streams.kafka.decoded_reader import read_value
 from streams.kafka.topic_reader import read
 
@@ -20,12 +22,14 @@ class Unfinished:
     """Records behind the end that a checkpoint remembers.
 
     Attributes:
-        record_ids: Of all of them.
+        count: How many there are, redriven and replayed copies aside.
+        record_ids: Theirs; empty where they were not asked for.
         listed: Those that were not withdrawn since, each with its stream; only of streams of which
             a run can give all.
         streams: Such streams that have any.
     """
 
+    count: int = 0
     record_ids: Collection[str] = ()
     listed: Mapping[str, str] = field(default_factory=dict)
     streams: frozenset[str] = frozenset()
@@ -41,6 +45,8 @@ def unfinished_since(
     before: RawLog,
     now: RawLog,
     released: Collection[str],
+    *,
+    with_ids: bool,
 ) -> Unfinished:
     """What a raw topic has that no finished run knows of.
 
@@ -51,6 +57,7 @@ def unfinished_since(
         before: The part of it that finished runs know of.
         now: At the start of this one.
         released: Streams of which a run can give all.
+        with_ids: Whether to collect the ids of all streams; a whole topic of gas days has millions.
 
     Raises:
         BrokerError, TopicMismatchError, RegistryError: it could not be read.
@@ -58,19 +65,25 @@ def unfinished_since(
     if before.ends == now.ends:
         return NOTHING
     starts = dict.fromkeys(range(len(now.ends)), 0) | dict(enumerate(before.ends))
+    count = 0
     record_ids: set[str] = set()
     listed: dict[str, str] = {}
     streams: set[str] = set()
     foreign = ForeignRecords()
     for record in read(bootstrap, topic, from_offset=starts):
+        own = RawCoordinates(record.topic, record.partition, record.offset)
+        if original_of(own, record.headers) is not None:
+            continue  # a redriven or replayed copy is as old as its original
         raw = read_value(record, decoder, foreign)
         if raw is None:
             continue
         record_id, stream = raw["record_id"], raw["stream"]
-        record_ids.add(record_id)
+        count += 1
+        if with_ids:
+            record_ids.add(record_id)
         listed.pop(record_id, None)
         if stream in released:
             streams.add(stream)
             if raw["event"] == "observed":
                 listed[record_id] = stream
-    return Unfinished(record_ids, listed, frozenset(streams))
+    return Unfinished(count, record_ids, listed, frozenset(streams))

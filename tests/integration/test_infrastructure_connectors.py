@@ -51,7 +51,9 @@ from streams.core.errors import (
 )
 from streams.core.payloads import LngInventory, RenewableResource
 from streams.core.records import Mapped
+from streams.core.redrive import REDRIVEN_FROM
 from streams.kafka.topic_admin import delete_topics, end_offsets, ensure_topics
+from streams.kafka.topic_reader import read_all
 from streams.kafka.topic_writer import TopicWriter
 from streams.local.stack import LocalStack
 from streams.settings import settings
@@ -384,6 +386,22 @@ class TestWRIPowerPlantsConnector:
         assert live.poll(WRI, RunOptions(limit=5)).delisted == 0
         assert live.poll(WRI).delisted == 1
         assert live.poll(WRI).unchanged
+
+    def test_a_redriven_copy_is_nothing_that_a_lost_run_has_left(self, live: Live) -> None:
+        live.poll(WRI)
+        topic, bootstrap = raw_topic(WRI).name, live.environment["KAFKA_BOOTSTRAP"]
+        original = next(record for record in read_all(bootstrap, topic))
+        producer = Producer({"bootstrap.servers": bootstrap})
+        producer.produce(
+            topic,
+            original.value,
+            original.key,
+            original.partition,
+            headers=[(REDRIVEN_FROM, f"{topic}:{original.partition}:{original.offset}")],
+        )
+        assert producer.flush(30) == 0
+        summary = live.poll(WRI)
+        assert (summary.unchanged, summary.published) == (True, 0)
 
     def test_what_a_backup_brought_back_is_withdrawn_when_it_is_gone(
         self, live: Live, stack: LocalStack

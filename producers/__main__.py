@@ -25,7 +25,7 @@ from rich.table import Table
 from stamina.instrumentation import RetryDetails
 
 from producers import progress
-from producers.checkpoint import StartedRun, open_store
+from producers.checkpoint import open_store
 from producers.config import config_file, duration, load_config, process_environment
 from producers.connectors import CONNECTORS
 from producers.dry_run import as_json, previews
@@ -37,6 +37,7 @@ from producers.errors import (
     ProducerError,
 )
 from producers.run import RunOptions, RunSummary, Services, connector_class_of, run_once
+from producers.run_history import StartedRun
 from producers.try_file import print_trial, try_file
 from streams.core.errors import InfrastructureError, SettingsError
 from streams.quiet_logs import quiet_clients

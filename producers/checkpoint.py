@@ -1,230 +1,35 @@
 """Checkpoints in PostgreSQL: what each run of a source did, and what it had listed.
 
-Tables, made on first use:
-
-    producers.checkpoints      one row for each finished run, never changed; the newest counts
-    producers.listed_records   record ids of the last complete release, to find what is gone
-    producers.attempts         one row for each run from its beginning on, and how it ended
-    producers.published_records  digest of what was published last of each record id
-    producers.seen_fields  every field that items of a stream have had, to find what is new
-
 A run holds an advisory lock on its own connection from before it reads the checkpoint until after
 it has stored the next one, and stores over that same connection: a run that lost its lock can
 store nothing. The lock belongs to the session, so PostgreSQL must be reached directly or through a
 pooler in session mode. A checkpoint belongs to the raw topic it was written beside (`raw_log.py`).
 """
 
-import os
-import socket
-import threading
-from collections.abc import Callable, Collection, Iterator, Mapping
-from contextlib import AbstractContextManager, contextmanager, suppress
-from dataclasses import dataclass
-from datetime import UTC, datetime, timedelta
+from collections.abc import Collection, Iterator, Mapping
+from contextlib import AbstractContextManager, contextmanager
+from datetime import UTC, datetime
 
 import psycopg
-from psycopg.conninfo import conninfo_to_dict, make_conninfo
 from psycopg.rows import class_row, dict_row
 from psycopg.types.json import Jsonb
 
-from producers.errors import AlreadyRunningError, CheckpointError
+from producers.checkpoint_connection import ANSWER_SECONDS, NOTHING, asked, connected
+from producers.checkpoint_tables import (
+    ATTEMPTS,
+    CHECKPOINTS,
+    LISTED_RECORDS,
+    PUBLISHED_RECORDS,
+    SEEN_FIELDS,
+    create_tables,
+)
+from producers.errors import AlreadyRunningError
 from producers.raw_log import RawLog
+from producers.run_history import KILLED, Attempt, FinishedRun, SourceHealth, StartedRun
 from producers.seen_fields import FieldCounts, FieldDrift
-from streams.credentials import certificate_advice, postgres_arguments
 
-CHECKPOINTS = "producers.checkpoints"
-LISTED_RECORDS = "producers.listed_records"
-ATTEMPTS = "producers.attempts"
-PUBLISHED_RECORDS = "producers.published_records"
-SEEN_FIELDS = "producers.seen_fields"
-
-_CONNECT_SECONDS = 5
-_ANSWER_SECONDS = 60.0
-"""A server that is frozen answers nothing and closes nothing."""
-
-_NOTHING = "Nothing was recorded as done"
 _UNKNOWN = "Whether this run was recorded as done is not known"
 _DONE = "This run was recorded as done, but not how it ended"
-
-_CREATE = """
-CREATE SCHEMA IF NOT EXISTS producers;
-CREATE TABLE IF NOT EXISTS producers.checkpoints (
-    id bigint GENERATED ALWAYS AS IDENTITY PRIMARY KEY,
-    source_id text NOT NULL,
-    run_id text NOT NULL UNIQUE,
-    started_at timestamptz NOT NULL,
-    finished_at timestamptz NOT NULL,
-    items bigint NOT NULL,
-    delisted bigint NOT NULL,
-    complete boolean NOT NULL,
-    checkpoint jsonb NOT NULL
-);
-CREATE INDEX IF NOT EXISTS checkpoints_newest ON producers.checkpoints (source_id, id DESC);
-CREATE TABLE IF NOT EXISTS producers.listed_records (
-    source_id text NOT NULL,
-    record_id text NOT NULL,
-    stream text NOT NULL,
-    PRIMARY KEY (source_id, record_id)
-);
-CREATE TABLE IF NOT EXISTS producers.published_records (
-    source_id text NOT NULL,
-    record_id text NOT NULL,
-    digest bigint NOT NULL,
-    PRIMARY KEY (source_id, record_id)
-);
-CREATE TABLE IF NOT EXISTS producers.attempts (
-    id bigint GENERATED ALWAYS AS IDENTITY PRIMARY KEY,
-    source_id text NOT NULL,
-    ended_at timestamptz NOT NULL,
-    published bigint NOT NULL,
-    rate_limit_hits bigint NOT NULL,
-    error text
-);
-CREATE TABLE IF NOT EXISTS producers.seen_fields (
-    source_id text NOT NULL,
-    stream text NOT NULL,
-    field text NOT NULL,
-    first_seen_at timestamptz NOT NULL,
-    records bigint NOT NULL,
-    always boolean NOT NULL,
-    expected boolean NOT NULL,
-    gone_since timestamptz,
-    PRIMARY KEY (source_id, stream, field)
-);
-"""
-
-# What later versions have added, in its order.
-_ADD_COLUMNS = """
-ALTER TABLE producers.checkpoints
-    ADD COLUMN IF NOT EXISTS topic_id text,
-    ADD COLUMN IF NOT EXISTS topic_ends bigint[] NOT NULL DEFAULT '{}',
-    ADD COLUMN IF NOT EXISTS fetched_until timestamptz,
-    ADD COLUMN IF NOT EXISTS left_out jsonb NOT NULL DEFAULT '{}',
-    ADD COLUMN IF NOT EXISTS already_published bigint NOT NULL DEFAULT 0;
-ALTER TABLE producers.attempts
-    ADD COLUMN IF NOT EXISTS left_out jsonb NOT NULL DEFAULT '{}',
-    ADD COLUMN IF NOT EXISTS began_at timestamptz,
-    ALTER COLUMN ended_at DROP NOT NULL,
-    ADD COLUMN IF NOT EXISTS run_id text,
-    ADD COLUMN IF NOT EXISTS message text;
-"""
-_NEWEST_COLUMN = (CHECKPOINTS, "already_published")
-
-KILLED = "Killed"
-"""In place of the class of error of a run that left no word: killed, or ended by a bug."""
-
-_LEAST_GRACE = timedelta(minutes=15)
-_GRACE_SHARE = 0.1
-"""How late a run may begin: jobs start late and wait for the run before."""
-
-
-@dataclass(frozen=True, slots=True)
-class FinishedRun:
-    """One row of the history.
-
-    Attributes:
-        items: Items the source gave; those not left out are confirmed by the broker.
-        delisted: Records published as no longer listed.
-        complete: The run read a whole release of at least one stream.
-        checkpoint: Where the next run goes on.
-        raw_log: The raw topic at the end of the run: the checkpoint belongs to it.
-        fetched_until: Last fetch time that a record of this or an earlier run has.
-        left_out: Items that were not published, by reason.
-        already_published: Items that say what was published of them last; not published again.
-    """
-
-    source_id: str
-    run_id: str
-    started_at: datetime
-    finished_at: datetime
-    items: int
-    delisted: int
-    complete: bool
-    checkpoint: dict[str, str]
-    raw_log: RawLog
-    fetched_until: datetime
-    left_out: dict[str, int]
-    already_published: int = 0
-
-
-@dataclass(frozen=True, slots=True)
-class Attempt:
-    """How one run ended.
-
-    Attributes:
-        id: What `begin_attempt` gave.
-        published: Records the broker confirmed.
-        rate_limit_hits: Answers that said "too many requests".
-        error: Class of the error that ended it; None when it succeeded.
-        left_out: Items that were not published, by reason.
-        message: What the error said.
-    """
-
-    id: int
-    ended_at: datetime
-    published: int
-    rate_limit_hits: int
-    error: str | None
-    left_out: dict[str, int]
-    message: str | None = None
-
-
-@dataclass(frozen=True, slots=True)
-class StartedRun:
-    """What one run came to, whether it finished or not.
-
-    Attributes:
-        began_at: When it began.
-        ended_at: When it ended; None when it runs, or was killed.
-        runs_now: Whether it runs at this moment.
-        error: Class of the error that ended it; None when it succeeded, runs or was killed.
-        message: What the error said.
-        finished: What it recorded as done; None when it recorded nothing.
-        left_out: Items that were not published, by reason.
-    """
-
-    began_at: datetime
-    ended_at: datetime | None
-    runs_now: bool
-    error: str | None
-    message: str | None
-    finished: FinishedRun | None
-    left_out: dict[str, int]
-
-
-@dataclass(frozen=True, slots=True)
-class SourceHealth:
-    """What all runs of a source add up to.
-
-    Attributes:
-        succeeded: Whether the last run that is over succeeded; one that was killed did not.
-        since_begun: Time since the last run began.
-        last_published_at: When a run last published anything; None when none has.
-        rate_limit_hits: Answers that said "too many requests".
-        runs: Runs that are over.
-        errors: Of these, failed ones by class of error; `KILLED` for those that left no word.
-        left_out: Items that were not published, by reason.
-    """
-
-    source_id: str
-    succeeded: bool
-    since_begun: timedelta
-    last_published_at: datetime | None
-    rate_limit_hits: int
-    runs: int
-    errors: dict[str, int]
-    left_out: dict[str, int]
-
-    def is_up(self, every: timedelta) -> bool:
-        """Whether the last run succeeded and the next one is not overdue.
-
-        Args:
-            every: How often the source is polled.
-        """
-        return self.succeeded and self.since_begun <= every + max(
-            _LEAST_GRACE, every * _GRACE_SHARE
-        )
-
 
 # The first run of a stream says what belongs to it; a field that the contract has does, too.
 _COUNT_FIELDS = """
@@ -334,11 +139,11 @@ class CheckpointStore:
     ) -> None:
         self._connection = connection
         self._answer_seconds = answer_seconds
-        self._recorded = _NOTHING
+        self._recorded = NOTHING
 
     def _asked(self, privilege: str, table: str) -> AbstractContextManager[None]:
         seconds = self._answer_seconds
-        return _asked(self._connection, privilege, table, seconds, lambda: self._recorded)
+        return asked(self._connection, privilege, table, seconds, lambda: self._recorded)
 
     def lock(self, source_id: str) -> None:
         """Take the lock of a source and keep it as long as this connection lives.
@@ -628,10 +433,10 @@ def open_store(dsn: str) -> Iterator[CheckpointStore]:
     Raises:
         CheckpointError: unreachable, refused, or no permission to make the tables.
     """
-    with _connected(dsn) as connection:
-        with _asked(connection, "CREATE", CHECKPOINTS, _ANSWER_SECONDS):
-            _create_tables(connection)
-        yield CheckpointStore(connection, _ANSWER_SECONDS)
+    with connected(dsn) as connection:
+        with asked(connection, "CREATE", CHECKPOINTS, ANSWER_SECONDS):
+            create_tables(connection)
+        yield CheckpointStore(connection, ANSWER_SECONDS)
 
 
 @contextmanager
@@ -641,112 +446,6 @@ def read_store(dsn: str) -> Iterator[CheckpointStore]:
     Raises:
         CheckpointError: unreachable or refused.
     """
-    with _connected(dsn) as connection:
+    with connected(dsn) as connection:
         connection.read_only = True
-        yield CheckpointStore(connection, _ANSWER_SECONDS)
-
-
-def _connected(dsn: str) -> psycopg.Connection[tuple[object, ...]]:
-    try:
-        address = make_conninfo(dsn, **postgres_arguments(conninfo_to_dict(dsn)))
-        return psycopg.connect(address, autocommit=True, connect_timeout=_CONNECT_SECONDS)
-    except psycopg.Error as error:
-        raise CheckpointError(
-            f"The checkpoint database {_place(dsn)} with table {CHECKPOINTS} cannot be reached: "
-            f"{_first_line(error)}. Start it, or set POSTGRES_DSN."
-            f"{certificate_advice(str(error))}"
-        ) from error
-
-
-def _create_tables(connection: psycopg.Connection[tuple[object, ...]]) -> None:
-    # CREATE … IF NOT EXISTS asks for the right to create even where nothing is missing.
-    found = connection.execute(
-        "SELECT (SELECT bool_and(to_regclass(name) IS NOT NULL) FROM unnest(%s::text[]) AS name) "
-        "AND EXISTS (SELECT FROM pg_attribute WHERE attrelid = to_regclass(%s) AND attname = %s)",
-        (
-            [CHECKPOINTS, LISTED_RECORDS, ATTEMPTS, SEEN_FIELDS, PUBLISHED_RECORDS],
-            *_NEWEST_COLUMN,
-        ),
-    ).fetchone()
-    if found == (True,):
-        return
-    with connection.transaction():
-        # Two first runs at once: the second waits, then finds the tables.
-        connection.execute("SELECT pg_advisory_xact_lock(hashtextextended('producers', 0))")
-        connection.execute(_CREATE)
-        connection.execute(_ADD_COLUMNS)
-
-
-@contextmanager
-def _asked(
-    connection: psycopg.Connection[tuple[object, ...]],
-    privilege: str,
-    table: str,
-    seconds: float,
-    recorded: Callable[[], str] = lambda: _NOTHING,
-) -> Iterator[None]:
-    """Answers come in time, and what the database says instead is explained."""
-    with _explained(privilege, table, recorded), _answered_within(connection, seconds):
-        yield
-
-
-@contextmanager
-def _answered_within(
-    connection: psycopg.Connection[tuple[object, ...]], seconds: float
-) -> Iterator[None]:
-    """End the connection when no answer comes in time: statement time-outs are the server's."""
-    late = threading.Event()
-
-    def hang_up() -> None:
-        late.set()
-        with suppress(OSError), socket.socket(fileno=os.dup(connection.fileno())) as line:
-            line.shutdown(socket.SHUT_RDWR)
-
-    timer = threading.Timer(seconds, hang_up)
-    timer.daemon = True
-    timer.start()
-    try:
-        yield
-    except psycopg.OperationalError as error:
-        if late.is_set():
-            raise psycopg.OperationalError(f"no answer in {seconds:.0f} s") from error
-        raise
-    finally:
-        timer.cancel()
-
-
-@contextmanager
-def _explained(privilege: str, table: str, recorded: Callable[[], str]) -> Iterator[None]:
-    try:
-        yield
-    except psycopg.errors.InsufficientPrivilege as error:
-        raise CheckpointError(
-            f"The database role may not use {table}: {_first_line(error)}. As its owner run: "
-            "GRANT USAGE ON SCHEMA producers TO <role>; GRANT SELECT, INSERT ON "
-            f"{CHECKPOINTS} TO <role>; GRANT SELECT, INSERT, UPDATE ON {ATTEMPTS}, "
-            f"{SEEN_FIELDS} TO <role>; GRANT SELECT, INSERT, DELETE ON {LISTED_RECORDS} TO <role>; "
-            f"GRANT SELECT, INSERT, UPDATE, DELETE ON {PUBLISHED_RECORDS} TO <role>; "
-            "or, before the first "
-            "run, GRANT CREATE ON DATABASE <database> TO <role>; after an upgrade run once as the "
-            "owner of the tables."
-        ) from error
-    except psycopg.Error as error:
-        raise CheckpointError(
-            f"{privilege} on {table} failed: {_first_line(error)}. {recorded()}: "
-            "check the database (POSTGRES_DSN), then run again."
-        ) from error
-
-
-def _first_line(error: Exception) -> str:
-    lines = str(error).strip().splitlines()
-    return lines[0] if lines else type(error).__name__
-
-
-def _place(dsn: str) -> str:
-    """Host and database of a DSN, never its password."""
-    try:
-        parts = conninfo_to_dict(dsn)
-    except psycopg.Error:
-        return "in POSTGRES_DSN"
-    host, database = parts.get("host", "localhost"), parts.get("dbname", "")
-    return f"{host}:{parts.get('port', 5432)}/{database}"
+        yield CheckpointStore(connection, ANSWER_SECONDS)

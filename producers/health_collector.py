@@ -5,10 +5,11 @@ from datetime import timedelta
 
 from prometheus_client.core import CounterMetricFamily, GaugeMetricFamily, Metric
 
-from producers.checkpoint import SourceHealth, open_store
+from producers.checkpoint import open_store
 from producers.config import load_schedule
 from producers.connectors import CONNECTORS
 from producers.errors import ConfigurationError
+from producers.run_history import SourceHealth
 from producers.seen_fields import FieldDrift
 from streams.core.errors import SettingsError
 from streams.metrics import AskingCollector

@@ -14,7 +14,7 @@ from datetime import UTC, date, datetime, timedelta
 from functools import partial
 from typing import Any, Literal
 
-from producers.checkpoint import Attempt, CheckpointStore, FinishedRun, open_store
+from producers.checkpoint import CheckpointStore, open_store
 from producers.config import load_config
 from producers.connector import (
     InfrastructureConnector,
@@ -30,6 +30,7 @@ from producers.http import DownloadProgress, HttpSource
 from producers.known_plants import known_plants
 from producers.published import Published, digest_of
 from producers.raw_log import RawLog, known_part, lost_since
+from producers.run_history import Attempt, FinishedRun
 from producers.seen_fields import FieldCounts, item_schema
 from producers.unfinished import Unfinished, unfinished_since
 from streams.avro.codec import Registry

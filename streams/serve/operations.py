@@ -8,8 +8,9 @@ from typing import Final
 
 import httpx
 
-from producers.checkpoint import FinishedRun, SourceHealth, read_store
+from producers.checkpoint import read_store
 from producers.connectors import CONNECTORS
+from producers.run_history import FinishedRun, SourceHealth
 from producers.seen_fields import FieldDrift
 from streams.core.errors import InfrastructureError
 from streams.kafka.topic_admin import end_offsets, lag

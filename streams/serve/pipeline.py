@@ -9,7 +9,7 @@ import orjson
 from fastapi import APIRouter, Query
 from starlette.responses import Response
 
-from producers.checkpoint import FinishedRun
+from producers.run_history import FinishedRun
 from streams.clickhouse.change_queries import LoadedPartition
 from streams.clickhouse.quality_queries import SourceFreshness, source_freshness
 from streams.serve.addresses import PREFIX

@@ -9,10 +9,10 @@ import orjson
 from fastapi import APIRouter, Query
 from starlette.responses import Response
 
-from producers.checkpoint import FinishedRun
 from producers.config import load_schedule, process_environment
 from producers.connector import InfrastructureConnector, StreamInfo
 from producers.connectors import CONNECTORS
+from producers.run_history import FinishedRun
 from producers.seen_fields import FieldDrift
 from streams.clickhouse.quality_queries import SourceFreshness, source_freshness
 from streams.serve.addresses import PREFIX

@@ -8,9 +8,10 @@ import psycopg
 import pytest
 from prometheus_client.core import Metric
 
-from producers.checkpoint import KILLED, Attempt, CheckpointStore, FinishedRun, open_store
+from producers.checkpoint import CheckpointStore, open_store
 from producers.health_collector import ConnectorCollector
 from producers.raw_log import RawLog
+from producers.run_history import KILLED, Attempt, FinishedRun
 from producers.seen_fields import FieldCounts
 from streams.local.stack import LocalStack
 from tests.producers.live import fresh_database

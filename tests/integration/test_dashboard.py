@@ -11,7 +11,8 @@ import httpx
 import pytest
 import yaml
 
-from producers.checkpoint import Attempt, open_store
+from producers.checkpoint import open_store
+from producers.run_history import Attempt
 from streams.local.stack import LocalStack
 from streams.serve.addresses import PREFIX
 from tests.fault.cluster import Cluster, fresh_cluster

@@ -18,7 +18,7 @@ import stamina
 from confluent_kafka import Producer
 from confluent_kafka.admin import AdminClient, AlterConfigOpType, ConfigEntry, ConfigResource
 
-from producers.checkpoint import KILLED, open_store
+from producers.checkpoint import open_store
 from producers.errors import (
     EXIT_CONFIGURATION,
     EXIT_SOURCE,
@@ -34,6 +34,7 @@ from producers.errors import (
     UnreachableError,
 )
 from producers.run import RunOptions
+from producers.run_history import KILLED
 from producers.sandbox.gem_made_up import LNG_UNITS, UNITS
 from producers.sources.alsi_lng.connector import AlsiLngConnector
 from producers.sources.gem_transmission.connector import GemTransmissionConnector

@@ -15,9 +15,10 @@ from confluent_kafka.admin import AdminClient
 from psycopg import sql
 from psycopg.conninfo import conninfo_to_dict, make_conninfo
 
-from producers.checkpoint import FinishedRun, open_store
+from producers.checkpoint import open_store
 from producers.connectors import CONNECTORS
 from producers.run import RunOptions, RunSummary, Services, run_once
+from producers.run_history import FinishedRun
 from streams.avro.codec import Registry
 from streams.avro.contracts import contract
 from streams.avro.topic_codecs import topic_decoder

@@ -9,9 +9,10 @@ import pytest
 from psycopg.conninfo import conninfo_to_dict, make_conninfo
 
 from producers import checkpoint
-from producers.checkpoint import Attempt, CheckpointStore, FinishedRun, open_store
+from producers.checkpoint import CheckpointStore, open_store
 from producers.errors import CheckpointError
 from producers.raw_log import RawLog
+from producers.run_history import Attempt, FinishedRun
 from producers.seen_fields import FieldCounts, item_schema
 from streams.avro.contracts import contract
 from streams.local.stack import LocalStack
@@ -45,7 +46,7 @@ def test_a_database_that_freezes_within_a_poll_ends_it_and_the_next_one_goes_on(
     stack: LocalStack, sandbox: Sandbox, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     """Every plant is there once that is done; what the poll had sent is sent again."""
-    monkeypatch.setattr(checkpoint, "_ANSWER_SECONDS", 5.0)
+    monkeypatch.setattr(checkpoint, "ANSWER_SECONDS", 5.0)
     with live_producers(stack, sandbox) as live:
         superuser = make_conninfo(
             stack.postgres.superuser_dsn,

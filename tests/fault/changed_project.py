@@ -8,6 +8,8 @@ import sys
 from collections import Counter
 from pathlib import Path
 
+from confluent_kafka.admin import AdminClient
+
 from streams.avro.topic_codecs import topic_decoder
 from streams.core import contract_types as avro
 from streams.kafka.topic_reader import read_all
@@ -71,6 +73,16 @@ def live_plants(cluster: Cluster) -> dict[str, tuple[float | None, int]]:
         for record_id, record in newest.items()
         if record["status"] == "current" and record["power_plant"] is not None
     }
+
+
+def left_of_the_next(cluster: Cluster) -> list[str]:
+    """Topics, groups and folders that only a next generation has."""
+    admin = AdminClient({"bootstrap.servers": cluster.settings.kafka_bootstrap})
+    groups = admin.list_consumer_groups().result().valid
+    names = [*admin.list_topics(timeout=30).topics, *(group.group_id for group in groups)]
+    names += [folder.name for folder in (cluster.home / "state").iterdir()]
+    mark = cluster.settings.next_app_id
+    return [name for name in names if name.startswith(("next.", mark))]
 
 
 def versions(cluster: Cluster) -> Counter[tuple[str, int]]:

@@ -15,10 +15,18 @@ from streams.kafka.topic_admin import end_offsets
 from streams.kafka.topic_reader import read_all
 from streams.settings import EXIT_FAILED, EXIT_INTERRUPTED, PROJECT_ROOT
 from streams.topics import DEAD_LETTERS, MARKET_INFRASTRUCTURE, RECORD_OUTCOMES, REPLAYS
-from tests.fault.changed_project import counted, ended, live_plants, started, versions
+from tests.fault.changed_project import (
+    counted,
+    ended,
+    left_of_the_next,
+    live_plants,
+    started,
+    versions,
+)
 from tests.fault.cluster import Cluster
 from tests.fault.load import CONNECTOR, RAW, Load
 from tests.fault.runbook import Runbook
+from tests.fault.snapshot import newest_scores
 
 pytestmark = [pytest.mark.integration, pytest.mark.fault, pytest.mark.timeout(600)]
 
@@ -134,9 +142,16 @@ def test_a_changed_rule_reaches_what_it_affects_and_nothing_else(
     assert complete["sent_count"] + complete["undecided_count"] == changed + withdrawn
     again = replay(cluster, changed_project, "--dry-run")
     assert "0 raw records would be replayed" in again.stdout
+    end = ends(cluster)
+    scores = newest_scores(cluster.settings.kafka_bootstrap, cluster.registry)
     rebuilt = ended(started(cluster, changed_project, "rebuild", "--diff"))
     assert rebuilt.returncode == 0, rebuilt.stdout + rebuilt.stderr
     # What has grown record by record, with a replay in its history, is what a rebuild makes.
     assert "No canonical record differs." in rebuilt.stdout
     assert f"{len(plants):,} canonical records are the same in both" in rebuilt.stdout
+    # Dropped, it leaves no trace.
+    assert left_of_the_next(cluster) != []
     assert ended(started(cluster, changed_project, "rebuild", "--drop")).returncode == 0
+    assert left_of_the_next(cluster) == []
+    assert ends(cluster) == end
+    assert newest_scores(cluster.settings.kafka_bootstrap, cluster.registry) == scores

@@ -6,12 +6,11 @@ interface for transmission. No keys, no documented limits. Trackers are released
 year, so most runs find nothing new.
 """
 
-import hashlib
 import logging
 from collections import Counter
 from collections.abc import Callable, Iterator, Mapping
 from dataclasses import replace
-from functools import lru_cache, partial
+from functools import partial
 from pathlib import Path
 from tempfile import TemporaryDirectory
 from typing import Any, ClassVar
@@ -25,29 +24,23 @@ from producers.connector import (
     RawItem,
     StreamInfo,
 )
-from producers.errors import SourceError, UnexpectedAnswerError
+from producers.errors import SourceError
 from producers.formats import power_columns
 from producers.formats.readability import readability, report_fields
-from producers.formats.row_ids import RowIds
-from producers.formats.shared_ids import FirstAtPlace, Sighting, told_apart
-from producers.formats.tracker_columns import Columns, plain_name
-from producers.formats.tracker_files import Row
-from producers.formats.tracker_position import place_of
 from producers.http import HttpSource
 from producers.sources.gem_transmission import lng_terminals
 from producers.sources.gem_transmission.api import spool_assets
 from producers.sources.gem_transmission.config import STREAMS, GemConfig
-from producers.sources.gem_transmission.grid_network import (
-    ID_OF_GRID_FILE,
-    grid_line,
-    grid_node,
-    line_record_id,
-    node_record_id,
+from producers.sources.gem_transmission.grid_network import ID_OF_GRID_FILE, grid_line, grid_node
+from producers.sources.gem_transmission.grid_projects import grid_project
+from producers.sources.gem_transmission.grid_rows import line_rows, node_rows, project_rows
+from producers.sources.gem_transmission.raw_items import Rows
+from producers.sources.gem_transmission.release import Release, Unchanged, fetch_release
+from producers.sources.gem_transmission.tracker_rows import (
+    TRACKERS,
+    refuse_other_tracker,
+    tracker_rows,
 )
-from producers.sources.gem_transmission.grid_projects import grid_project, project_record_id
-from producers.sources.gem_transmission.lng_terminals import is_lng, lng_unit, terminal_entity
-from producers.sources.gem_transmission.power_units import is_power, plant_entity, power_unit
-from producers.sources.gem_transmission.release import Part, Release, Unchanged, fetch_release
 from producers.sources.gem_transmission.trial import grid_variables
 from producers.sources.gem_transmission.upstream_fields import UPSTREAM_FIELDS
 from streams.core import reject_rules
@@ -55,8 +48,6 @@ from streams.core.errors import Rejected
 from streams.core.records import Mapped, RawRecord
 
 log = logging.getLogger(__name__)
-
-Item = dict[str, object]
 
 _PLACE = ("latitude", "country_code", "status")
 _KNOWN_FIELDS: Mapping[str, tuple[str, ...]] = {
@@ -68,16 +59,6 @@ _KNOWN_FIELDS: Mapping[str, tuple[str, ...]] = {
     "transmission_projects": ("from_latitude", "country_code", "status", "commissioning_year"),
 }
 """Fields that a list of each stream fills somewhere."""
-
-_READ: Mapping[str, frozenset[str]] = {
-    "lng_terminals": lng_terminals.READ | power_columns.READ,
-    "power_units": power_columns.READ,
-}
-"""Columns of trackers that anything is read from."""
-
-_OTHER_TRACKER = "other_tracker"
-_SHOWN = 200
-"""Characters of the trackers of a list that is another one."""
 
 
 class GemTransmissionConnector(InfrastructureConnector):
@@ -200,39 +181,18 @@ class GemTransmissionConnector(InfrastructureConnector):
 
     def _checked(self, stream: str, release: Release, request: PullRequest) -> Release:
         found = readability(self._items(stream, release, Counter()), self.map_to_schema)
+        read = TRACKERS[stream].read_columns if stream in TRACKERS else None
         for location, one in found.items():
-            report_fields(location, one, _KNOWN_FIELDS[stream], _READ.get(stream))
+            report_fields(location, one, _KNOWN_FIELDS[stream], read)
         if stream == "transmission_lines":
             # Without the nodes a line would lose its ends.
             buses = tuple(part for part in release.parts if part.dataset == "buses")
             nodes = replace(release, parts=buses)
             found |= readability(self._items("substations", nodes, Counter()), self.map_to_schema)
-        for part in release.parts if stream in _TRACKER_COLUMNS else ():
+        for part in release.parts if stream in TRACKERS else ():
             if not request.accept_loss:
-                self._refuse_other_tracker(stream, part)
+                refuse_other_tracker(stream, part)
         return release.checked(found, _ID_COLUMNS[stream], accept_loss=request.accept_loss)
-
-    @staticmethod
-    def _refuse_other_tracker(stream: str, part: Part) -> None:
-        """Raise when every row of a list is left out because of the tracker that it names.
-
-        Raises:
-            UnexpectedAnswerError: it is another list, or the tracker has another name.
-        """
-        belongs, tracker_names = _BELONGS[stream], _TRACKER_COLUMNS[stream]
-        words = set()
-        for columns in part.read():
-            tracker = Columns(columns).text(*tracker_names)
-            if belongs(tracker or part.dataset):
-                return
-            words.add(str(tracker))
-        if words:
-            raise UnexpectedAnswerError(
-                f"{part.location} has {part.rows:,} rows, all of them of other trackers than "
-                f"{stream} is made of, by the columns {', '.join(tracker_names)}: "
-                f"{', '.join(sorted(words))[:_SHOWN]}. Nothing of it is published. Set "
-                "the location to a list of this stream."
-            )
 
     def is_checkpoint_of(self, key: str, stream: str) -> bool:
         """Each stream has one key."""
@@ -263,10 +223,8 @@ class GemTransmissionConnector(InfrastructureConnector):
         dataset = item.get("dataset")
         place = item.get("place")
         match item.get("form"):
-            case "gem_api" | "gem_tracker" if raw.stream == "lng_terminals":
-                return lng_unit(raw.record_id, columns, place)
-            case "gem_api" | "gem_tracker":
-                return power_unit(raw.record_id, columns, dataset, place)
+            case "gem_api" | "gem_tracker" if raw.stream in TRACKERS:
+                return TRACKERS[raw.stream].read(raw.record_id, columns, dataset, place)
             case "grid_bus":
                 return grid_node(columns)
             case "grid_line" | "grid_link" as form:
@@ -278,191 +236,16 @@ class GemTransmissionConnector(InfrastructureConnector):
                 return reject_rules.UNKNOWN_FORM.reject(form)
 
 
-_Rows = Iterator[tuple[str, Item, str]]
-"""Record id, item, origin."""
-
-_Reading = Callable[[str, Mapping[str, str], str | None, str | None], Mapped | Rejected]
-"""What becomes of a row: record id, columns, dataset, place."""
-
-
-def _lng_rows(release: Release, left_out: Counter[str]) -> _Rows:
-    names = lng_terminals.UNIT_ID, lng_terminals.TRACKER
-    return _tracker_rows(release, *names, is_lng, terminal_entity, _lng_reading, left_out)
-
-
-def _lng_reading(
-    record_id: str, columns: Mapping[str, str], _dataset: str | None, place: str | None
-) -> Mapped | Rejected:
-    return lng_unit(record_id, columns, place)
-
-
-def _power_rows(release: Release, left_out: Counter[str]) -> _Rows:
-    names = power_columns.UNIT_ID, power_columns.TRACKER
-    return _tracker_rows(release, *names, is_power, plant_entity, power_unit, left_out)
-
-
-def _tracker_rows(
-    release: Release,
-    id_names: tuple[str, ...],
-    tracker_names: tuple[str, ...],
-    belongs: Callable[[str | None], bool],
-    entity_of: Callable[[Columns, str | None], str | None],
-    reading: _Reading,
-    left_out: Counter[str],
-) -> _Rows:
-    """Rows of one tracker stream, each id once, each with its place where its entity has several.
-
-    Rows of one entity at one place name the first of them that can be read.
-    """
-    places = _places(release.parts, id_names, tracker_names, belongs, entity_of)
-    firsts = FirstAtPlace()
-    for record_id, part, row in _numbered_rows(
-        release.parts, id_names, tracker_names, belongs, left_out
-    ):
-        form = "gem_api" if "asset_id" in row.texts else "gem_tracker"
-        item = _item(form, part.dataset, row.texts)
-        place = item["place"] = places.get(record_id)
-        item["place_of"] = firsts.before(
-            entity_of(row, part.dataset),
-            place,
-            place_of(row),
-            record_id,
-            partial(_is_readable, reading, record_id, row.texts, part.dataset, place),
-        )
-        yield record_id, item, part.location
-
-
-@lru_cache(maxsize=2)
-def _places(
-    parts: tuple[Part, ...],
-    id_names: tuple[str, ...],
-    tracker_names: tuple[str, ...],
-    belongs: Callable[[str | None], bool],
-    entity_of: Callable[[Columns, str | None], str | None],
-) -> Mapping[str, str]:
-    """See `told_apart`; asked when a release is checked and again when it is published."""
-    return told_apart(
-        Sighting(entity, record_id, place_of(row))
-        for record_id, part, row in _numbered_rows(
-            parts, id_names, tracker_names, belongs, Counter()
-        )
-        if (entity := entity_of(row, part.dataset)) is not None
-    )
-
-
-def _is_readable(
-    reading: _Reading,
-    record_id: str,
-    columns: Mapping[str, str],
-    dataset: str | None,
-    place: str | None,
-) -> bool:
-    return isinstance(reading(record_id, columns, dataset, place), Mapped)
-
-
-def _numbered_rows(
-    parts: tuple[Part, ...],
-    id_names: tuple[str, ...],
-    tracker_names: tuple[str, ...],
-    belongs: Callable[[str | None], bool],
-    left_out: Counter[str],
-) -> Iterator[tuple[str, Part, Columns]]:
-    ids = RowIds()
-    for part in parts:
-        ids.begin_list()
-        for columns in part.read():
-            row = Columns(columns)
-            if not belongs(row.text(*tracker_names) or part.dataset):
-                left_out[_OTHER_TRACKER] += 1
-                continue
-            record_id = ids.of(row.text(*id_names) or _row_id(columns), columns, left_out)
-            if record_id is not None:
-                yield record_id, part, row
-
-
-def _plain_rows(part: Part) -> Iterator[Row]:
-    """Rows of a grid list by the names that its columns have in lower case."""
-    for columns in part.read():
-        yield {plain_name(name): text for name, text in columns.items()}
-
-
-def _node_rows(release: Release, _left_out: Counter[str]) -> _Rows:
-    for buses in release.parts:
-        for columns in _plain_rows(buses):
-            record_id = node_record_id(columns.get("bus_id") or _row_id(columns))
-            yield record_id, _item("grid_bus", None, columns), buses.location
-
-
-def _line_rows(release: Release, _left_out: Counter[str]) -> _Rows:
-    parts = {part.dataset: part for part in release.parts}
-    buses = _plain_rows(parts["buses"]) if "buses" in parts else ()
-    nodes = {columns.get("bus_id", ""): _reported(columns) for columns in buses}
-    for name, link in (("lines", False), ("links", True)):
-        if name in parts:
-            yield from _ends_joined(parts[name], nodes, link=link)
-
-
-def _ends_joined(part: Part, nodes: Mapping[str, Row], *, link: bool) -> _Rows:
-    form, id_column = ("grid_link", "link_id") if link else ("grid_line", "line_id")
-    for columns in _plain_rows(part):
-        record_id = line_record_id(columns.get(id_column) or _row_id(columns), link=link)
-        item = _item(form, None, columns)
-        item["from_node"] = nodes.get(columns.get("bus0", ""))
-        item["to_node"] = nodes.get(columns.get("bus1", ""))
-        yield record_id, item, part.location
-
-
-def _project_rows(release: Release, _left_out: Counter[str]) -> _Rows:
-    for part in release.parts:
-        dataset = part.dataset or ""
-        for columns in _plain_rows(part):
-            record_id = project_record_id(dataset, columns.get("") or _row_id(columns))
-            yield record_id, _item("grid_project", dataset, columns), part.location
-
-
-_TRACKER_COLUMNS: Mapping[str, tuple[str, ...]] = {
-    "lng_terminals": lng_terminals.TRACKER,
-    "power_units": power_columns.TRACKER,
-}
-
-_BELONGS: Mapping[str, Callable[[str | None], bool]] = {
-    "lng_terminals": is_lng,
-    "power_units": is_power,
-}
-
 _ID_COLUMNS: Mapping[str, tuple[str, ...]] = {
-    "lng_terminals": lng_terminals.UNIT_ID,
-    "power_units": power_columns.UNIT_ID,
+    **{stream: tracker.id_columns for stream, tracker in TRACKERS.items()},
     "substations": ("bus_id",),
     "transmission_lines": ("line_id", "link_id", "bus_id"),
     "transmission_projects": ("the first column",),
 }
 
-_ROWS_OF_STREAM: Mapping[str, Callable[[Release, Counter[str]], _Rows]] = {
-    "lng_terminals": _lng_rows,
-    "power_units": _power_rows,
-    "substations": _node_rows,
-    "transmission_lines": _line_rows,
-    "transmission_projects": _project_rows,
+_ROWS_OF_STREAM: Mapping[str, Callable[[Release, Counter[str]], Rows]] = {
+    **{stream: partial(tracker_rows, tracker) for stream, tracker in TRACKERS.items()},
+    "substations": node_rows,
+    "transmission_lines": line_rows,
+    "transmission_projects": project_rows,
 }
-
-
-def _item(form: str, dataset: str | None, columns: Mapping[str, str]) -> Item:
-    return {
-        "form": form,
-        "dataset": dataset,
-        "columns": _reported(columns),
-        "place": None,
-        "place_of": None,
-        "from_node": None,
-        "to_node": None,
-    }
-
-
-def _reported(columns: Mapping[str, str]) -> Row:
-    return {name: text for name, text in columns.items() if text != ""}
-
-
-def _row_id(columns: Row) -> str:
-    """Stands in for a missing id, so that the row can be kept and rejected."""
-    return "row-" + hashlib.sha256("\0".join(columns.values()).encode()).hexdigest()[:16]

@@ -27,6 +27,7 @@ from producers.errors import AlreadyRunningError
 from producers.raw_log import RawLog
 from producers.run_history import KILLED, Attempt, FinishedRun, SourceHealth, StartedRun
 from producers.seen_fields import FieldCounts, FieldDrift
+from producers.storable_text import storable
 
 _UNKNOWN = "Whether this run was recorded as done is not known"
 _DONE = "This run was recorded as done, but not how it ended"
@@ -258,7 +259,7 @@ class CheckpointStore:
                     attempt.rate_limit_hits,
                     attempt.error,
                     Jsonb(attempt.left_out),
-                    attempt.message,
+                    None if attempt.message is None else storable(attempt.message),
                     attempt.id,
                 ),
             )

@@ -45,9 +45,7 @@ class Published:
 
     def add(self, record_id: str, digest: int) -> None:
         """Note that an item was published."""
-        # PostgreSQL has no text with a zero byte in it.
-        if "\0" not in record_id:
-            self.changes[record_id] = digest
+        self.changes[record_id] = digest
 
     def remove(self, record_id: str) -> None:
         """Note that an id was published as no longer listed."""

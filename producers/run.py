@@ -9,7 +9,7 @@ import time
 import uuid
 from collections.abc import Callable, Iterable, Iterator, Mapping
 from contextlib import contextmanager, suppress
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from datetime import UTC, date, datetime, timedelta
 from functools import partial
 from typing import Any, Literal
@@ -32,6 +32,7 @@ from producers.published import Published, digest_of
 from producers.raw_log import RawLog, known_part, lost_since
 from producers.run_history import Attempt, FinishedRun
 from producers.seen_fields import FieldCounts, item_schema
+from producers.storable_text import storable
 from producers.unfinished import Unfinished, unfinished_since
 from streams.avro.codec import Registry
 from streams.avro.contracts import contract
@@ -458,6 +459,7 @@ class _Run:
         self._request = request
         self._listed: dict[str, str] = {}
         self._appeared: dict[str, str] = {}
+        self._unlisted: list[str] = []
         self._last_items: dict[str, RawItem] = {}
         agreed = contract(raw_topic(connector.name).contract_name)
         self._fields = FieldCounts(item_schema(agreed.latest))
@@ -466,7 +468,8 @@ class _Run:
 
     def publish_items(self, http: HttpSource, on_progress: Progress | None) -> None:
         """Pull and publish everything the source gives."""
-        for item in self._connector.pull_or_subscribe(http, self._request, self.pull):
+        for pulled in self._connector.pull_or_subscribe(http, self._request, self.pull):
+            item = replace(pulled, record_id=storable(pulled.record_id))
             self._publish_item(item)
             self._fields.add(item.stream, item.item)
             self._listed[item.record_id] = item.stream
@@ -514,6 +517,7 @@ class _Run:
             for key, stream in self._listed.items()
             if stream in complete and key not in recorded
         }
+        self._unlisted = [key for key in self.gone if key in recorded]
         for record_id, stream in sorted(self.gone.items()):
             self._publish(
                 self._envelope.no_longer_listed(record_id, stream, self._last_items[stream])
@@ -572,7 +576,7 @@ class _Run:
                 already_published=self.already_published,
             ),
             self._appeared,
-            self.gone,
+            self._unlisted,
             self._fields,
             self._published.changes,
             afresh=afresh,

@@ -22,7 +22,7 @@ class FinishedRun:
         delisted: Records published as no longer listed.
         complete: The run read a whole release of at least one stream.
         checkpoint: Where the next run goes on.
-        raw_log: The raw topic at the end of the run: the checkpoint belongs to it.
+        raw_log: The part of the raw topic that runs have recorded: the checkpoint belongs to it.
         fetched_until: Last fetch time that a record of this or an earlier run has.
         left_out: Items that were not published, by reason.
         already_published: Items that say what was published of them last; not published again.

@@ -11,6 +11,7 @@ from dataclasses import dataclass
 from datetime import datetime
 from typing import Any, Final
 
+from producers.storable_text import storable
 from streams.avro.contracts import AvroSchema
 
 _KEPT_BESIDE: Final = ("extra", "columns")
@@ -62,7 +63,7 @@ class FieldCounts:
         found: Counter[str] = Counter()
         for (name, fields), items in self._forms.items():
             if name == stream:
-                found.update(dict.fromkeys(fields, items))
+                found.update(dict.fromkeys(map(storable, fields), items))
         return found
 
 

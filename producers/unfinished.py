@@ -9,6 +9,7 @@ from dataclasses import dataclass, field
 from typing import Any
 
 from producers.raw_log import RawLog
+from producers.storable_text import storable
 from streams.avro.codec import Decoder
 from streams.core.foreign import ForeignRecords
 from streams.core.records import RawCoordinates
@@ -77,7 +78,7 @@ def unfinished_since(
         raw = read_value(record, decoder, foreign)
         if raw is None:
             continue
-        record_id, stream = raw["record_id"], raw["stream"]
+        record_id, stream = storable(raw["record_id"]), raw["stream"]
         count += 1
         if with_ids:
             record_ids.add(record_id)

@@ -377,6 +377,25 @@ class TestWRIPowerPlantsConnector:
         again = live.poll(WRI)
         assert (again.unchanged, again.published) == (True, 0)
 
+    def test_zero_bytes_of_a_damaged_file_stop_nothing(self, live: Live, tmp_path: Path) -> None:
+        """PostgreSQL has no place for them in a text."""
+        file = tmp_path / "plants.csv"
+        local = live.with_variables(WRI_LOCATION=str(file), WRI_MINIMUM_ROWS="0")
+        heading = "gppd_idnr,name,country,capacity_mw,latitude,longitude,primary_fuel"
+        rows = [f"TOY{number},Toy,NOR,1,61.1,8.5,Hydro,said" for number in range(8)]
+        damaged = [heading + ",no\0te", *rows[:-1], rows[-1].replace("TOY7", "TO\0Y7")]
+        file.write_text("\n".join(damaged) + "\n")
+        assert local.poll(WRI).published == 8
+        assert local.poll(WRI).unchanged
+        file.write_text("\n".join(damaged[:-1]) + "\n")
+        assert (summary := local.poll(WRI)).delisted == summary.published == 1
+        events: dict[str, list[str]] = {}
+        for one in live.published(WRI):
+            events.setdefault(one.key, []).append(one.record.event)
+        assert events == {f"TOY{number}": ["observed"] for number in range(7)} | {
+            "TO\ufffdY7": ["observed", "no_longer_listed"]
+        }
+
     def test_a_lost_run_counts_until_its_stream_is_read_whole(self, live: Live) -> None:
         only_then = "SBX0000003"
         live.sandbox.control("wri", drop=[only_then])

@@ -98,3 +98,12 @@ def test_an_error_after_a_run_was_recorded_does_not_say_that_nothing_was(
             )
         with pytest.raises(CheckpointError, match="This run was recorded as done, but"):
             store.end_attempt(Attempt(number, now, 1, 0, None, {}))
+
+
+def test_what_an_error_said_is_kept_whatever_was_in_it(stack: LocalStack) -> None:
+    with fresh_database(stack) as dsn, open_store(dsn) as store:
+        number, now = store.begin_attempt("toy", "run"), store.present()
+        message = "the columns are <html>\0"
+        store.end_attempt(Attempt(number, now, 0, 0, "SourceError", {}, message))
+        (run,) = store.runs("toy", 10)
+        assert run.message == "the columns are <html>\ufffd"

@@ -3,7 +3,6 @@
 Retries and backoff come from stamina, pacing from pyrate-limiter.
 """
 
-import json
 import logging
 import time
 from collections.abc import Callable, Collection, Iterator, Mapping
@@ -30,6 +29,7 @@ from producers.errors import (
     UnexpectedAnswerError,
     UnreachableError,
 )
+from producers.json_text import json_value
 
 log = logging.getLogger(__name__)
 
@@ -188,7 +188,7 @@ class HttpSource:
                 self._check(response)
                 text = self._body(response)
                 try:
-                    answer = json.loads(text)
+                    answer = json_value(text)
                 except ValueError as error:
                     reason = f"{bare_address(url)}: no JSON but {self._excerpt(text)}"
                     raise _UnansweredError(reason) from error
@@ -218,7 +218,7 @@ class HttpSource:
                 text = self.redacted(body[:_READ_ANSWER].decode("utf-8", "replace"))
                 value: object = None
                 try:
-                    value = json.loads(body)
+                    value = json_value(body)
                 except ValueError as error:
                     if response.status_code == httpx.codes.OK:
                         reason = f"{bare_address(url)}: no JSON but {self._excerpt(body)}"

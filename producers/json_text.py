@@ -9,8 +9,8 @@ _HALF_A_PAIR = re.compile(rb"\\u[dD][89a-fA-F]")
 def json_value(body: bytes) -> object:
     """The value of a JSON text; what is no letter in it is U+FFFD.
 
-    A source that cuts texts by UTF-16 units leaves half of a letter beyond them, which neither UTF-8
-    nor Avro has. One text like that is no reason to refuse a whole answer.
+    A source that cuts texts by UTF-16 units leaves half of a letter that takes two, which neither
+    UTF-8 nor Avro has. One text like that is no reason to refuse a whole answer.
 
     Raises:
         ValueError: no JSON, or cut short.

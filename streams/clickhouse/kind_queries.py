@@ -24,6 +24,8 @@ STATUS_GROUPS: Mapping[str, tuple[str, ...]] = {
 """What is added up apart from each other, by the words of `status`."""
 
 _LONGEST_CURSOR = 10_000
+_PAGE_ROWS = 10_001
+"""More are no page, but a file."""
 
 _TEXTS = frozenset({"String", "LowCardinality(String)", "Nullable(String)"})
 _NUMBERS = frozenset({"Float64", "Int32", "Nullable(Float64)", "Nullable(Int32)"})
@@ -200,8 +202,9 @@ def _page(
         parameters |= values
     direction = " DESC" if sort.descending else ""
     order = f"`{by.name}`{direction} NULLS LAST, record_id"
-    if by.name == "record_id" and len(conditions) > 1:
-        # Reading in the order of the key takes half as long again where filters leave few rows.
+    if by.name == "record_id" and len(conditions) > 1 and limit <= _PAGE_ROWS:
+        # Reading in the order of the key takes half as long again where filters leave few rows;
+        # only many rows are better not sorted in memory.
         order = f"identity(record_id){direction}"
     allowed = (*columns, ROW_JSON.name)
     shown = [bounds.one_of("column", name, allowed) for name in show] or shown_columns(kind)

@@ -63,12 +63,6 @@ def test_what_was_withdrawn_is_new_when_it_comes_back() -> None:
     assert second.changes == {"P1": None}
 
 
-def test_an_id_that_no_table_takes_is_published_each_time() -> None:
-    odd = replace(ITEM, record_id="P\0")
-    assert not has(published(odd), odd)
-    assert published(odd).changes == {}
-
-
 @given(
     st.lists(st.lists(st.tuples(st.sampled_from("abc"), st.integers(0, 2)), max_size=6), max_size=8)
 )

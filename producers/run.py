@@ -325,6 +325,8 @@ def _unfinished(
     with_ids: bool,
 ) -> Unfinished:
     """What runs have published and not recorded; says so where there is any."""
+    if before.ends == now.ends:
+        return Unfinished()
     topic = raw_topic(connector.name)
     released = {stream.name for stream in connector.discover() if stream.released}
     with Registry(services.schema_registry_url) as registry:
@@ -459,7 +461,6 @@ class _Run:
         self._request = request
         self._listed: dict[str, str] = {}
         self._appeared: dict[str, str] = {}
-        self._unlisted: list[str] = []
         self._last_items: dict[str, RawItem] = {}
         agreed = contract(raw_topic(connector.name).contract_name)
         self._fields = FieldCounts(item_schema(agreed.latest))
@@ -469,7 +470,9 @@ class _Run:
     def publish_items(self, http: HttpSource, on_progress: Progress | None) -> None:
         """Pull and publish everything the source gives."""
         for pulled in self._connector.pull_or_subscribe(http, self._request, self.pull):
-            item = replace(pulled, record_id=storable(pulled.record_id))
+            record_id = storable(pulled.record_id)
+            same = record_id == pulled.record_id
+            item = pulled if same else replace(pulled, record_id=record_id)
             self._publish_item(item)
             self._fields.add(item.stream, item.item)
             self._listed[item.record_id] = item.stream
@@ -517,7 +520,6 @@ class _Run:
             for key, stream in self._listed.items()
             if stream in complete and key not in recorded
         }
-        self._unlisted = [key for key in self.gone if key in recorded]
         for record_id, stream in sorted(self.gone.items()):
             self._publish(
                 self._envelope.no_longer_listed(record_id, stream, self._last_items[stream])
@@ -576,7 +578,7 @@ class _Run:
                 already_published=self.already_published,
             ),
             self._appeared,
-            self._unlisted,
+            self.gone,
             self._fields,
             self._published.changes,
             afresh=afresh,

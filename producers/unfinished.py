@@ -14,8 +14,8 @@ from streams.avro.codec import Decoder
 from streams.core.foreign import ForeignRecords
 from streams.core.records import RawCoordinates
 from streams.core.redrive import original_of
-from streams.kafka.decoded_reader import read_value
-from streams.kafka.topic_reader import read
+from streams.kafka.decoded_reader import read_decoded
+from streams.kafka.topic_reader import Record
 
 
 @dataclass(frozen=True, slots=True)
@@ -34,9 +34,6 @@ class Unfinished:
     record_ids: Collection[str] = ()
     listed: Mapping[str, str] = field(default_factory=dict)
     streams: frozenset[str] = frozenset()
-
-
-NOTHING = Unfinished()
 
 
 def unfinished_since(
@@ -63,21 +60,15 @@ def unfinished_since(
     Raises:
         BrokerError, TopicMismatchError, RegistryError: it could not be read.
     """
-    if before.ends == now.ends:
-        return NOTHING
     starts = dict.fromkeys(range(len(now.ends)), 0) | dict(enumerate(before.ends))
     count = 0
     record_ids: set[str] = set()
     listed: dict[str, str] = {}
     streams: set[str] = set()
-    foreign = ForeignRecords()
-    for record in read(bootstrap, topic, from_offset=starts):
-        own = RawCoordinates(record.topic, record.partition, record.offset)
-        if original_of(own, record.headers) is not None:
-            continue  # a redriven or replayed copy is as old as its original
-        raw = read_value(record, decoder, foreign)
-        if raw is None:
-            continue
+    # Foreign records are for normalize to name: each becomes a dead letter.
+    for _, raw in read_decoded(
+        bootstrap, topic, decoder, ForeignRecords(), from_offset=starts, wanted=_is_no_copy
+    ):
         record_id, stream = storable(raw["record_id"]), raw["stream"]
         count += 1
         if with_ids:
@@ -88,3 +79,9 @@ def unfinished_since(
             if raw["event"] == "observed":
                 listed[record_id] = stream
     return Unfinished(count, record_ids, listed, frozenset(streams))
+
+
+def _is_no_copy(record: Record) -> bool:
+    """Whether a record is an original; a redriven or replayed copy is as old as its original."""
+    own = RawCoordinates(record.topic, record.partition, record.offset)
+    return original_of(own, record.headers) is None

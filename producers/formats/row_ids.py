@@ -1,8 +1,9 @@
 """Ids of the rows of several lists that are one release: each row once, each id once."""
 
 from collections import Counter
-from collections.abc import Mapping
+from collections.abc import Iterable, Mapping
 from dataclasses import dataclass, field
+from hashlib import sha256
 from typing import Final
 
 from producers.formats.tracker_files import SHEET
@@ -46,6 +47,11 @@ class RowIds:
             left_out[_IN_AN_EARLIER_LIST] += 1
             return None
         return record_id
+
+
+def stand_in_id(cells: Iterable[str]) -> str:
+    """Stands in for a missing id of a row, so that the row can be kept and rejected."""
+    return "row-" + sha256("\0".join(cells).encode()).hexdigest()[:16]
 
 
 def _numbered(unit_id: str, number: int) -> str:

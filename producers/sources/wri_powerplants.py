@@ -4,7 +4,6 @@ Host: an S3 bucket, no key, no limits. Last release v1.3.0 of 2021-06-02, so nea
 nothing new: by ETag, or by the hash of the CSV. Source: README and release notes of the database.
 """
 
-import hashlib
 from collections.abc import Iterator, Mapping
 from operator import itemgetter
 from pathlib import Path
@@ -30,6 +29,7 @@ from producers.formats.odd_cells import OddCells, year_in
 from producers.formats.readability import check_readable, readability, report_fields
 from producers.formats.reading import UnreadableNumberError, number
 from producers.formats.release_files import PreviousRelease, check_rows, obtain_readable
+from producers.formats.row_ids import stand_in_id
 from producers.formats.text_repair import repaired
 from producers.formats.tracker_columns import plain_name
 from producers.formats.tracker_position import place
@@ -299,12 +299,7 @@ def _items(release: CsvRelease, location: str) -> Iterator[RawItem]:
         for index, text in enumerate(surplus, start=width + 1):
             extra[f"column_{index}"] = text
         item["extra"] = extra
-        yield RawItem("plants", item[_ID] or _row_id(row), item, None, release.digest, location)
-
-
-def _row_id(row: list[str]) -> str:
-    """Stands in for a missing id, so that the row can be kept and rejected."""
-    return "row-" + hashlib.sha256("\0".join(row).encode()).hexdigest()[:16]
+        yield RawItem("plants", item[_ID] or stand_in_id(row), item, None, release.digest, location)
 
 
 def _plant(item: Mapping[str, Any], odd: OddCells) -> PowerPlant | Rejected:

@@ -162,11 +162,8 @@ def kind_features(
         kind, filters or Filters(), sort or Sort(), (after, until), limit, [*shown, *unseen]
     )
     seen = {name: f"`{name}`" for name in page.columns if name not in unseen}
-    if not show:
-        row = seen.pop(ROW_JSON.name)
-        properties = appended(row, seen) if seen else row
-    else:
-        properties = json_object(seen)
+    row = seen.pop(ROW_JSON.name, None)
+    properties = json_object(seen) if row is None else appended(row, seen)
     return BoundQuery(features(place, properties, page.sql), page.parameters, str)
 
 

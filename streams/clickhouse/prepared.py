@@ -64,7 +64,9 @@ def _default(column: Column, values: Values) -> str:
 
 
 def appended(text: str, values: Values) -> str:
-    """A JSON object, the SQL of its text given, with further members at its end."""
+    """A JSON object, the SQL of its text given, with further members, if any, at its end."""
+    if not values:
+        return text
     return f"concat(substring({text}, 1, length({text}) - 1), {_members(values, ',')}, '}}')"
 
 

@@ -11,7 +11,7 @@ from typing import Any, TypeVar
 from streams.avro.codec import Decoder, UndecodableError
 from streams.core.foreign import ForeignRecords
 from streams.core.records import RawCoordinates
-from streams.kafka.topic_reader import Record, read_all
+from streams.kafka.topic_reader import Record, read
 
 logger = logging.getLogger(__name__)
 
@@ -24,22 +24,24 @@ def read_decoded(
     decoder: Decoder[_Value],
     foreign: ForeignRecords | None = None,
     *,
+    from_offset: int | Mapping[int, int] = 0,
     wanted: Callable[[Record], bool] | None = None,
 ) -> Iterator[tuple[Record, _Value]]:
-    """Every record of a topic with its value, as `read_all` reads it.
+    """Records of a topic with their values, as `read` reads them.
 
     Args:
         bootstrap: Kafka bootstrap servers.
         topic: Name.
         decoder: Of its values.
         foreign: Takes what is no record of ours; without it, it is logged.
+        from_offset: First offset in every partition, or of each.
         wanted: Which records to decode; the others are left out without a word.
 
     Raises:
         TopicMismatchError, BrokerError, RegistryError: it could not be read.
     """
     left_out = ForeignRecords() if foreign is None else foreign
-    for record in read_all(bootstrap, topic):
+    for record in read(bootstrap, topic, from_offset=from_offset):
         if wanted is not None and not wanted(record):
             continue
         value = read_value(record, decoder, left_out)

@@ -9,14 +9,13 @@ import httpx
 import pytest
 
 from streams.clickhouse.client import ClickHouse
-from streams.clickhouse.tables import tables
 from streams.serve.addresses import PREFIX
 from streams.settings import Settings
 from tests.bench.serving_data import TOPIC_ID
 from tests.serve.client import Api, free_port, running_api
 from tests.serve.data import load, publish
 from tests.serve.feed_copy import Copy, follow
-from tests.sink.engine import loader_of
+from tests.sink.engine import empty_tables, loader_of
 from tests.sink.records import RECORD, gas_day, plant_with
 
 DEADLINE_SECONDS = 30.0
@@ -100,11 +99,11 @@ def _rebuild() -> list[RECORD]:
 
 
 @pytest.fixture
-def changing(clickhouse: ClickHouse, api: Api) -> Iterator[ClickHouse]:
-    """The engine that all tests here share; it has its own data again when the test is over."""
+def loaded_again(clickhouse: ClickHouse, api: Api) -> Iterator[None]:
+    """The engine that all tests here share has its own data again when the test is over."""
     asked = ("power-plants?limit=1000", "lng-inventory")
     before = [api.data(address) for address in asked]
-    yield clickhouse
+    yield
     _load_again(clickhouse)
     deadline = time.monotonic() + DEADLINE_SECONDS
     while [api.data(address) for address in asked] != before:
@@ -112,14 +111,13 @@ def changing(clickhouse: ClickHouse, api: Api) -> Iterator[ClickHouse]:
 
 
 def _load_again(clickhouse: ClickHouse) -> None:
-    for table in tables():
-        clickhouse.command(f"TRUNCATE TABLE {table.name}")
+    empty_tables(clickhouse)
     load(clickhouse)
 
 
-def test_a_copy_kept_by_events_alone_equals_the_data(changing: ClickHouse) -> None:
+@pytest.mark.usefixtures("loaded_again")
+def test_a_copy_kept_by_events_alone_equals_the_data(clickhouse: ClickHouse) -> None:
     """Through connections that break anywhere, restarts, repeats, merges, a rebuild, a reload."""
-    clickhouse = changing
     random = Random(1)
     loader = loader_of(clickhouse, TOPIC_ID)
     copy = Copy()

@@ -8,7 +8,7 @@ from streams.avro.contracts import contract
 from streams.clickhouse.bound_query import READ_SETTINGS, BoundQuery
 from streams.clickhouse.client import ClickHouse
 from streams.clickhouse.kind_queries import list_kind, list_rows
-from streams.clickhouse.tables import KINDS
+from streams.clickhouse.tables import KINDS, tables
 from streams.core.rejection_limits import RejectionLimits
 from streams.kafka.batch import Batch
 from streams.sink.loader import Loader
@@ -22,6 +22,12 @@ OLDER_ID, NEWER_ID = 101, 102
 def loader_of(clickhouse: ClickHouse, topic_id: str) -> Loader:
     known = schemas() | {OLDER_ID: older_schema(), NEWER_ID: newer_schema()}
     return Loader(clickhouse, known.get, lambda topic: topic_id, LIMITS)
+
+
+def empty_tables(clickhouse: ClickHouse) -> None:
+    """Take every row out of every table."""
+    for table in tables():
+        clickhouse.command(f"TRUNCATE TABLE {table.name}")
 
 
 def older_schema() -> dict[str, Any]:

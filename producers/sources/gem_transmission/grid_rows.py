@@ -3,11 +3,12 @@
 from collections import Counter
 from collections.abc import Iterator, Mapping
 
+from producers.formats.row_ids import stand_in_id
 from producers.formats.tracker_columns import plain_name
 from producers.formats.tracker_files import Row
 from producers.sources.gem_transmission.grid_network import line_record_id, node_record_id
 from producers.sources.gem_transmission.grid_projects import project_record_id
-from producers.sources.gem_transmission.raw_items import Rows, raw_item, reported, row_id
+from producers.sources.gem_transmission.raw_items import Rows, raw_item, reported
 from producers.sources.gem_transmission.release import Part, Release
 
 
@@ -21,7 +22,7 @@ def node_rows(release: Release, _left_out: Counter[str]) -> Rows:
     """Nodes of the grid."""
     for buses in release.parts:
         for columns in _plain_rows(buses):
-            record_id = node_record_id(columns.get("bus_id") or row_id(columns))
+            record_id = node_record_id(columns.get("bus_id") or stand_in_id(columns.values()))
             yield record_id, raw_item("grid_bus", None, columns), buses.location
 
 
@@ -38,7 +39,9 @@ def line_rows(release: Release, _left_out: Counter[str]) -> Rows:
 def _ends_joined(part: Part, nodes: Mapping[str, Row], *, link: bool) -> Rows:
     form, id_column = ("grid_link", "link_id") if link else ("grid_line", "line_id")
     for columns in _plain_rows(part):
-        record_id = line_record_id(columns.get(id_column) or row_id(columns), link=link)
+        record_id = line_record_id(
+            columns.get(id_column) or stand_in_id(columns.values()), link=link
+        )
         item = raw_item(form, None, columns)
         item["from_node"] = nodes.get(columns.get("bus0", ""))
         item["to_node"] = nodes.get(columns.get("bus1", ""))
@@ -50,5 +53,5 @@ def project_rows(release: Release, _left_out: Counter[str]) -> Rows:
     for part in release.parts:
         dataset = part.dataset or ""
         for columns in _plain_rows(part):
-            record_id = project_record_id(dataset, columns.get("") or row_id(columns))
+            record_id = project_record_id(dataset, columns.get("") or stand_in_id(columns.values()))
             yield record_id, raw_item("grid_project", dataset, columns), part.location

@@ -1,6 +1,5 @@
 """The form that rows of every list have in a raw record."""
 
-import hashlib
 from collections.abc import Iterator, Mapping
 
 from producers.formats.tracker_files import Row
@@ -27,8 +26,3 @@ def raw_item(form: str, dataset: str | None, columns: Mapping[str, str]) -> Item
 def reported(columns: Mapping[str, str]) -> Row:
     """Columns that are not empty."""
     return {name: text for name, text in columns.items() if text != ""}
-
-
-def row_id(columns: Row) -> str:
-    """Stands in for a missing id, so that the row can be kept and rejected."""
-    return "row-" + hashlib.sha256("\0".join(columns.values()).encode()).hexdigest()[:16]

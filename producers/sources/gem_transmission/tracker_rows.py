@@ -7,14 +7,14 @@ from functools import lru_cache, partial
 
 from producers.errors import UnexpectedAnswerError
 from producers.formats import power_columns
-from producers.formats.row_ids import RowIds
+from producers.formats.row_ids import RowIds, stand_in_id
 from producers.formats.shared_ids import FirstAtPlace, Sighting, told_apart
 from producers.formats.tracker_columns import Columns
 from producers.formats.tracker_position import place_of
 from producers.sources.gem_transmission import lng_terminals
 from producers.sources.gem_transmission.lng_terminals import is_lng, lng_unit, terminal_entity
 from producers.sources.gem_transmission.power_units import is_power, plant_entity, power_unit
-from producers.sources.gem_transmission.raw_items import Rows, raw_item, row_id
+from producers.sources.gem_transmission.raw_items import Rows, raw_item
 from producers.sources.gem_transmission.release import Part, Release
 from streams.core.errors import Rejected
 from streams.core.records import Mapped
@@ -150,6 +150,8 @@ def _numbered_rows(
             if not tracker.has(row, part):
                 left_out[_OTHER_TRACKER] += 1
                 continue
-            record_id = ids.of(row.text(*tracker.id_columns) or row_id(columns), columns, left_out)
+            record_id = ids.of(
+                row.text(*tracker.id_columns) or stand_in_id(columns.values()), columns, left_out
+            )
             if record_id is not None:
                 yield record_id, part, row

@@ -6,9 +6,8 @@ import pytest
 
 from streams.clickhouse.client import ClickHouse
 from streams.clickhouse.schema import ensure_schema
-from streams.clickhouse.tables import tables
 from streams.sink.loader import Loader
-from tests.sink.engine import loader_of
+from tests.sink.engine import empty_tables, loader_of
 from tests.sink.records import WEIGHTS
 
 
@@ -23,8 +22,7 @@ def engine(tmp_path_factory: pytest.TempPathFactory) -> Iterator[ClickHouse]:
 @pytest.fixture
 def clickhouse(engine: ClickHouse) -> ClickHouse:
     """The engine with empty tables."""
-    for table in tables():
-        engine.command(f"TRUNCATE TABLE {table.name}")
+    empty_tables(engine)
     return engine
 
 

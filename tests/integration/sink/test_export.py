@@ -12,11 +12,10 @@ from frictionless import Package
 
 from streams.clickhouse.client import ClickHouse
 from streams.clickhouse.export_reader import ExportReader
-from streams.clickhouse.tables import tables
 from streams.clickhouse.views import views
 from streams.commands.export import write_package
 from tests.serve.data import publish
-from tests.sink.engine import loader_of
+from tests.sink.engine import empty_tables, loader_of
 from tests.sink.records import RECORD, WEIGHTS, gas_day, plant_with
 
 pytestmark = pytest.mark.integration
@@ -53,8 +52,7 @@ def test_the_same_data_give_the_same_bytes_however_they_were_loaded(
     assert first.keys() == {f"{view.name}.parquet" for view in VIEWS} | {"datapackage.json"}
     assert exported(clickhouse, tmp_path / "first") == first
 
-    for table in tables():
-        clickhouse.command(f"TRUNCATE TABLE {table.name}")
+    empty_tables(clickhouse)
     again = loader_of(clickhouse, "topic")
     for start in reversed(range(0, len(RECORDS), 11)):
         publish(again, 0, start, RECORDS[start : start + 11])

@@ -7,6 +7,7 @@
     ports.py        which ports the components listen on, and who holds one that is taken
     process.py      one supervised child process; `parent_death_guard.py` is how it starts
     owner.py        one living owner for each data directory
+    system_user.py  who runs PostgreSQL where we are root
     kafka.py  registry.py  postgres.py      one component each
     stack.py        all of them together
 

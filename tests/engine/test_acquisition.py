@@ -377,6 +377,7 @@ def test_error_while_the_index_is_built_is_reported(worker: Worker, log: Log) ->
     assert published(log) == []
 
 
+@pytest.mark.processes
 @pytest.mark.parametrize(("action", "ended_by"), [("", signal.SIGKILL), (":stop", signal.SIGSTOP)])
 def test_failpoint_ends_or_stops_the_process(action: str, ended_by: signal.Signals) -> None:
     pid = os.fork()

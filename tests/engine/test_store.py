@@ -71,6 +71,7 @@ def test_discarded_store_is_empty_and_usable(tmp_path: Path) -> None:
     assert store.get(b"c") == b"3"
 
 
+@pytest.mark.processes
 def test_what_a_killed_process_leaves_is_whole_up_to_its_position(tmp_path: Path) -> None:
     program = f"""
 import os, signal
@@ -93,6 +94,7 @@ os.kill(os.getpid(), signal.SIGKILL)
     assert whole(store)
 
 
+@pytest.mark.processes
 def test_a_full_disk_is_said_and_what_was_stored_before_is_used_when_there_is_room(
     tmp_path: Path,
 ) -> None:

@@ -11,7 +11,6 @@ from pathlib import Path
 from typing import cast
 from urllib.parse import urlsplit
 
-import jsonschema
 import pytest
 import yaml
 
@@ -94,8 +93,10 @@ def test_every_variable_is_a_setting(service: Service) -> None:
 
 
 def test_compose_takes_the_file() -> None:
+    from jsonschema import Draft7Validator  # here: it takes a second, whichever tests are chosen
+
     schema = json.loads(COMPOSE_SCHEMA.read_text(encoding="utf-8"))
-    validator = jsonschema.Draft7Validator(schema)
+    validator = Draft7Validator(schema)
     found = [f"{one.json_path}: {one.message}" for one in validator.iter_errors(_compose())]
     assert found == []
     misspelled = {"services": {"one": {"image": "one", "enviroment": {}}}}
@@ -143,6 +144,7 @@ def test_the_sandbox_lets_itself_be_asked_as_often_as_in_a_local_run() -> None:
     assert environment_without_limits().items() <= _own("sandbox").environment.items()
 
 
+@pytest.mark.processes
 @each_service
 def test_every_command_exists(service: Service) -> None:
     assert_commands_exist(service)
@@ -266,6 +268,7 @@ def test_image_has_locked_packages_and_an_ordinary_user() -> None:
     assert not any(instruction == "ENTRYPOINT" for instruction, *_ in instructions)
 
 
+@pytest.mark.processes
 def test_image_is_built_without_a_complaint() -> None:
     checked = subprocess.run(
         [Path(sys.executable).with_name("hadolint"), str(K8S / "Dockerfile")],
@@ -284,6 +287,7 @@ def test_image_has_one_base_pinned_by_its_digest_and_asks_whether_it_is_healthy(
     assert len([line for line in _dockerfile() if line[0] == "HEALTHCHECK"]) == 1
 
 
+@pytest.mark.processes
 def test_what_the_image_leaves_out_is_not_needed_by_what_it_runs() -> None:
     removed = next(line for line in _dockerfile() if "uninstall" in line)
     names = removed[removed.index("--yes") + 1 :]

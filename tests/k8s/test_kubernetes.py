@@ -8,7 +8,6 @@ from datetime import timedelta
 from pathlib import Path
 from typing import Any
 
-import kubernetes_validate
 import pytest
 import yaml
 
@@ -112,6 +111,8 @@ def services(manifests: list[Manifest], tmp_path: Path) -> Iterator[Service]:
 def test_kubernetes_takes_every_manifest(
     render: Callable[[str], list[Manifest]], overlay: str
 ) -> None:
+    import kubernetes_validate  # here: it takes a second, whichever tests are chosen
+
     manifests = render(overlay)
     for one in manifests:
         if one["kind"] not in OF_OPERATORS:

@@ -80,6 +80,7 @@ def test_fetched_once_then_used_without_a_network(
     assert len(server.requests) == 2
 
 
+@pytest.mark.processes
 def test_a_run_killed_in_the_middle_is_completed_by_the_next(
     server: MavenServer, lock: Path, cache: Path
 ) -> None:
@@ -180,6 +181,7 @@ def test_too_little_room_is_said_before_anything_is_fetched(
     assert server.requests == []
 
 
+@pytest.mark.processes
 def test_two_processes_fetch_into_one_cache(server: MavenServer, lock: Path, cache: Path) -> None:
     """The second waits for the first, then finds everything."""
     program = (

@@ -22,6 +22,7 @@ def test_a_second_owner_is_refused_and_told_the_first(tmp_path: Path) -> None:
     again.release()
 
 
+@pytest.mark.processes
 def test_a_killed_owner_owns_nothing(tmp_path: Path) -> None:
     program = (
         "import os, signal, sys; from pathlib import Path; "

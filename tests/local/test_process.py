@@ -18,6 +18,8 @@ from streams.local.errors import ComponentFailedError, StartTimeoutError
 from streams.local.process import ManagedProcess
 from tests.local.conditions import DEADLINE_SECONDS, wait_for
 
+pytestmark = pytest.mark.processes
+
 OBEYS = "print('up', flush=True); import time; time.sleep(300)"
 BEATS = "import time\nwhile True: print('up', flush=True); time.sleep(0.05)"
 REFUSES = "import signal; signal.signal(signal.SIGTERM, signal.SIG_IGN); " + OBEYS

@@ -8,6 +8,8 @@ from collections.abc import Iterator
 
 import pytest
 
+pytestmark = pytest.mark.processes
+
 NAME = "infrastructure-test"
 ASK = f"from streams.local.system_user import system_user; print(system_user({NAME!r}).uid)"
 

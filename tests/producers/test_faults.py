@@ -28,6 +28,8 @@ from producers.errors import (
 from producers.run import RunOptions, connect
 from tests.producers.sandbox_server import PLANTS, Sandbox
 
+pytestmark = pytest.mark.processes
+
 ALSI, GEM, NLR, WRI = "alsi_lng", "gem_transmission", "reexplorer", "wri_powerplants"
 NEWEST = date(2026, 5, 19)
 DAYS = RunOptions(since=date(2026, 2, 22), until=date(2026, 5, 19))

@@ -9,6 +9,8 @@ import pytest
 
 from tests.serve.client import DOCUMENT
 
+pytestmark = pytest.mark.processes
+
 CHECKS = (
     "not_a_server_error",
     "status_code_conformance",

@@ -166,7 +166,7 @@ class _Handler(BaseHTTPRequestHandler):
 def serving(path: str, password: str) -> Iterator[Server]:
     """A running server."""
     server = Server(path, password)
-    thread = threading.Thread(target=server.serve_forever)
+    thread = threading.Thread(target=server.serve_forever, args=(0.01,))
     thread.start()
     try:
         yield server

@@ -59,7 +59,7 @@ def _encoded(claims: object) -> str:
 def serving_tokens(context: ssl.SSLContext, secrets: Mapping[str, str]) -> Iterator[TokenServer]:
     """A running token server."""
     server = TokenServer(context, secrets)
-    thread = threading.Thread(target=server.serve_forever)
+    thread = threading.Thread(target=server.serve_forever, args=(0.01,))
     thread.start()
     try:
         yield server

@@ -11,6 +11,8 @@ from producers.sandbox.nlr import DEMO_KEY
 from producers.sandbox.trackers import PATH
 from tests.producers.sandbox_server import KEY, Sandbox
 
+pytestmark = pytest.mark.processes
+
 SOLAR = "/nlr/api/solar/solar_resource/v1"
 PVWATTS = "/nlr/api/pvwatts/v8.json"
 DATA_QUERY = "/nlr/api/solar/data_query/v2.json"

@@ -22,6 +22,8 @@ from producers.sources.alsi_lng.terminals import is_virtual
 from producers.sources.wri_powerplants import COLUMNS
 from tests.producers.sandbox_server import KEY, PLANTS, Sandbox, running_sandbox
 
+pytestmark = pytest.mark.processes
+
 ZIP = "/wri/global_power_plant_database_v_1_3.zip"
 
 

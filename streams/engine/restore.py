@@ -15,7 +15,7 @@ from streams.core.errors import StateError
 from streams.engine.failpoints import failpoint
 from streams.engine.store import PartitionStore, Position
 from streams.kafka.arrivals import arrived
-from streams.kafka.clients import NO_GROUP, client_settings
+from streams.kafka.clients import reader_settings
 from streams.topics import DAY_MS
 
 logger = logging.getLogger(__name__)
@@ -214,11 +214,7 @@ def partition_reader(bootstrap: str) -> Consumer:
     """A consumer that reads single partitions, read committed, and says where they end."""
     return Consumer(
         {
-            **client_settings(bootstrap),
-            "group.id": NO_GROUP,
-            "enable.auto.commit": False,
-            "isolation.level": "read_committed",
-            "enable.partition.eof": True,
+            **reader_settings(bootstrap),
             "fetch.wait.max.ms": _END_WAIT_MS,
             "queued.max.messages.kbytes": 65_536,
         }

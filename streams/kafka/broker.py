@@ -27,7 +27,7 @@ from confluent_kafka.admin import (
 )
 
 from streams.core.errors import BrokerError, TopicMismatchError
-from streams.kafka.clients import NO_GROUP, client_settings, not_allowed, refusal
+from streams.kafka.clients import client_settings, not_allowed, reader_settings, refusal
 from streams.topics import SCHEMA_IDS
 
 logger = logging.getLogger(__name__)
@@ -355,12 +355,8 @@ class Broker:
         """Offset of the next record, or the end of what can be read now where none follows."""
         consumer = Consumer(
             {
-                **client_settings(self._bootstrap),
-                "group.id": NO_GROUP,
-                "enable.auto.commit": False,
+                **reader_settings(self._bootstrap),
                 "auto.offset.reset": "earliest",
-                "isolation.level": "read_committed",
-                "enable.partition.eof": True,
                 "fetch.wait.max.ms": _PEEK_WAIT_MS,
                 "fetch.message.max.bytes": _PEEK_BYTES,
             },

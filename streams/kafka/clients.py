@@ -29,6 +29,23 @@ def client_settings(bootstrap: str) -> dict[str, Any]:
     return {"bootstrap.servers": bootstrap, "error_cb": hear, **kafka_settings()}
 
 
+def reader_settings(bootstrap: str) -> dict[str, Any]:
+    """The same of a reader that joins no group, reads committed records and is told of ends.
+
+    Raises:
+        BrokerError: the token server gives no token.
+    """
+    return {
+        **client_settings(bootstrap),
+        "group.id": NO_GROUP,
+        "enable.auto.commit": False,
+        "isolation.level": "read_committed",
+        "enable.partition.eof": True,
+        # Whenever its queue was full it waited a second by default, and the reader for it.
+        "fetch.queue.backoff.ms": 10,
+    }
+
+
 def _user() -> str:
     credentials = current_credentials()
     if credentials is None or not credentials.is_kafka_named:

@@ -20,7 +20,7 @@ from confluent_kafka.admin import AclOperation, OffsetSpec
 from streams.core.errors import BrokerError, TopicMismatchError
 from streams.kafka.arrivals import arrived
 from streams.kafka.broker import Broker
-from streams.kafka.clients import NO_GROUP, client_settings, not_allowed
+from streams.kafka.clients import NO_GROUP, not_allowed, reader_settings
 from streams.kafka.topic_admin import end_offsets, offsets_at
 
 logger = logging.getLogger(__name__)
@@ -99,12 +99,8 @@ def read(
     starts = _starts(bootstrap, topic, ends, from_offset, since)
     consumer = Consumer(
         {
-            **client_settings(bootstrap),
-            "group.id": NO_GROUP,
-            "enable.auto.commit": False,
+            **reader_settings(bootstrap),
             "auto.offset.reset": "earliest",
-            "isolation.level": "read_committed",
-            "enable.partition.eof": True,
             "fetch.wait.max.ms": 100 if follow else _END_WAIT_MS,
             "queued.max.messages.kbytes": 32_768,
         },

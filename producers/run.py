@@ -143,6 +143,9 @@ def _machine_time() -> datetime:
 class Envelope:
     """Wraps the items of one run into raw records.
 
+    A release is fetched at one moment: whoever asks what was known then gets all of it or nothing,
+    never a plant with half of its units.
+
     Args:
         connector: The source.
         run_id: The run.
@@ -158,6 +161,7 @@ class Envelope:
         self._connector = connector
         self._run_id = run_id
         self._fetch_time = fetch_time
+        self._fetched: dict[str, tuple[str, datetime]] = {}
 
     def observed(self, item: RawItem) -> RawRecord:
         """An item as pulled."""
@@ -175,7 +179,7 @@ class Envelope:
         source: RawItem,
         item: Mapping[str, Any] | None,
     ) -> RawRecord:
-        fetched_at = self._fetch_time()
+        fetched_at = self._fetched_at(stream, source.release)
         updated_at = source.source_updated_at if item is not None else None
         if updated_at is not None and updated_at - fetched_at > _BELIEVED_AHEAD:
             # Its own clock or a slip of the pen; it would hide every update until then.
@@ -194,6 +198,15 @@ class Envelope:
             attribution=source.credit.attribution if source.credit else self._connector.attribution,
             item=item,
         )
+
+    def _fetched_at(self, stream: str, release: str | None) -> datetime:
+        """The present; of an item of a release, the fetch time of its first one in this run."""
+        if release is None:
+            return self._fetch_time()
+        last = self._fetched.get(stream)
+        if last is None or last[0] != release:
+            last = self._fetched[stream] = release, self._fetch_time()
+        return last[1]
 
 
 def connector_class_of(name: str) -> type[InfrastructureConnector]:

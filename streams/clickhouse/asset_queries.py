@@ -133,33 +133,43 @@ LIMIT 1""",  # noqa: S608  names from this package
     )
 
 
-def asset_versions(kind: str, record_id: str, limit: int = 1000) -> BoundQuery[AssetVersion]:
-    """Every version of an asset, newest first.
+def asset_versions(
+    kind: str, record_id: str, limit: int = 1000, *, interim: bool = False
+) -> BoundQuery[AssetVersion]:
+    """Versions of an asset, newest first, as `versions_of_assets` gives them.
 
     Raises:
         OutOfBoundsError: no kind of assets, or a parameter without bounds.
     """
-    return versions_of_assets(kind, [record_id], limit)
+    return versions_of_assets(kind, [record_id], limit, interim=interim)
 
 
 def versions_of_assets(
-    kind: str, record_ids: Collection[str], limit: int = 1000
+    kind: str, record_ids: Collection[str], limit: int = 1000, *, interim: bool = False
 ) -> BoundQuery[AssetVersion]:
     """Versions of some assets of a kind, of each the newest first.
+
+    Several versions have one `known_at` where the records of one release came in one by one, or
+    where the same records were decided again. The highest of them is what was known then; the
+    others are interim.
 
     Args:
         kind: Kind of assets.
         record_ids: Which.
         limit: Most versions of each.
+        interim: Whether to give interim versions, too.
 
     Raises:
         OutOfBoundsError: no kind of assets, or a parameter without bounds.
     """
+    of_a_moment = "" if interim else " LIMIT 1 BY record_id, known_at"
     return BoundQuery(
         f"""
-SELECT version, record_status, known_at, observed_at, published_at, partition, offset,
-    {_stored_body(kind)}
-FROM {_versions(kind)} FINAL WHERE record_id IN {{ids:Array(String)}}
+SELECT version, record_status, known_at, observed_at, published_at, partition, offset, body FROM (
+    SELECT *, {_stored_body(kind)} AS body
+    FROM {_versions(kind)} FINAL WHERE record_id IN {{ids:Array(String)}}
+    ORDER BY record_id, version DESC{of_a_moment}
+)
 ORDER BY record_id, version DESC LIMIT {{limit:UInt32}} BY record_id""",  # noqa: S608  names from this package
         {
             "ids": bounds.texts("id", record_ids, MOST_IDS),

@@ -46,7 +46,10 @@ class AssetAsked(Asked):
 
     known_at: Moment | None = Field(None, description=KNOWN_AT)
     revisions: Literal["all"] | None = Field(
-        None, description="Every version, newest first.", examples=["all"]
+        None,
+        description="Every version, newest first, with those that another one of the same "
+        "release replaced at once.",
+        examples=["all"],
     )
 
 
@@ -117,7 +120,7 @@ def assets(reader: Reader) -> APIRouter:
         responses=answers(_VINTAGES, (), 404),
     )
     async def vintages(record_id: RecordId) -> Response:
-        rows = await _version_rows(reader, await single.current(record_id))
+        rows = await _version_rows(reader, await single.current(record_id), interim=False)
         return _json(orjson.dumps({"data": [row for row, _ in rows]}))
 
     @router.get(
@@ -170,7 +173,7 @@ def _listed(found: AssetBody) -> AssetBody:
 
 
 async def _revisions(reader: Reader, newest: AssetBody, known_at: datetime | None) -> Response:
-    rows = await _version_rows(reader, newest)
+    rows = await _version_rows(reader, newest, interim=True)
     latest = None if known_at is None else known_at
     bodies = [
         body
@@ -191,9 +194,11 @@ _VERSION_FIELDS: Final = (
 )
 
 
-async def _version_rows(reader: Reader, newest: AssetBody) -> list[tuple[dict[str, Any], bytes]]:
-    """Every version, newest first: when and where it was published, and its JSON."""
-    query = asset_versions(newest.kind, newest.record_id)
+async def _version_rows(
+    reader: Reader, newest: AssetBody, *, interim: bool
+) -> list[tuple[dict[str, Any], bytes]]:
+    """Versions, newest first: when and where each was published, and its JSON."""
+    query = asset_versions(newest.kind, newest.record_id, interim=interim)
     answer = await reader.answer(query, "JSONCompactEachRow")
     rows = []
     for line in answer.splitlines():

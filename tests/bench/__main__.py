@@ -263,7 +263,9 @@ def _show_whole(what: str, runs: Sequence[WholeRun]) -> list[str]:
     show("the same of a second run", [run.again_seconds for run in runs], "s", 10)
     show("Ctrl-C to the end", [run.stop_seconds for run in runs], "s", 5)
     show("`make audit`", [run.audit_seconds for run in runs], "s", 5)
-    show("versions for each asset", [run.versions_per_asset for run in runs], "", 1.1)
+    show("versions for each asset", [run.versions_per_asset for run in runs], "")
+    said_once = [run.versions_if_said_once for run in runs]
+    show("the same, of those that one record makes", said_once, "", 1.1)
     for name, milliseconds in (("pipeline worker", 0.3), ("sink worker", 0.2)):
         spent = [1000 * run.used[name].seconds / raw for run in runs]
         show(f"{name}, processor time of a raw record", spent, "ms", milliseconds)

@@ -46,6 +46,12 @@ _PROGRAMS = {
 }
 """What a process is called, by a part of its command line."""
 
+_SQL = ("streams", "sql", "--format", "csv", "--")
+_IF_SAID_ONCE = """
+SELECT sum(versions) / count()
+FROM (SELECT record_id, count() AS versions FROM changes GROUP BY record_id) AS published
+JOIN (SELECT record_id FROM assets WHERE JSONLength(body, 'members') = 1) AS said USING record_id"""
+
 
 @dataclass(slots=True)
 class Used:
@@ -72,6 +78,7 @@ class WholeRun:
         again_seconds: From the first poll of the second run to its sentence.
         audit_seconds: Of `make audit` beside it.
         versions_per_asset: Canonical versions of assets for each current one, after the first run.
+        versions_if_said_once: The same of assets that one record of one source makes.
         used: What each process had used when the first sentence was said.
         stages: Seconds in which each stage of the pipeline computed until then.
         memory_curve: Largest megabytes of the pipeline worker and of the sink worker, after the
@@ -85,6 +92,7 @@ class WholeRun:
     again_seconds: float
     audit_seconds: float
     versions_per_asset: float
+    versions_if_said_once: float
     used: Mapping[str, Used]
     stages: Mapping[str, float]
     memory_curve: Sequence[tuple[float, float]]
@@ -108,6 +116,7 @@ def whole_run(home: Path, data_dir: Path, polls: int) -> WholeRun:
         first_seconds = run.seconds_until(_CLOSED)
         used = {name: Used(one.seconds, one.most_megabytes) for name, one in run.used.items()}
         raw, versions_per_asset, stages = _raw_records(), _versions_per_asset(), _stage_seconds()
+        versions_if_said_once = float(_command(environment, *_SQL, _IF_SAID_ONCE).split()[-1])
         stop_seconds = run.seconds_to_stop()
     with _run(environment) as run:
         run.seconds_until(_READY)
@@ -129,6 +138,7 @@ def whole_run(home: Path, data_dir: Path, polls: int) -> WholeRun:
         again_seconds,
         audit_seconds,
         versions_per_asset,
+        versions_if_said_once,
         used,
         stages,
         curve,
@@ -231,13 +241,14 @@ def _name(process: psutil.Process) -> str:
     return next((name for part, name in _PROGRAMS.items() if part in words), "other")
 
 
-def _command(environment: Mapping[str, str], *words: str) -> None:
+def _command(environment: Mapping[str, str], *words: str) -> str:
     command = [sys.executable, "-m", *words]
     ended = subprocess.run(
         command, cwd=PROJECT_ROOT, env=environment, capture_output=True, text=True, check=False
     )
     if ended.returncode:
         raise VoidRunError(f"{' '.join(words)}: {ended.stdout[-500:]}{ended.stderr[-500:]}")
+    return ended.stdout
 
 
 def _upstreams() -> dict[str, str]:

@@ -76,3 +76,17 @@ def test_a_source_that_dates_an_item_beyond_the_fetch_is_not_believed(
     """Else no update of that item counts before the time comes."""
     item = RawItem("plants", "P1", {}, updated, None, "test")
     assert Envelope(connector("x"), "run", lambda: NOW).observed(item).source_updated_at == believed
+
+
+def test_a_release_is_fetched_at_one_moment_and_what_has_none_when_it_comes() -> None:
+    seconds = iter(range(100))
+    envelope = Envelope(connector("x"), "run", lambda: NOW + timedelta(seconds=next(seconds)))
+
+    def fetched(release: str | None, stream: str = "plants") -> int:
+        item = RawItem(stream, "P1", {}, None, release, "test")
+        return (envelope.observed(item).fetched_at - NOW).seconds
+
+    assert [fetched("first"), fetched("first"), fetched("first", "grid")] == [0, 0, 1]
+    gone = envelope.no_longer_listed("P2", "plants", RawItem("plants", "P1", {}, None, "first", ""))
+    assert gone.fetched_at == NOW
+    assert [fetched("second"), fetched("second"), fetched(None), fetched(None)] == [2, 2, 3, 4]

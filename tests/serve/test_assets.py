@@ -35,10 +35,14 @@ def test_every_version_and_vintage_is_listed(api: Api) -> None:
     assert [one["version"] for one in vintages] == ["2", "1"]
     assert [one["partition"] for one in vintages] == [1, 1]
     assert vintages[0]["known_at"] > vintages[1]["known_at"]
-    assert [one["record_status"] for one in api.data("assets/plant-9/vintages")] == [
-        "merged",
-        "current",
-    ]
+
+
+def test_of_what_became_known_at_once_the_last_is_a_vintage(api: Api) -> None:
+    def statuses(path: str) -> list[object]:
+        return [one["record_status"] for one in api.data(f"assets/plant-9{path}")]
+
+    assert statuses("?revisions=all") == ["merged", "current"]
+    assert statuses("/vintages") == ["merged"]
 
 
 def test_unknown_merged_and_withdrawn_ids_are_told_apart(api: Api) -> None:

@@ -135,11 +135,16 @@ class Asset(relay.Node):
         names = {to_camel_case(name): name for name in body}
         return _reason(body, names.get(field, field))
 
-    @strawberry.field(description="Versions, newest first.")
-    async def history(self, info: Context, first: int = _PAGE) -> list[AssetVersion]:
+    @strawberry.field(
+        description="Versions, newest first; interim ones, which another one of the same release "
+        "replaced at once, only when asked for."
+    )
+    async def history(
+        self, info: Context, first: int = _PAGE, interim: bool = False
+    ) -> list[AssetVersion]:
         """Versions."""
         limit = bounds.whole("first", first, 1, MOST_IN_A_PAGE)
-        asked = VersionsAsked(self.kind, self.record_id, limit)
+        asked = VersionsAsked(self.kind, self.record_id, limit, interim)
         return [_version(row) for row in await info.context.versions.load(asked)]
 
     async def _body(self, info: Context) -> Row:

@@ -27,6 +27,7 @@ class VersionsAsked:
     kind: str
     record_id: str
     limit: int
+    interim: bool
 
 
 @dataclass(frozen=True, slots=True)
@@ -72,15 +73,15 @@ class Loaders(BaseContext):
 
     async def _versions(self, keys: list[VersionsAsked]) -> list[list[Row]]:
         found: dict[VersionsAsked, list[Row]] = {key: [] for key in keys}
-        together: dict[tuple[str, int], list[str]] = defaultdict(list)
+        together: dict[tuple[str, int, bool], list[str]] = defaultdict(list)
         for key in keys:
-            together[key.kind, key.limit].append(key.record_id)
-        for (kind, limit), record_ids in together.items():
-            query = versions_of_assets(kind, record_ids, limit)
+            together[key.kind, key.limit, key.interim].append(key.record_id)
+        for (kind, limit, interim), record_ids in together.items():
+            query = versions_of_assets(kind, record_ids, limit, interim=interim)
             answer = await self.services.reader.answer(query, "JSONCompactEachRow")
             for line in answer.splitlines():
                 row = orjson.loads(orjson.loads(line)[-1])
-                found[VersionsAsked(kind, row["record_id"], limit)].append(row)
+                found[VersionsAsked(kind, row["record_id"], limit, interim)].append(row)
         return [found[key] for key in keys]
 
     async def _days(self, keys: list[DaysAsked]) -> Sequence[list[SeriesDay]]:

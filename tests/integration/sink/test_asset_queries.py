@@ -14,6 +14,7 @@ from streams.clickhouse.asset_queries import (
     assets_in_box,
     assets_near,
     search_assets,
+    versions_of_assets,
 )
 from streams.clickhouse.bounds import OutOfBoundsError
 from streams.clickhouse.client import ClickHouse
@@ -118,7 +119,7 @@ def test_every_version_of_an_asset_says_when_and_where(
     clickhouse: ClickHouse, loader: Loader
 ) -> None:
     load(loader, *(plant(1, version=version, flags=[f"v{version}"]) for version in (1, 2, 3)))
-    found = asset_versions("power_plant", "plant-1").run(clickhouse)
+    found = asset_versions("power_plant", "plant-1", interim=True).run(clickhouse)
     assert [(row.version, row.partition, row.offset) for row in found] == [
         (3, 0, 2),
         (2, 0, 1),
@@ -128,6 +129,24 @@ def test_every_version_of_an_asset_says_when_and_where(
         KAFKA_TIME
     }
     assert [orjson.loads(row.body)["flags"] for row in found] == [["v3"], ["v2"], ["v1"]]
+
+
+def test_of_versions_known_at_one_moment_the_last_is_what_was_known(
+    clickhouse: ClickHouse, loader: Loader
+) -> None:
+    later = OBSERVED_AT + timedelta(days=30)
+    # Three units of a release came in one by one, then two of the next.
+    known = {1: OBSERVED_AT, 2: OBSERVED_AT, 3: OBSERVED_AT, 4: later, 5: later}
+    records = [plant(1, version=version, known_at=at) for version, at in known.items()]
+    load(loader, *records, plant(2, version=1))
+    assert [row.version for row in asset_versions("power_plant", "plant-1").run(clickhouse)] == [
+        5,
+        3,
+    ]
+    (newest,) = asset_versions("power_plant", "plant-1", 1).run(clickhouse)
+    assert newest.version == 5
+    both = versions_of_assets("power_plant", ["plant-1", "plant-2"]).run(clickhouse)
+    assert [orjson.loads(row.body)["record_id"] for row in both] == ["plant-1"] * 2 + ["plant-2"]
 
 
 def test_a_box_may_cross_the_antimeridian(clickhouse: ClickHouse, loader: Loader) -> None:

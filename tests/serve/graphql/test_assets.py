@@ -103,7 +103,12 @@ def test_an_asset_is_answered_as_it_was_known_and_whatever_its_status(
     assert now["flags"] == ["second"]
     assert [one["version"] for one in now["history"]] == ["2", "1"]
     assert data(server, query, id="plant-8")["asset"]["recordStatus"] == "withdrawn"
-    assert data(server, query, id="plant-9")["asset"]["replacedBy"] == "plant-1"
+    merged = data(server, query, id="plant-9")["asset"]
+    assert merged["replacedBy"] == "plant-1"
+    # Both became known at one moment.
+    assert [one["version"] for one in merged["history"]] == ["2"]
+    query = """{ asset(recordId: "plant-9") { history(interim: true) { version } } }"""
+    assert [one["version"] for one in data(server, query)["asset"]["history"]] == ["2", "1"]
 
 
 def test_assets_are_found_again_by_their_ids(server: httpx.Client) -> None:

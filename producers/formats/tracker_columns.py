@@ -63,9 +63,9 @@ class Columns:
     def text(self, *names: str) -> str | None:
         """Text, its damage repaired; None when not reported."""
         for column in self._header.columns(names):
-            found = reported(self.texts[column])
-            if found is not None:
-                return reported(repaired(found))
+            # Most cells of a wide list are empty.
+            if (cell := self.texts[column]) and (found := reported(cell)) is not None:
+                return found if found.isascii() else reported(repaired(found))
         return None
 
     @property
@@ -124,7 +124,9 @@ class Columns:
         """Further names than `name`, sorted; names of single units lose the unit."""
         found = set()
         for column in columns:
-            for part in _COMMA_OUTSIDE_BRACKETS.split(self.text(column) or ""):
+            if (text := self.text(column)) is None:
+                continue
+            for part in _COMMA_OUTSIDE_BRACKETS.split(text):
                 alias = reported(_UNIT_IN_ALIAS.sub("", part))
                 if alias:
                     found.add(alias)

@@ -38,6 +38,7 @@ _ISSUERS = {
     "eia": ("eia", "eia_plant_code", "eia_id"),
     "wri": ("wri", "wri_id", "gppd_idnr"),
 }
+_BETWEEN_IDS = re.compile(r"[,;|]")
 _OTHER_IDS = ("other_ids_location", "other_ids", "other_ids_unit_phase", "other_ids_unit")
 
 
@@ -61,8 +62,10 @@ def plant_entity(row: Columns, dataset: str | None) -> str | None:
 
 def _tracker_of(row: Columns, dataset: str | None) -> str | None:
     """Code of the tracker of a row; a `type` that names none, such as flash steam, says nothing."""
-    named = (tracker_code(row.text(name)) for name in columns.TRACKER)
-    return next(filter(None, named), None) or tracker_code(dataset)
+    for name in columns.TRACKER:
+        if (code := tracker_code(row.text(name))) is not None:
+            return code
+    return tracker_code(dataset)
 
 
 def power_unit(
@@ -158,10 +161,10 @@ def _other_ids(row: Columns, location: str | None) -> tuple[IssuedId, ...]:
     """Ids in columns of their own, and `ISSUER: id` pairs in columns of other ids."""
     found: set[tuple[str, str | None]] = {("gem", location)}
     for issuer, names in _ISSUERS.items():
-        for part in re.split(r"[,;|]", row.text(*names) or ""):
+        for part in _BETWEEN_IDS.split(row.text(*names) or ""):
             found.add((issuer, reported(part)))
     for column in _OTHER_IDS:
-        for part in re.split(r"[,;|]", row.text(column) or ""):
+        for part in _BETWEEN_IDS.split(row.text(column) or ""):
             issuer, colon, identifier = part.partition(":")
             if colon:
                 found.add((issuer.strip().lower(), reported(identifier)))

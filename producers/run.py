@@ -161,7 +161,7 @@ class Envelope:
         self._connector = connector
         self._run_id = run_id
         self._fetch_time = fetch_time
-        self._fetched: dict[str, tuple[str, datetime]] = {}
+        self._fetched: dict[tuple[str, str], datetime] = {}
 
     def observed(self, item: RawItem) -> RawRecord:
         """An item as pulled."""
@@ -203,10 +203,10 @@ class Envelope:
         """The present; of an item of a release, the fetch time of its first one in this run."""
         if release is None:
             return self._fetch_time()
-        last = self._fetched.get(stream)
-        if last is None or last[0] != release:
-            last = self._fetched[stream] = release, self._fetch_time()
-        return last[1]
+        key = stream, release
+        if key not in self._fetched:
+            self._fetched[key] = self._fetch_time()
+        return self._fetched[key]
 
 
 def connector_class_of(name: str) -> type[InfrastructureConnector]:

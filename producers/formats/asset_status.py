@@ -53,8 +53,8 @@ _INFERRED = re.compile(r"\s*-\s*inferred\b.*")
 
 def reported(text: str | None) -> str | None:
     """The text without outer blanks; None where a tracker says that nothing is reported."""
-    if text is None:
-        return None
+    if not text:
+        return None  # most cells of a wide list
     stripped = text.strip()
     return None if stripped.lower() in NOT_REPORTED else stripped
 

@@ -63,9 +63,9 @@ class Columns:
     def text(self, *names: str) -> str | None:
         """Text, its damage repaired; None when not reported."""
         for column in self._header.columns(names):
-            # Most cells of a wide list are empty.
-            if (cell := self.texts[column]) and (found := reported(cell)) is not None:
-                return found if found.isascii() else reported(repaired(found))
+            found = reported(self.texts[column])
+            if found is not None:
+                return reported(repaired(found))
         return None
 
     @property

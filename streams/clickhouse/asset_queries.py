@@ -162,14 +162,15 @@ def versions_of_assets(
     Raises:
         OutOfBoundsError: no kind of assets, or a parameter without bounds.
     """
-    of_a_moment = "" if interim else " LIMIT 1 BY record_id, known_at"
+    table, wanted = _versions(kind), "record_id IN {ids:Array(String)}"
+    if not interim:
+        last = f"SELECT record_id, max(version) FROM {table} WHERE {wanted}"  # noqa: S608
+        wanted += f" AND (record_id, version) IN ({last} GROUP BY record_id, known_at)"
     return BoundQuery(
         f"""
-SELECT version, record_status, known_at, observed_at, published_at, partition, offset, body FROM (
-    SELECT *, {_stored_body(kind)} AS body
-    FROM {_versions(kind)} FINAL WHERE record_id IN {{ids:Array(String)}}
-    ORDER BY record_id, version DESC{of_a_moment}
-)
+SELECT version, record_status, known_at, observed_at, published_at, partition, offset,
+    {_stored_body(kind)}
+FROM {table} FINAL WHERE {wanted}
 ORDER BY record_id, version DESC LIMIT {{limit:UInt32}} BY record_id""",  # noqa: S608  names from this package
         {
             "ids": bounds.texts("id", record_ids, MOST_IDS),

@@ -1,4 +1,4 @@
-"""The system user that runs what does not run as root."""
+"""The system user that runs PostgreSQL, which does not run as root."""
 
 import contextlib
 import fcntl

@@ -57,8 +57,8 @@ try-file: setup ## How well a file is read: make try-file FILE=units.xlsx SOURCE
 checkpoints: setup ## What the runs of one source came to: make checkpoints SOURCE=alsi_lng
 	@exec $(BIN)/python -m producers checkpoints $(SOURCE)
 
-trace: setup ## Follow one record through all stages: make trace ID=ES_BARCELONA DAY=2025-10-01 [ARGS=--json]
-	@test -n "$(ID)" || { echo "Name a record: make trace ID=ES_BARCELONA DAY=2025-10-01"; exit 2; }
+trace: setup ## Follow one record through all stages: make trace ID=ES_BARCELONA DAY=2026-04-08 [ARGS=--json]
+	@test -n "$(ID)" || { echo "Name a record: make trace ID=ES_BARCELONA DAY=2026-04-08"; exit 2; }
 	@exec $(BIN)/python -m streams trace "$(ID)" $(if $(DAY),--day $(DAY)) $(ARGS)
 
 inspect: setup ## Decoded records of any topic: make inspect TOPIC=market.infrastructure [ARGS="--last 5"]

@@ -6,7 +6,6 @@ known pairs at about eight candidates each.
 """
 
 from collections.abc import Iterator
-from functools import lru_cache
 from math import floor
 
 from streams.core.reconcile.prepare import Entity
@@ -42,7 +41,6 @@ def _cell(kind: str, latitude: float, longitude: float) -> tuple[str, int, int]:
     return kind, floor(latitude / size), floor((longitude + 180) / size) % _COLUMNS
 
 
-@lru_cache(maxsize=65_536)
 def _neighbours(cell: tuple[str, int, int]) -> tuple[BlockKey, ...]:
     kind, row, column = cell
     return tuple(

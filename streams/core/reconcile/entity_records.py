@@ -10,7 +10,7 @@ from streams.core.reconcile.state import RecordState, StateTable
 Decode = Callable[[bytes], avro.NormalizedAsset]
 """From framed bytes to a normalized record."""
 
-_MOST_DECODED = 4_000
+_MOST_DECODED = 500
 """A decoded record takes some kilobytes; one that is asked for again mostly came lately."""
 
 

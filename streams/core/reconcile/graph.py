@@ -35,14 +35,15 @@ class Graph:
 
     def __init__(self) -> None:
         self._entities: dict[EntityKey, Entity] = {}
-        # By source within a block: records of one source are never candidates of each other.
-        self._found: dict[BlockKey, dict[str, set[EntityKey]]] = {}
+        # By source, then block: records of one source are never candidates of each other. Most
+        # blocks have one entity, and a tuple takes a tenth of the memory of a set in a dict.
+        self._found: dict[str, dict[BlockKey, tuple[EntityKey, ...]]] = {}
         self._edges: dict[EntityKey, dict[EntityKey, float]] = {}
         # Pairs too unlike to be edges, and near enough that a person may tell.
         self._undecided: dict[EntityKey, dict[EntityKey, float]] = {}
         self._must: dict[EntityKey, set[EntityKey]] = {}
         self._cannot: dict[EntityKey, set[EntityKey]] = {}
-        self._groups: dict[EntityKey, Group] = {}
+        self._groups: dict[EntityKey, Group] = {}  # of several entities
 
     def holds(self, entity: Entity) -> bool:
         """Whether exactly this is what is known of the entity."""
@@ -72,7 +73,6 @@ class Graph:
         key = entity.key
         self.remove(key)
         self._entities[key] = entity
-        self._edges[key] = {}
         threshold = SETTINGS.weights[entity.kind].threshold
         for other in self._candidates(entity):
             value = rate(entity, self._entities[other])
@@ -80,24 +80,27 @@ class Graph:
                 links = self._edges if value >= threshold else self._undecided
                 links.setdefault(key, {})[other] = value
                 links.setdefault(other, {})[key] = value
+        blocks = self._found.setdefault(key[1], {})
         for block in own_keys(entity):
-            self._found.setdefault(block, {}).setdefault(key[1], set()).add(key)
+            blocks[block] = (*blocks.get(block, ()), key)
 
     def remove(self, key: EntityKey) -> None:
         """Take an entity out with its edges; decisions about it stay."""
         entity = self._entities.pop(key, None)
         if entity is None:
             return
+        blocks = self._found[key[1]]
         for block in own_keys(entity):
-            sources = self._found[block]
-            sources[key[1]].discard(key)
-            if not sources[key[1]]:
-                del sources[key[1]]
-            if not sources:
-                del self._found[block]
+            others = tuple(other for other in blocks[block] if other != key)
+            if others:
+                blocks[block] = others
+            else:
+                del blocks[block]
         for links in (self._edges, self._undecided):
             for other in links.pop(key, ()):
                 del links[other][key]
+                if not links[other]:
+                    del links[other]
 
     def entity(self, key: EntityKey) -> Entity:
         """What is known of an entity of the graph."""
@@ -143,7 +146,10 @@ class Graph:
             for group in self._assign(component):
                 groups.add(group)
                 for member in group:
-                    self._groups[member] = group
+                    if len(group) > 1:
+                        self._groups[member] = group
+                    else:
+                        self._groups.pop(member, None)
         return groups
 
     def decide(self, pair: Pair, verdict: str | None) -> None:
@@ -156,19 +162,21 @@ class Graph:
                     links[key].discard(other)
 
     def _neighbours(self, key: EntityKey) -> Iterator[EntityKey]:
-        yield from self._edges[key]
+        yield from self._edges.get(key, ())
         yield from (other for other in self._must.get(key, ()) if other in self._entities)
 
     def _candidates(self, entity: Entity) -> set[EntityKey]:
-        source_id = entity.key[1]
         found: set[EntityKey] = set()
-        for block in reached_keys(entity):
-            by_name = comparable_by_name(block) and bool(entity.positions)
-            for other_source, keys in self._found.get(block, {}).items():
-                if other_source != source_id:
-                    found.update(
-                        key for key in keys if not (by_name and self._entities[key].positions)
-                    )
+        reached = reached_keys(entity)
+        for source_id, blocks in self._found.items():
+            if source_id == entity.key[1]:
+                continue
+            for block in reached:
+                keys = blocks.get(block, ())
+                if keys and entity.positions and comparable_by_name(block):
+                    found.update(key for key in keys if not self._entities[key].positions)
+                else:
+                    found.update(keys)
         return found
 
     def _assign(self, component: set[EntityKey]) -> list[Group]:
@@ -178,7 +186,7 @@ class Graph:
         must: set[Pair] = set()
         cannot: set[Pair] = set()
         for key in component:
-            for other, value in self._edges[key].items():
+            for other, value in self._edges.get(key, {}).items():
                 edges[ordered(key, other)] = value
             for links, pairs in ((self._must, must), (self._cannot, cannot)):
                 pairs.update(

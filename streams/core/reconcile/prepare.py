@@ -7,7 +7,7 @@ together.
 
 import re
 import unicodedata
-from collections.abc import Sequence
+from collections.abc import Iterable, Sequence
 from dataclasses import dataclass
 from functools import lru_cache
 from math import log
@@ -122,7 +122,7 @@ class Entity:
         return self.status not in NOT_BUILT
 
 
-@lru_cache(maxsize=200_000)
+@lru_cache(maxsize=10_000)
 def comparable(text: str) -> Name | None:
     """A name without case, script, generic words and order; None when nothing is left.
 
@@ -144,17 +144,17 @@ def comparable(text: str) -> Name | None:
     return Name(
         "".join(specific),
         " ".join(sorted(specific)),
-        frozenset(word for word in specific if word.isalpha()),
-        frozenset(
+        _shared(word for word in specific if word.isalpha()),
+        _shared(
             marks.union(
                 word for word in specific if word.isdigit() and len(word) <= _LONGEST_NUMBER
             )
         ),
-        frozenset(_DIRECTIONS[word] for word in specific if word in _DIRECTIONS),
+        _shared(_DIRECTIONS[word] for word in specific if word in _DIRECTIONS),
     )
 
 
-@lru_cache(maxsize=50_000)
+@lru_cache(maxsize=10_000)
 def party_words(text: str) -> frozenset[str]:
     """What tells the parties of a text, with semicolons between them, from others.
 
@@ -213,7 +213,7 @@ def prepare(records: Sequence[avro.NormalizedAsset]) -> Entity:
     return Entity(
         (kind, first["source_id"], first["entity_id"]),
         *_names(payloads),
-        frozenset(filter(None, (payload["country_code"] for payload in payloads))),
+        _shared(filter(None, (payload["country_code"] for payload in payloads))),
         _positions(payloads),
         capacities,
         _groups(payloads),
@@ -228,6 +228,16 @@ def prepare(records: Sequence[avro.NormalizedAsset]) -> Entity:
         _owners(payloads),
         counts_plans,
     )
+
+
+def _shared(found: Iterable[str]) -> frozenset[str]:
+    """A set; of equal ones mostly the same object, since each takes 216 bytes and more."""
+    return _kept(frozenset(found))
+
+
+@lru_cache(maxsize=10_000)
+def _kept(found: frozenset[str]) -> frozenset[str]:
+    return found
 
 
 def _payload(record: avro.NormalizedAsset) -> _Payload:
@@ -248,8 +258,8 @@ def _names(
     said = [name for main in mains if (name := comparable(main))]
     return (
         names,
-        frozenset().union(*(name.numbers for name in said)),
-        frozenset().union(*(name.directions for name in said)),
+        _shared(mark for name in said for mark in name.numbers),
+        _shared(point for name in said for point in name.directions),
     )
 
 
@@ -260,7 +270,7 @@ def _owners(payloads: Sequence[_Payload]) -> frozenset[str]:
             found |= party_words(text)
         if "operator" in payload and (text := payload["operator"]):
             found |= party_words(text)
-    return found
+    return _shared(found)
 
 
 def _positions(payloads: Sequence[_Payload]) -> tuple[tuple[float, float], ...]:
@@ -333,7 +343,7 @@ def _groups(payloads: Sequence[_Payload]) -> frozenset[str]:
             found.add(payload["technology"])
         elif "terminal_type" in payload and payload["terminal_type"] != "unknown":
             found.add(payload["terminal_type"])
-    return frozenset(found)
+    return _shared(found)
 
 
 def _years(payloads: Sequence[_Payload]) -> tuple[float, ...]:

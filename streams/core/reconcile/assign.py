@@ -138,6 +138,8 @@ class _Groups:
             return False
         if len({self._entities[key].built for key in (*present, *addition)}) > 1:
             return False  # a plan is no missing unit of what stands
+        if not self._on_one_site(present, addition):
+            return False
         if len(addition) == 1 and any(self._is_twin(addition[0], key) for key in present):
             return True
         alike = self._named_alike(present, addition)
@@ -153,6 +155,16 @@ class _Groups:
             if self._closer(present, addition, other, strong=score >= _FURTHER.strong):
                 return True
         return False
+
+    def _on_one_site(self, present: Sequence[EntityKey], addition: Sequence[EntityKey]) -> bool:
+        """Whether entities may be parts of one plant; those of a company may lie far apart."""
+        found = (
+            shortest_km(self._entities[one], self._entities[other])
+            for one in present
+            for other in addition
+        )
+        known = [km for km in found if km is not None]
+        return not known or min(known) <= _FURTHER.most_km
 
     def _named_alike(self, present: Sequence[EntityKey], addition: Sequence[EntityKey]) -> bool:
         """Whether their source gives both one main name, as it does to the parts of one site."""
@@ -199,11 +211,12 @@ class _Groups:
         return frozenset().union(*(self._entities[key].groups for key in keys))
 
     def _is_twin(self, one: EntityKey, other: EntityKey) -> bool:
-        """Whether a source lists one plant twice: same name, place, fuel and capacity."""
+        """Whether a source lists one plant twice: same name, owner, place, fuel and capacity."""
         mine, theirs = self._entities[one], self._entities[other]
         km, ratio = shortest_km(mine, theirs), capacity_ratio(mine, theirs)
         return (
             mine.names[:1] == theirs.names[:1] != ()
+            and not (mine.owners and theirs.owners and mine.owners.isdisjoint(theirs.owners))
             and (mine.built, mine.floating) == (theirs.built, theirs.floating)
             and not mine.groups.isdisjoint(theirs.groups)
             and km is not None

@@ -16,6 +16,7 @@ _NEAR_KM = 0.5
 _CLOSE_KM = 5.0
 _SAME_YEARS = 1
 _OTHER_YEARS = 10
+_LIKE_SIZE = 0.8
 _ROUNDED = 9
 
 
@@ -106,24 +107,33 @@ def _without_names(
     return (
         weights.base,
         _position_weight(km, weights),
-        _number_weight(one, other, weights),
-        0.0 if ratio is None else _capacity_weight(ratio, weights),
+        _number_weight(one, other, ratio, weights),
+        _capacity_weight(one, other, ratio, weights),
         _group_weight(one, other, weights),
         _year_weight(one, other, weights),
         country,
-        _standing_weight(one, other, weights),
+        _standing_weight(one, other, ratio, weights),
         _floating_weight(one, other, weights),
         _owner_weight(one, other, weights),
     )
 
 
-def _standing_weight(one: Entity, other: Entity, weights: Weights) -> float:
-    """Weight of one side never built, or built after the other side's source was closed."""
+def _standing_weight(one: Entity, other: Entity, ratio: float | None, weights: Weights) -> float:
+    """Weight of one side never built, or built after the other side's source was closed.
+
+    More where what is new differs in fuel or size, too: then it stands beside the old one, or will.
+    """
     if one.built != other.built:
-        return weights.not_built.get(other.status if one.built else one.status, 0.0)
-    if not one.built:
+        found = weights.not_built.get(other.status if one.built else one.status, 0.0)
+    elif one.built and (is_later(one, other) or is_later(other, one)):
+        found = weights.later
+    else:
         return 0.0
-    return weights.later if is_later(one, other) or is_later(other, one) else 0.0
+    if found and groups_differ(one.groups, other.groups):
+        found += weights.new_fuel
+    if found and ratio is not None and ratio < _LIKE_SIZE:
+        found += weights.new_size
+    return found
 
 
 def is_later(one: Entity, other: Entity) -> bool:
@@ -156,14 +166,29 @@ def _position_weight(km: float | None, weights: Weights) -> float:
     return weights.near * near + weights.close * close + weights.far_per_km * km
 
 
-def _number_weight(one: Entity, other: Entity, weights: Weights) -> float:
+def _number_weight(one: Entity, other: Entity, ratio: float | None, weights: Weights) -> float:
     if one.directions and other.directions and one.directions.isdisjoint(other.directions):
         return weights.other_numbers
     if not (one.numbers and other.numbers):
-        return 0.0
+        return weights.own_number if _outgrows(one, other, ratio) else 0.0
     if one.numbers == other.numbers:
         return weights.same_numbers
     return weights.other_numbers if one.numbers.isdisjoint(other.numbers) else 0.0
+
+
+def _outgrows(one: Entity, other: Entity, ratio: float | None) -> bool:
+    """Whether one side alone has a number and is the larger one: no stage of the other is that."""
+    if ratio is None or ratio >= _LIKE_SIZE or _lists_units(one, other):
+        return False
+    if bool(one.numbers) == bool(other.numbers):
+        return False
+    numbered, plain = (one, other) if one.numbers else (other, one)
+    return numbered.capacities[0] > plain.capacities[0]
+
+
+def _lists_units(one: Entity, other: Entity) -> bool:
+    """Whether one of them may be a unit under its code: small, and with the unit's number."""
+    return not SETTINGS.lists_units.isdisjoint((one.source_id, other.source_id))
 
 
 def groups_differ(mine: frozenset[str], theirs: frozenset[str]) -> bool:
@@ -193,15 +218,19 @@ def _year_weight(one: Entity, other: Entity, weights: Weights) -> float:
     return weights.other_years if gap > _OTHER_YEARS else 0.0
 
 
-def _capacity_weight(ratio: float, weights: Weights) -> float:
+def _capacity_weight(one: Entity, other: Entity, ratio: float | None, weights: Weights) -> float:
+    if ratio is None:
+        return 0.0
     if ratio >= 0.95:
         return weights.capacity_95
-    if ratio >= 0.8:
+    if ratio >= _LIKE_SIZE:
         return weights.capacity_80
     if ratio >= 0.5:
         return weights.capacity_50
     if ratio >= 0.25:
         return weights.capacity_25
+    if ratio >= (0.05 if _lists_units(one, other) else 0.1):
+        return weights.capacity_10
     return weights.capacity_05 if ratio >= 0.05 else weights.capacity_less
 
 

@@ -26,6 +26,7 @@ class Weights(_Strict):
     rare_words: float
     same_numbers: float
     other_numbers: float
+    own_number: float = 0.0
     near: float
     close: float
     far_per_km: float
@@ -34,6 +35,7 @@ class Weights(_Strict):
     capacity_80: float
     capacity_50: float
     capacity_25: float
+    capacity_10: float
     capacity_05: float
     capacity_less: float
     same_groups: float
@@ -45,6 +47,8 @@ class Weights(_Strict):
     other_country: float
     not_built: Mapping[str, float] = Field(default_factory=dict)
     later: float = 0.0
+    new_fuel: float = 0.0
+    new_size: float = 0.0
     same_floating: float = 0.0
     other_floating: float = 0.0
     same_owner: float = 0.0
@@ -56,6 +60,7 @@ class FurtherRecords(_Strict):
 
     closer: float = Field(gt=0)
     strong: float
+    most_km: float = Field(gt=0)
     twin_km: float = Field(gt=0)
     twin_ratio: float = Field(gt=0, le=1)
 
@@ -103,6 +108,7 @@ class ReconcileSettings(_Strict):
     distinct_groups: frozenset[str]
     snapshot_year: int
     known_until: Mapping[str, int]
+    lists_units: frozenset[str]
     most_names: int = Field(gt=0)
     most_positions: int = Field(gt=0)
     cell_degrees: float = Field(gt=0)

@@ -49,6 +49,30 @@ def test_a_second_plant_of_one_name_and_another_size_is_not_the_same_listed_twic
     assert regions.members()[GPPD_ID] == {(GPPD, "WRI1"), (GEM, "G1")}
 
 
+def test_plants_of_two_owners_are_not_one_that_is_listed_twice() -> None:
+    """Two mills of one town, each with a plant of 75 MW, were one asset."""
+    two = [
+        gppd("WRI1", "Example", owner="Acme Mills"),
+        gppd("WRI2", "Example", owner="Borealis Paper"),
+    ]
+    regions = Regions().apply_all([*two, gem("G1", "L1/GOGPT", "Example", 450.0, owner="Acme")])
+    assert regions.members()[GPPD_ID] == {(GPPD, "WRI1"), (GEM, "G1")}
+
+
+def test_plants_far_apart_are_not_parts_of_the_company_that_a_register_lists() -> None:
+    """A solar company with two plants, 36 km apart, is one entity of its register."""
+    values: dict[str, Any] = {"primary_fuel": "solar", "capacity_mw": 50.0}
+    company = [
+        gem("G1", "L1/GSPT", "Alpha / Beta", 50.0, primary_fuel="solar"),
+        gem("G2", "L1/GSPT", "Alpha / Beta", 50.0, primary_fuel="solar", latitude=50.33),
+    ]
+    plants = [gppd("WRI1", "Alpha", **values), gppd("WRI2", "Beta", latitude=50.33, **values)]
+    near = [plants[0], gppd("WRI2", "Beta", latitude=50.2, **values)]
+    assert len(Regions().apply_all([*company, *plants]).members()) == 2
+    together = Regions().apply_all([company[0], {**company[1]}, *near])
+    assert len(together.members()) == 1
+
+
 def test_a_plan_is_no_missing_unit_of_what_stands() -> None:
     seen = gppd("WRI1", "Example", capacity_mw=600.0)
     standing = gem("G1", "L1/GOGPT", "Example", 200.0)

@@ -100,6 +100,41 @@ def test_a_turbine_of_the_name_and_place_of_a_large_plant_is_not_that_plant() ->
     assert scored(small, large) is None
 
 
+def test_a_new_plant_of_another_fuel_or_size_replaces_the_old_one_and_is_not_it() -> None:
+    old = gppd("WRI1", "Example", commissioning_year=1975.0)
+    renewed = gem("G1", "L1/GOGPT", "Example", 450.0, commissioning_year=2022)
+    smaller = gem("G1", "L1/GOGPT", "Example", 300.0, commissioning_year=2022)
+    of_gas = gem("G1", "L1/GOGPT", "Example", 450.0, commissioning_year=2022, primary_fuel="gas")
+    standing = [
+        parts(prepare([old]), prepare([one]))["standing"] for one in (renewed, smaller, of_gas)
+    ]
+    assert 0 > standing[0] > standing[1] > standing[2]
+
+
+def test_a_numbered_plant_that_is_larger_is_no_stage_of_the_one_without_a_number() -> None:
+    """A pumped-storage plant of 380 MW, "II", beside the old one of 30 MW."""
+    plain = gppd("WRI1", "Example", capacity_mw=450.0)
+
+    def numbered(capacity_mw: float, source: Any = gem) -> float:
+        other = source("G1", "L1/GCPT", "Example II", capacity_mw)
+        return parts(prepare([plain]), prepare([other]))["numbers"]
+
+    assert numbered(900.0) < 0
+    assert numbered(450.0) == numbered(150.0) == 0
+
+
+def test_what_may_be_a_unit_under_its_code_is_not_judged_by_its_number_and_size() -> None:
+    plant = gppd("WRI1", "Example", capacity_mw=450.0)
+    codes = {"source_id": "jrc_ppdb", "entity_id": "J1", "record_id": "J1"}
+    unit = gem("G1", "L1/GCPT", "Example II", 900.0)
+    found = parts(prepare([plant]), prepare([{**unit, **codes}]))  # type: ignore[typeddict-item]
+    assert found["numbers"] == 0
+    small = gem("G1", "L1/GCPT", "Example", 30.0)
+    as_plant = parts(prepare([plant]), prepare([small]))["capacity"]
+    as_unit = parts(prepare([plant]), prepare([{**small, **codes}]))["capacity"]  # type: ignore[typeddict-item]
+    assert as_plant < as_unit < 0
+
+
 def owned(seen: str | None, reported: str | None) -> float:
     """What the owners that two sources name add to the score of a pair."""
     one = gppd("WRI1", "Example", owner=seen)

@@ -12,7 +12,14 @@ from dataclasses import dataclass
 from math import inf, log
 
 from streams.core.reconcile.prepare import Entity, EntityKey
-from streams.core.reconcile.score import capacity_ratio, groups_differ, is_later, shortest_km
+from streams.core.reconcile.score import (
+    capacity_ratio,
+    groups_differ,
+    is_later,
+    list_units,
+    numbered_apart,
+    shortest_km,
+)
 from streams.core.reconcile.settings import SETTINGS
 
 Pair = tuple[EntityKey, EntityKey]
@@ -120,6 +127,9 @@ class _Groups:
         common = {key[1] for key in left} & {key[1] for key in right}
         if not common:
             return True
+        mine, theirs = self._entities[one], self._entities[other]
+        if numbered_apart(mine, theirs) and not list_units(mine, theirs):
+            return False  # the next stage is no missing unit
         return self._completes(left, right, score) or self._completes(right, left, score)
 
     def _forbidden(self, left: Sequence[EntityKey], right: Sequence[EntityKey]) -> bool:

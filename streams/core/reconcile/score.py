@@ -167,18 +167,23 @@ def _position_weight(km: float | None, weights: Weights) -> float:
 
 
 def _number_weight(one: Entity, other: Entity, ratio: float | None, weights: Weights) -> float:
-    if one.directions and other.directions and one.directions.isdisjoint(other.directions):
+    if numbered_apart(one, other):
         return weights.other_numbers
-    if not (one.numbers and other.numbers):
-        return weights.own_number if _outgrows(one, other, ratio) else 0.0
-    if one.numbers == other.numbers:
-        return weights.same_numbers
-    return weights.other_numbers if one.numbers.isdisjoint(other.numbers) else 0.0
+    if one.numbers and other.numbers:
+        return weights.same_numbers if one.numbers == other.numbers else 0.0
+    return weights.own_number if _outgrows(one, other, ratio) else 0.0
+
+
+def numbered_apart(one: Entity, other: Entity) -> bool:
+    """Whether both sides have numbers, or points of the compass, and none in common."""
+    if one.directions and other.directions and one.directions.isdisjoint(other.directions):
+        return True
+    return bool(one.numbers and other.numbers) and one.numbers.isdisjoint(other.numbers)
 
 
 def _outgrows(one: Entity, other: Entity, ratio: float | None) -> bool:
     """Whether one side alone has a number and is the larger one: no stage of the other is that."""
-    if ratio is None or ratio >= _LIKE_SIZE or _lists_units(one, other):
+    if ratio is None or ratio >= _LIKE_SIZE or list_units(one, other):
         return False
     if bool(one.numbers) == bool(other.numbers):
         return False
@@ -186,8 +191,8 @@ def _outgrows(one: Entity, other: Entity, ratio: float | None) -> bool:
     return numbered.capacities[0] > plain.capacities[0]
 
 
-def _lists_units(one: Entity, other: Entity) -> bool:
-    """Whether one of them may be a unit under its code: small, and with the unit's number."""
+def list_units(one: Entity, other: Entity) -> bool:
+    """Whether a source of either may list units under their codes: small, with their numbers."""
     return not SETTINGS.lists_units.isdisjoint((one.source_id, other.source_id))
 
 
@@ -229,7 +234,7 @@ def _capacity_weight(one: Entity, other: Entity, ratio: float | None, weights: W
         return weights.capacity_50
     if ratio >= 0.25:
         return weights.capacity_25
-    if ratio >= (0.05 if _lists_units(one, other) else 0.1):
+    if ratio >= (0.05 if list_units(one, other) else 0.1):
         return weights.capacity_10
     return weights.capacity_05 if ratio >= 0.05 else weights.capacity_less
 

@@ -69,8 +69,7 @@ def test_plants_far_apart_are_not_parts_of_the_company_that_a_register_lists() -
     plants = [gppd("WRI1", "Alpha", **values), gppd("WRI2", "Beta", latitude=50.33, **values)]
     near = [plants[0], gppd("WRI2", "Beta", latitude=50.2, **values)]
     assert len(Regions().apply_all([*company, *plants]).members()) == 2
-    together = Regions().apply_all([company[0], {**company[1]}, *near])
-    assert len(together.members()) == 1
+    assert len(Regions().apply_all([*company, *near]).members()) == 1
 
 
 def test_a_plan_is_no_missing_unit_of_what_stands() -> None:
@@ -82,6 +81,18 @@ def test_a_plan_is_no_missing_unit_of_what_stands() -> None:
     planned = gem("G2", "L2/GOGPT", "Example", 400.0, status="cancelled")
     apart = Regions().apply_all([seen, standing, planned])
     assert apart.members()[GPPD_ID] == {(GPPD, "WRI1"), (GEM, "G1")}
+
+
+def test_the_next_stage_is_no_missing_unit() -> None:
+    seen = gppd("WRI1", "Example 1", capacity_mw=600.0)
+    first = gem("G1", "L1/GOGPT", "Example 1", 200.0)
+    second = gem("G2", "L2/GOGPT", "Example 2", 400.0)
+    apart = Regions().apply_all([seen, first, second])
+    assert apart.members()[GPPD_ID] == {(GPPD, "WRI1"), (GEM, "G1")}
+    unit = {**second, "source_id": "jrc_ppdb"}
+    beside = {**first, "source_id": "jrc_ppdb", "entity_id": "L3", "record_id": "G3"}
+    units = Regions().apply_all([seen, beside, unit])  # type: ignore[list-item]
+    assert len(units.members()) == 1
 
 
 def test_plants_of_one_town_are_told_apart_by_the_points_of_the_compass() -> None:

@@ -10,7 +10,7 @@ ASSET_NAMESPACE = UUID("6b1f2c1e-55c4-5c0e-9f5e-0d6a0f6f6c11")
 """Fixed for ever: asset ids are name-based UUIDs below it."""
 
 
-@lru_cache(maxsize=100_000)
+@lru_cache(maxsize=20_000)
 def asset_id(kind: str, source_id: str, entity_id: str, region: int | None = None) -> str:
     """Id of the asset that holds this anchor: a UUID (version 5) of kind, source and entity id.
 

@@ -1,6 +1,7 @@
 """What every stage has read of its input, from the last entries of its changelog."""
 
 from collections.abc import Iterable
+from concurrent.futures import ThreadPoolExecutor
 from contextlib import suppress
 
 from confluent_kafka.admin import OffsetSpec
@@ -12,12 +13,13 @@ from streams.core import contract_types as avro
 from streams.core.inputs import InputPartition
 from streams.engine.applied import Applied, crc_of
 from streams.engine.store import APPLIED_KEY
-from streams.kafka.broker import Broker
+from streams.kafka.broker import Broker, PartitionId
 from streams.kafka.topic_reader import read
 from streams.settings import Settings
 from streams.topology import DeclaredStage, normalize_stage, pipeline
 
 _NORMALIZING = frozenset(map(normalize_stage, CONNECTORS))
+_AT_ONCE = 8
 _LAST_OFFSETS = (10, 10_000)
 """How far from the end to look first: the entry is the last one of each batch."""
 
@@ -45,8 +47,8 @@ def input_logs(
     lows = broker.offsets(partitions, OffsetSpec.earliest())
     highs = broker.offsets(partitions, OffsetSpec.latest())
     decoder = applied_codec(registry).decoder
-    found = []
-    for partition in partitions:
+
+    def read_log(partition: PartitionId) -> InputPartition:
         applied = _last_applied(settings, changelogs[partition.topic], partition.partition, decoder)
         log = InputPartition(
             *partition,
@@ -54,10 +56,13 @@ def input_logs(
             lows[partition],
             highs[partition],
         )
-        if applied is not None:
-            log = _read_so_far(settings, log, applied, is_derived=partition.topic in derived)
-        found.append(log)
-    return tuple(found)
+        if applied is None:
+            return log
+        return _read_so_far(settings, log, applied, is_derived=partition.topic in derived)
+
+    # Each waits for the broker most of its time.
+    with ThreadPoolExecutor(_AT_ONCE) as threads:
+        return tuple(threads.map(read_log, partitions))
 
 
 def _read_so_far(

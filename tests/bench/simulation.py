@@ -21,7 +21,7 @@ PIPELINE_US: Final = 1_000.0
 
 SINK_US: Final = 30.0
 ROW_BYTES: Final = 820
-STATE_BYTES: Final = 10_000
+STATE_BYTES: Final = 6_000
 INDEX_US: Final = 85.0
 REGION_SHARES: Final = (0.227, 0.241, 0.228, 0.304)
 """Europe, North America, East Asia, the rest: of the positions in the complete lists of power

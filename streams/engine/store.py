@@ -26,7 +26,6 @@ from rocksdict import (
     Options,
     Rdict,
     WriteBatch,
-    WriteBufferManager,
     WriteOptions,
 )
 
@@ -39,14 +38,15 @@ APPLIED_KEY = b"\x00applied"
 
 _POSITION_KEY = b"\x00position"
 
-_WRITE_BUFFER_BYTES = 4 * 1024 * 1024
-"""What a kill loses at most, to be restored: about 20,000 entries of a partition."""
+_WRITE_BUFFER_BYTES = 2 * 1024 * 1024
+"""What a kill loses at most, to be restored: about 10,000 entries of a partition.
+
+No limit for all stores together: at that, every write to one would make a file of its few entries,
+while those that rest keep what they have.
+"""
 
 _BLOCKS = Cache(32 * 1024 * 1024)
 """What the stores of this process have read lately: by default each keeps a cache of its own."""
-
-_BUFFERS = WriteBufferManager(48 * 1024 * 1024, False)
-"""What they have not written to files yet: from nine tenths of it on, one of them does."""
 
 _DAMAGED = ("Corruption", "No such file or directory", "Not a directory", "File exists")
 """What RocksDB says of damaged, missing and misplaced files; a full disk or a lock is no damage."""
@@ -183,7 +183,6 @@ class PartitionStore:
     def _open(self) -> Rdict:
         options = Options(raw_mode=True)
         options.set_write_buffer_size(_WRITE_BUFFER_BYTES)
-        options.set_write_buffer_manager(_BUFFERS)
         blocks = BlockBasedOptions()
         blocks.set_block_cache(_BLOCKS)
         options.set_block_based_table_factory(blocks)

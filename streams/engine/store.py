@@ -20,14 +20,7 @@ from itertools import count
 from pathlib import Path
 from typing import Self
 
-from rocksdict import (
-    BlockBasedOptions,
-    Cache,
-    Options,
-    Rdict,
-    WriteBatch,
-    WriteOptions,
-)
+from rocksdict import BlockBasedOptions, Cache, Options, Rdict, WriteBatch, WriteOptions
 
 from streams.core.errors import DamagedStoreError, StateError
 

@@ -174,11 +174,10 @@ def _listed(found: AssetBody) -> AssetBody:
 
 async def _revisions(reader: Reader, newest: AssetBody, known_at: datetime | None) -> Response:
     rows = await _version_rows(reader, newest, interim=True)
-    latest = None if known_at is None else known_at
     bodies = [
         body
         for row, body in rows
-        if latest is None or datetime.fromisoformat(row["known_at"]) <= latest
+        if known_at is None or datetime.fromisoformat(row["known_at"]) <= known_at
     ]
     return _json(b'{"data":[' + b",".join(bodies) + b"]}")
 

@@ -14,6 +14,7 @@ from math import inf, log
 from streams.core.reconcile.prepare import Entity, EntityKey
 from streams.core.reconcile.score import (
     capacity_ratio,
+    contradict,
     groups_differ,
     is_later,
     list_units,
@@ -194,8 +195,7 @@ class _Groups:
         weights = SETTINGS.weights[addition[0][0]]
         if score + weights.other_owner >= weights.threshold:
             return False
-        mine, theirs = self._owners(present), self._owners(addition)
-        return bool(mine and theirs) and mine.isdisjoint(theirs)
+        return contradict(self._owners(present), self._owners(addition))
 
     def _is_another(
         self,
@@ -226,7 +226,7 @@ class _Groups:
         km, ratio = shortest_km(mine, theirs), capacity_ratio(mine, theirs)
         return (
             mine.names[:1] == theirs.names[:1] != ()
-            and not (mine.owners and theirs.owners and mine.owners.isdisjoint(theirs.owners))
+            and not contradict(mine.owners, theirs.owners)
             and (mine.built, mine.floating) == (theirs.built, theirs.floating)
             and not mine.groups.isdisjoint(theirs.groups)
             and km is not None

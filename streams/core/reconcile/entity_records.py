@@ -1,7 +1,6 @@
 """Which source records each entity has in one region, and the records themselves."""
 
 from collections.abc import Callable, Collection, Iterable
-from sys import intern
 
 from streams.core import contract_types as avro
 from streams.core.reconcile.ids import is_one_record
@@ -82,6 +81,6 @@ class EntityRecords:
 
 def entity_key(record: avro.NormalizedAsset) -> EntityKey:
     """The entity that a record is about."""
-    key = intern(record["kind"]), intern(record["source_id"]), record["entity_id"]
+    key = record["kind"], record["source_id"], record["entity_id"]
     # Whatever a connector says: the ids of such sources rely on it.
     return (*key[:2], record["record_id"]) if is_one_record(key) else key

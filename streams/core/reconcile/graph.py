@@ -50,7 +50,7 @@ class Graph:
         return self._entities.get(entity.key) == entity
 
     def group(self, key: EntityKey) -> Group:
-        """Group of an entity; itself alone while nothing is known of it."""
+        """Group of an entity, itself alone where no other one is in it."""
         return self._groups.get(key) or frozenset((key,))
 
     def component(self, key: EntityKey) -> set[EntityKey]:

@@ -123,15 +123,16 @@ def _standing_weight(one: Entity, other: Entity, ratio: float | None, weights: W
 
     More where what is new differs in fuel or size, too: then it stands beside the old one, or will.
     """
+    found = 0.0
     if one.built != other.built:
         found = weights.not_built.get(other.status if one.built else one.status, 0.0)
     elif one.built and (is_later(one, other) or is_later(other, one)):
         found = weights.later
-    else:
+    if not found:
         return 0.0
-    if found and groups_differ(one.groups, other.groups):
+    if groups_differ(one.groups, other.groups):
         found += weights.new_fuel
-    if found and ratio is not None and ratio < _LIKE_SIZE:
+    if ratio is not None and ratio < _LIKE_SIZE:
         found += weights.new_size
     return found
 
@@ -176,9 +177,12 @@ def _number_weight(one: Entity, other: Entity, ratio: float | None, weights: Wei
 
 def numbered_apart(one: Entity, other: Entity) -> bool:
     """Whether both sides have numbers, or points of the compass, and none in common."""
-    if one.directions and other.directions and one.directions.isdisjoint(other.directions):
-        return True
-    return bool(one.numbers and other.numbers) and one.numbers.isdisjoint(other.numbers)
+    return contradict(one.directions, other.directions) or contradict(one.numbers, other.numbers)
+
+
+def contradict(mine: frozenset[str], theirs: frozenset[str]) -> bool:
+    """Whether both sides say something, and nothing that the other one says."""
+    return bool(mine and theirs) and mine.isdisjoint(theirs)
 
 
 def _outgrows(one: Entity, other: Entity, ratio: float | None) -> bool:
@@ -198,9 +202,7 @@ def list_units(one: Entity, other: Entity) -> bool:
 
 def groups_differ(mine: frozenset[str], theirs: frozenset[str]) -> bool:
     """Whether fuels, voltages or types are known of two sides and none is common to both."""
-    if not (mine and theirs) or not mine.isdisjoint(theirs):
-        return False
-    return (mine | theirs).isdisjoint(SETTINGS.wildcard_groups)
+    return contradict(mine, theirs) and (mine | theirs).isdisjoint(SETTINGS.wildcard_groups)
 
 
 def _group_weight(one: Entity, other: Entity, weights: Weights) -> float:

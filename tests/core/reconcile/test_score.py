@@ -115,8 +115,8 @@ def test_a_numbered_plant_that_is_larger_is_no_stage_of_the_one_without_a_number
     """A pumped-storage plant of 380 MW, "II", beside the old one of 30 MW."""
     plain = gppd("WRI1", "Example", capacity_mw=450.0)
 
-    def numbered(capacity_mw: float, source: Any = gem) -> float:
-        other = source("G1", "L1/GCPT", "Example II", capacity_mw)
+    def numbered(capacity_mw: float) -> float:
+        other = gem("G1", "L1/GCPT", "Example II", capacity_mw)
         return parts(prepare([plain]), prepare([other]))["numbers"]
 
     assert numbered(900.0) < 0
